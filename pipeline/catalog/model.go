@@ -1,0 +1,379 @@
+package catalog
+
+import "time"
+
+// Every field of the model carries two tags. json is its key in YAML, in the
+// JSON Schema and in the canonical form; rule is what a single value must
+// hold (see rules.go), so that loader, defaults and schema have one source.
+
+// Catalog is one validated, immutable catalog: everything that a registry, an
+// indicator, a unit or a threshold needs in order to be part of a region.
+type Catalog struct {
+	// Hash is the hex SHA-256 of the canonical content; it names the catalog
+	// in every cell, flag and publication.
+	Hash        string       `json:"-"`
+	Region      Region       `json:"region,omitzero" rule:"required"`
+	Registries  []Registry   `json:"registries,omitempty" rule:"required"` // sorted by Code
+	Indicators  []Indicator  `json:"indicators,omitempty"`                 // sorted by ID
+	Units       []Unit       `json:"units,omitempty"`                      // sorted by ID
+	Feeds       []Feed       `json:"feeds,omitempty"`                      // sorted by ID
+	CodeSystems []CodeSystem `json:"code_systems,omitempty"`               // sorted by ID
+	People      []Person     `json:"people,omitempty"`                     // sorted by ID
+	Profiles    []Profile    `json:"profiles,omitempty"`                   // sorted by ID; at least one
+
+	index *Index
+}
+
+// Text is a text in the languages of the region: keys sv, nb, da, en. In YAML
+// a plain string means en.
+type Text map[string]string
+
+// Region owns the deployment.
+type Region struct {
+	Code     string `json:"code,omitempty" rule:"required form=token"` // subject-safe: [a-z0-9_-]+
+	Name     Text   `json:"name,omitempty" rule:"required"`
+	TimeZone string `json:"time_zone,omitempty" rule:"required form=zone"` // IANA name; default of feeds
+	// ReleaseAt is the civil time of day at which clean cells release;
+	// empty: at the end of the run.
+	ReleaseAt string `json:"release_at,omitempty" rule:"form=clock"`
+}
+
+// Registry is a quality registry, a clinical database or a primary-care extract.
+type Registry struct {
+	Code    string `json:"code,omitempty" rule:"required form=token"` // subject-safe
+	Name    Text   `json:"name,omitempty" rule:"required"`
+	Country string `json:"country,omitempty" rule:"required form=country"` // SE, DK, NO, FI, IS, GB ...
+}
+
+// IndicatorType is how an indicator's value is formed from its cells.
+type IndicatorType string
+
+// The indicator types of the model.
+const (
+	Proportion        IndicatorType = "proportion"
+	Rate              IndicatorType = "rate"
+	Mean              IndicatorType = "mean"
+	Median            IndicatorType = "median"
+	Percentile        IndicatorType = "percentile"
+	Count             IndicatorType = "count"
+	TimeBetween       IndicatorType = "time_between"
+	StandardisedRatio IndicatorType = "standardised_ratio"
+)
+
+// Granularity is the length of a period.
+type Granularity string
+
+// The granularities, shortest first.
+const (
+	Day      Granularity = "day"
+	Week     Granularity = "week"
+	Month    Granularity = "month"
+	Tertial  Granularity = "tertial"
+	Quarter  Granularity = "quarter"
+	HalfYear Granularity = "half_year"
+	Year     Granularity = "year"
+)
+
+// Indicator is one indicator of the model (DESIGN, "The indicator model").
+type Indicator struct {
+	ID       string        `json:"id,omitempty" rule:"required form=token"` // subject-safe
+	Registry string        `json:"registry,omitempty" rule:"required form=token"`
+	Name     Text          `json:"name,omitempty" rule:"required"`
+	Spec     string        `json:"spec,omitempty"` // URL or reference of the specification
+	Type     IndicatorType `json:"type,omitempty" rule:"required enum=proportion,rate,mean,median,percentile,count,time_between,standardised_ratio"`
+	// Subset says that the numerator counts members of the denominator, so
+	// that a numerator above the denominator is a fault (check C11).
+	Subset      bool    `json:"subset,omitempty"`
+	Percentile  float64 `json:"percentile,omitempty" rule:"above=0 below=100"` // for Percentile: 0 < p < 100
+	Class       string  `json:"class,omitempty" rule:"required enum=process,outcome,balancing,structure"`
+	Direction   string  `json:"direction,omitempty" rule:"enum=up,down,none default=none"`
+	Measurement string  `json:"measurement,omitempty" rule:"enum=event,cross_section,rolling default=event"`
+	// RollingMonths is the window of a rolling measurement, else 0.
+	RollingMonths int         `json:"rolling_months,omitempty" rule:"min=1 max=120"`
+	Period        Granularity `json:"period,omitempty" rule:"enum=day,week,month,tertial,quarter,half_year,year default=month"`
+	PeriodBy      string      `json:"period_by,omitempty" rule:"enum=event_date,registration_date default=event_date"`
+	FollowUpDays  int         `json:"follow_up_days,omitempty" rule:"min=0 max=36525 default=0"`
+	// MaturityLagDays is how long after the follow-up the data are complete.
+	MaturityLagDays int     `json:"maturity_lag_days,omitempty" rule:"min=0 max=36525 default=0"`
+	Missing         string  `json:"missing,omitempty" rule:"enum=exclude,not_met,separate default=exclude"`
+	Multiplier      float64 `json:"multiplier,omitempty" rule:"above=0 default=1"` // display: 100 for percent, 1000 for per mille
+	// Targets and References are in the unit of the value before Multiplier:
+	// 0.8 for 80 %.
+	Targets        []Target               `json:"targets,omitempty"` // by From
+	References     []Reference            `json:"references,omitempty"`
+	MinDenominator int64                  `json:"min_denominator,omitempty" rule:"min=0 default=0"` // display only
+	DisclosureMin  int64                  `json:"disclosure_min,omitempty" rule:"min=0 default=0"`  // privacy
+	Coverage       string                 `json:"coverage,omitempty" rule:"form=token"`
+	Additive       bool                   `json:"additive,omitempty"`
+	RiskModel      *RiskModel             `json:"risk_model,omitempty"`
+	Versions       []Version              `json:"versions,omitempty"` // by From, at least one
+	Introduction   Introduction           `json:"introduction,omitzero"`
+	Checks         map[string]CheckParams `json:"checks,omitempty"` // by check id, overrides of the defaults
+}
+
+// Target is a goal that holds from a date on; it is never a limit. In YAML a
+// plain number is a target without date.
+type Target struct {
+	Value float64 `json:"value,omitempty" rule:"required short"`
+	From  Date    `json:"from,omitzero"` // zero: always
+}
+
+// Reference is a value to compare with, with its source; it is never a limit.
+type Reference struct {
+	Value  float64 `json:"value,omitempty" rule:"required"`
+	Level  string  `json:"level,omitempty" rule:"required enum=nation,region"`
+	Source string  `json:"source,omitempty" rule:"required"`
+	From   Date    `json:"from,omitzero"`
+}
+
+// RiskModel names the model behind expected values.
+type RiskModel struct {
+	ID              string `json:"id,omitempty" rule:"required"`
+	Version         string `json:"version,omitempty" rule:"required"`
+	ReferencePeriod string `json:"reference_period,omitempty" rule:"required"`
+}
+
+// Version is one version of an indicator's definition. Versions that are not
+// Comparable begin a new series.
+type Version struct {
+	ID         string `json:"id,omitempty" rule:"required form=version"`
+	From       Date   `json:"from,omitzero"`
+	To         Date   `json:"to,omitzero"` // half-open; zero: open
+	Comparable bool   `json:"comparable,omitempty"`
+}
+
+// Introduction is the signed protocol without which an indicator is visible
+// to its pilot units only.
+type Introduction struct {
+	Signed     Date     `json:"signed,omitzero"`
+	By         string   `json:"by,omitempty"`
+	PilotUnits []string `json:"pilot_units,omitempty" rule:"set form=unit"`
+}
+
+// CheckParams are thresholds of one check: a count AND a fraction, with the
+// note of where they come from.
+type CheckParams struct {
+	Count    *float64 `json:"count,omitempty" rule:"min=0"`
+	Fraction *float64 `json:"fraction,omitempty" rule:"min=0 max=1"`
+	P        *float64 `json:"p,omitempty" rule:"above=0 max=1"`
+	// Severity overrides the check's own; empty keeps it.
+	Severity string `json:"severity,omitempty" rule:"enum=REJECT,BLOCK,HOLD,NOTE,INFO"`
+	Off      bool   `json:"off,omitempty"`
+	Note     string `json:"note,omitempty" rule:"required"`
+}
+
+// Unit is a care unit at any level of the hierarchy.
+type Unit struct {
+	ID         string      `json:"id,omitempty" rule:"required form=unit"` // subject-safe is not required; never a person
+	Name       Text        `json:"name,omitempty" rule:"required"`
+	Kind       string      `json:"kind,omitempty" rule:"required form=token"` // hospital, health_centre, clinic, region ...
+	Codes      []Code      `json:"codes,omitempty"`                           // by System, Code, From
+	Parents    []Parent    `json:"parents,omitempty"`                         // by From, Unit
+	From       Date        `json:"from,omitzero"`
+	To         Date        `json:"to,omitzero"`
+	Successors []Successor `json:"successors,omitempty"` // by From, Unit
+}
+
+// Code is a unit's code in one code system while it is valid. An open bound
+// is the unit's own. In YAML codes may be short, {ods: RF4}.
+type Code struct {
+	System string `json:"system,omitempty" rule:"required form=token"` // hsa, sor, resh, orgnr, ods, local
+	Code   string `json:"code,omitempty" rule:"required form=code"`
+	From   Date   `json:"from,omitzero"`
+	To     Date   `json:"to,omitzero"`
+}
+
+// Parent places a unit under another while the relation is valid. An open
+// bound is the unit's own. In YAML a plain string is the parent's id.
+type Parent struct {
+	Unit string `json:"unit,omitempty" rule:"required form=unit short"`
+	From Date   `json:"from,omitzero"`
+	To   Date   `json:"to,omitzero"`
+}
+
+// Successor says which unit carries on, from when and how series join.
+type Successor struct {
+	Unit   string `json:"unit,omitempty" rule:"required form=unit"`
+	From   Date   `json:"from,omitzero" rule:"required"`
+	Policy string `json:"policy,omitempty" rule:"required enum=sum,continue,break"`
+	AsOf   string `json:"as_of,omitempty" rule:"enum=period,current default=period"`
+}
+
+// Feed is one nightly export: where it is, what it looks like, what it means.
+type Feed struct {
+	ID       string `json:"id,omitempty" rule:"required form=token"` // subject-safe
+	Registry string `json:"registry,omitempty" rule:"required form=token"`
+	// Files are glob patterns (path.Match) on the base name.
+	Files    []string `json:"files,omitempty" rule:"required set form=glob"`
+	Format   string   `json:"format,omitempty" rule:"enum=delimited default=delimited"`
+	Dialect  Dialect  `json:"dialect,omitzero"`
+	TimeZone string   `json:"time_zone,omitempty" rule:"form=zone"` // default: the region's
+	// Delivery is snapshot or delta.
+	Delivery string `json:"delivery,omitempty" rule:"required enum=snapshot,delta"`
+	Scope    Scope  `json:"scope,omitzero"`
+	// Order.By: acceptance, name, manifest, column. Keys are compared as
+	// text, or with a Layout as dates.
+	Order Extract `json:"order,omitzero" rule:"enum=acceptance,name,manifest,column default=acceptance"`
+	// AsOf.By: arrival, name, manifest, column.
+	AsOf     Extract  `json:"as_of,omitzero" rule:"enum=arrival,name,manifest,column default=arrival"`
+	Complete Complete `json:"complete,omitzero"`
+	// Key names the columns of the natural key, in order; required for deltas.
+	Key []string `json:"key,omitempty" rule:"unique form=column"`
+	// Operation tells upserts from deletes in a delta; nil: all upserts.
+	Operation *Operation `json:"operation,omitempty"`
+	Columns   Columns    `json:"columns,omitzero" rule:"required"`
+	// Measures of a wide row: each gives one observation per row. Empty for
+	// a long file, in which Columns name one indicator a row.
+	Measures []Measure `json:"measures,omitempty"` // by Indicator
+	// Codes are columns whose values must be in a code system (check C09).
+	Codes     []CodeColumn `json:"codes,omitempty"` // by Column, System
+	Schedule  Schedule     `json:"schedule,omitzero"`
+	Tolerance float64      `json:"tolerance,omitempty" rule:"min=0 max=1 default=0.01"` // share of a cell's rows that may be rejected
+	// IgnoreColumns are known and not used; any other unmapped column is a fault (C03).
+	IgnoreColumns []string `json:"ignore_columns,omitempty" rule:"set form=column"`
+}
+
+// Dialect is the byte-level form of delimited text.
+type Dialect struct {
+	Encoding  string `json:"encoding,omitempty" rule:"enum=utf-8,utf-8-bom,iso-8859-1,windows-1252,utf-16le,utf-16be default=utf-8"`
+	Delimiter string `json:"delimiter,omitempty" rule:"form=delimiter default=,"` // one character
+	Quote     string `json:"quote,omitempty" rule:"form=quote default=\""`        // one character, or empty for none
+	Decimal   string `json:"decimal,omitempty" rule:"form=decimal default=."`     // "." or ","
+	Thousands string `json:"thousands,omitempty" rule:"form=thousands"`           // empty, or one of " ", NBSP, ".", ","
+	Dates     string `json:"dates,omitempty" rule:"enum=iso,dd.mm.yyyy,dd-mm-yyyy,dd/mm/yyyy,yyyymmdd,year-month,year,quarter,week default=iso"`
+	Header    bool   `json:"header,omitempty" rule:"default=true"`
+	// Names are the column names of a file without header.
+	Names []string `json:"names,omitempty" rule:"unique form=column"`
+	// NamelessLast allows one last column without a name and without values.
+	NamelessLast bool `json:"nameless_last,omitempty"`
+	// Missing are the texts that mean "no value"; the empty field always does.
+	Missing []string `json:"missing,omitempty" rule:"set"`
+}
+
+// Scope says what a snapshot replaces. In YAML a plain string is the window.
+type Scope struct {
+	// Window: all (every period), file (from the first to the last period
+	// that occurs in the file), months (the last Months before the as-of date,
+	// the month of the as-of date included).
+	Window string `json:"window,omitempty" rule:"enum=all,file,months default=file short"`
+	Months int    `json:"months,omitempty" rule:"min=1 max=1200"`
+}
+
+// Extract says where a delivery's order key or as-of date is read. In YAML a
+// plain string is By.
+type Extract struct {
+	By      string `json:"by,omitempty" rule:"required short"`
+	Pattern string `json:"pattern,omitempty" rule:"form=pattern"` // regular expression with one group, for name
+	Column  string `json:"column,omitempty" rule:"form=column"`   // for column: every row has the same value
+	Field   string `json:"field,omitempty"`                       // for manifest
+	Layout  string `json:"layout,omitempty" rule:"form=layout"`   // Go layout of the date; as_of: 2006-01-02 by default
+}
+
+// Complete says how a whole file is told from one that was cut short. In YAML
+// a plain string is By.
+type Complete struct {
+	// By: newline (the last line must end), trailer (the last line must match
+	// Pattern; its group, if any, is the number of data rows), manifest (a
+	// JSON file NAME.manifest.json with sha256 and rows must be there), none.
+	By      string `json:"by,omitempty" rule:"enum=newline,trailer,manifest,none default=newline short"`
+	Pattern string `json:"pattern,omitempty" rule:"form=pattern"`
+}
+
+// Operation is the column that says upsert or delete.
+type Operation struct {
+	Column string   `json:"column,omitempty" rule:"required form=column"`
+	Delete []string `json:"delete,omitempty" rule:"required set"` // values that mean delete; any other means upsert
+}
+
+// Columns map a file's columns to an observation. A value that begins with
+// "=" is a constant, not a column.
+type Columns struct {
+	Unit             string   `json:"unit,omitempty" rule:"required form=source"`
+	UnitSystem       string   `json:"unit_system,omitempty" rule:"required form=token"` // code system of the unit column
+	Indicator        string   `json:"indicator,omitempty" rule:"form=source"`           // long files
+	IndicatorVersion string   `json:"indicator_version,omitempty" rule:"form=source"`
+	EventDate        string   `json:"event_date,omitempty" rule:"required form=source"`
+	RegistrationDate string   `json:"registration_date,omitempty" rule:"form=source"`
+	Subject          string   `json:"subject,omitempty" rule:"form=column"`
+	Strata           []string `json:"strata,omitempty" rule:"unique form=source"` // joined by "/" in this order
+	Numerator        string   `json:"numerator,omitempty" rule:"form=source"`
+	Denominator      string   `json:"denominator,omitempty" rule:"form=source"`
+	Value            string   `json:"value,omitempty" rule:"form=source"`
+	Expected         string   `json:"expected,omitempty" rule:"form=source"`
+	Rate             string   `json:"rate,omitempty" rule:"form=source"` // the sender's own rate, compared by check C12
+}
+
+// Measure is one indicator of a wide row.
+type Measure struct {
+	Indicator   string `json:"indicator,omitempty" rule:"required form=token"`
+	Numerator   string `json:"numerator,omitempty" rule:"form=source"`
+	Denominator string `json:"denominator,omitempty" rule:"form=source"`
+	Value       string `json:"value,omitempty" rule:"form=source"`
+	Expected    string `json:"expected,omitempty" rule:"form=source"`
+	Rate        string `json:"rate,omitempty" rule:"form=source"`
+	// When takes only rows in which the column has one of the values.
+	When *When `json:"when,omitempty"`
+}
+
+// When is a condition on a column.
+type When struct {
+	Column string   `json:"column,omitempty" rule:"required form=column"`
+	In     []string `json:"in,omitempty" rule:"required set"`
+}
+
+// CodeColumn binds a column to a code system.
+type CodeColumn struct {
+	Column string `json:"column,omitempty" rule:"required form=column"`
+	System string `json:"system,omitempty" rule:"required form=token"`
+}
+
+// CodeSystem is a dated list of valid codes.
+type CodeSystem struct {
+	ID    string      `json:"id,omitempty" rule:"required form=token"`
+	Codes []DatedCode `json:"codes,omitempty" rule:"required"` // by Code, From
+}
+
+// DatedCode is a code while it is valid. In YAML a plain string is a code
+// that is always valid.
+type DatedCode struct {
+	Code string `json:"code,omitempty" rule:"required form=code short"`
+	From Date   `json:"from,omitzero"`
+	To   Date   `json:"to,omitzero"`
+}
+
+// Schedule is when an export is awaited.
+type Schedule struct {
+	Every string `json:"every,omitempty" rule:"enum=day,week,month"`
+	By    string `json:"by,omitempty" rule:"form=clock"` // civil time of day, "06:00"
+	// Roster names the units that are expected in every delivery; empty: each
+	// unit that has delivered before.
+	Roster []string `json:"roster,omitempty" rule:"set form=unit"`
+}
+
+// Person is somebody who acts; ID is opaque and is all that the LEDGER keeps.
+type Person struct {
+	ID    string `json:"id,omitempty" rule:"required form=token"`
+	Name  string `json:"name,omitempty" rule:"required"`
+	Email string `json:"email,omitempty" rule:"form=email"`
+	Roles []Role `json:"roles,omitempty" rule:"required"` // by Role
+	// TokenSHA256 is the hex SHA-256 of the person's token.
+	TokenSHA256 string `json:"token_sha256,omitempty" rule:"form=sha256"`
+}
+
+// Role is a role within a part of the organisation. In YAML a plain string is
+// a role without limits.
+type Role struct {
+	Role string `json:"role,omitempty" rule:"required enum=viewer,super_user,region_steward,national_steward,auditor,source_operator,administrator short"`
+	// Units limits the role to these units and what is below them; empty: all.
+	Units      []string `json:"units,omitempty" rule:"set form=unit"`
+	Registries []string `json:"registries,omitempty" rule:"set form=token"`
+}
+
+// Profile is an audience with its disclosure rule.
+type Profile struct {
+	ID   string `json:"id,omitempty" rule:"required form=version"`
+	Rule string `json:"rule,omitempty" rule:"required enum=internal,SE,ROUND5"`
+}
+
+// Date is a civil date without zone; the zero value means "not given".
+type Date struct{ t time.Time }

@@ -1,0 +1,834 @@
+package catalog
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// validator checks what values must hold together. It walks values and their
+// places side by side and does not stop at the first problem; a value that is
+// told to be broken already is not judged again.
+type validator struct {
+	d   *decoder
+	c   *Catalog
+	top *place
+
+	registries, indicators, units, feeds, systems, people, profiles ids
+	unitSystems                                                     []string
+	indicatorOf                                                     map[string]*Indicator
+	unitOf                                                          map[string]*Unit
+}
+
+// ids are the names that other values may refer to, and where each stands.
+type ids map[string]*place
+
+func (s ids) names() []string {
+	names := make([]string, 0, len(s))
+	for n := range s {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// bad tells a problem. It leaves a mapping or list whole: what is wrong with it
+// as one says nothing of its parts, which may have problems of their own.
+func (v *validator) bad(p *place, value, says, hint string) {
+	broken := p.broken
+	v.d.bad(p, value, says, hint)
+	if len(p.fields) > 0 || len(p.items) > 0 {
+		p.broken = broken
+	}
+}
+
+func (v *validator) list(key string) *place {
+	if p, ok := v.top.fields[key]; ok {
+		return p
+	}
+	return &place{path: key}
+}
+
+// collect gathers the ids of one list and tells those that stand twice.
+func collect[T any](v *validator, list []T, at *place, key string, id func(*T) string) ids {
+	s := make(ids, len(list))
+	for i := range list {
+		p, name := at.item(i).field(key), id(&list[i])
+		if name == "" {
+			continue
+		}
+		if first, ok := s[name]; ok {
+			v.bad(p, name, "is used twice", "the first is at "+first.String()+"; rename or remove one of them")
+			continue
+		}
+		s[name] = p
+	}
+	return s
+}
+
+func (v *validator) run() {
+	c := v.c
+	v.registries = collect(v, c.Registries, v.list("registries"), "code", func(r *Registry) string { return r.Code })
+	v.indicators = collect(v, c.Indicators, v.list("indicators"), "id", func(i *Indicator) string { return i.ID })
+	v.units = collect(v, c.Units, v.list("units"), "id", func(u *Unit) string { return u.ID })
+	v.feeds = collect(v, c.Feeds, v.list("feeds"), "id", func(f *Feed) string { return f.ID })
+	v.systems = collect(v, c.CodeSystems, v.list("code_systems"), "id", func(s *CodeSystem) string { return s.ID })
+	v.people = collect(v, c.People, v.list("people"), "id", func(p *Person) string { return p.ID })
+	v.profiles = collect(v, c.Profiles, v.list("profiles"), "id", func(p *Profile) string { return p.ID })
+	v.indicatorOf = map[string]*Indicator{}
+	for i := range c.Indicators {
+		v.indicatorOf[c.Indicators[i].ID] = &c.Indicators[i]
+	}
+	v.unitOf = map[string]*Unit{}
+	for i := range c.Units {
+		v.unitOf[c.Units[i].ID] = &c.Units[i]
+		for _, code := range c.Units[i].Codes {
+			if !slices.Contains(v.unitSystems, code.System) {
+				v.unitSystems = append(v.unitSystems, code.System)
+			}
+		}
+	}
+	for i := range c.Indicators {
+		v.indicator(&c.Indicators[i], v.list("indicators").item(i))
+	}
+	for i := range c.Units {
+		v.unit(&c.Units[i], v.list("units").item(i))
+	}
+	v.unitCodes()
+	v.parentCycles()
+	v.successorCycles()
+	for i := range c.CodeSystems {
+		v.codeSystem(&c.CodeSystems[i], v.list("code_systems").item(i))
+	}
+	for i := range c.Feeds {
+		v.feed(&c.Feeds[i], v.list("feeds").item(i))
+	}
+	v.persons()
+}
+
+// refers tells a name that does not exist.
+func (v *validator) refers(p *place, what, name string, known ids) bool {
+	if name == "" || p.broken || v.d.incomplete {
+		return false
+	}
+	if _, ok := known[name]; ok {
+		return true
+	}
+	names := known.names()
+	hint := meant(name, names)
+	switch {
+	case hint != "":
+	case len(names) == 0:
+		hint = "the catalog has none"
+	case len(names) <= 12:
+		hint = "there are " + strings.Join(names, ", ")
+	default:
+		hint = "add it, or correct the name"
+	}
+	v.bad(p, name, "there is no "+what+" of that name", hint)
+	return false
+}
+
+// ordered tells an interval that ends before it begins.
+func (v *validator) ordered(p *place, from, to Date) bool {
+	if from.IsZero() || to.IsZero() || from.Before(to) {
+		return true
+	}
+	v.bad(p.field("to"), to.String(), "must be after from, "+from.String(), "to is the first day on which it no longer holds")
+	return false
+}
+
+func (v *validator) indicator(in *Indicator, p *place) {
+	v.refers(p.field("registry"), "registry", in.Registry, v.registries)
+	isType := !p.field("type").broken
+	if isType && in.Subset && in.Type != Proportion {
+		v.bad(p.field("subset"), "true", "only a proportion can be a subset, this is a "+string(in.Type), "remove subset, or correct type")
+	}
+	v.pair(isType && in.Type == Percentile, in.Percentile != 0, p.field("percentile"), "the type percentile", "as percentile: 90")
+	v.pair(isType && in.Type == StandardisedRatio, in.RiskModel != nil, p.field("risk_model"), "the type standardised_ratio", "as {id: …, version: …, reference_period: …}")
+	if !p.field("measurement").broken {
+		v.pair(in.Measurement == "rolling", in.RollingMonths != 0, p.field("rolling_months"), "the measurement rolling", "as rolling_months: 12")
+	}
+	for i, t := range in.Targets {
+		at := p.field("targets").item(i)
+		if in.Type == Proportion {
+			v.share(at.field("value"), t.Value)
+		}
+		for j := range i {
+			if in.Targets[j].From.Compare(t.From) == 0 && !at.field("from").broken {
+				v.bad(at, t.From.String(), "two targets begin at the same time", fmt.Sprintf("the other is in line %d; date one of them", p.field("targets").item(j).line))
+				break
+			}
+		}
+	}
+	for i, r := range in.References {
+		if in.Type == Proportion {
+			v.share(p.field("references").item(i).field("value"), r.Value)
+		}
+	}
+	if at := p.field("coverage"); v.refers(at, "indicator", in.Coverage, v.indicators) {
+		if in.Coverage == in.ID {
+			v.bad(at, in.Coverage, "an indicator cannot be its own coverage", "name the indicator that tells how complete the data are")
+		} else if of := v.indicatorOf[in.Coverage]; of.Type != Proportion {
+			v.bad(at, in.Coverage, "a coverage indicator must be a proportion, this is a "+string(of.Type), "")
+		}
+	}
+	v.versions(in, p)
+	intro := p.field("introduction")
+	if !in.Introduction.Signed.IsZero() && in.Introduction.By == "" && !intro.field("by").broken {
+		v.bad(intro.field("by"), "", "a signed protocol must say by whom", "add by")
+	}
+	for i, u := range in.Introduction.PilotUnits {
+		v.refers(intro.field("pilot_units").item(i), "unit", u, v.units)
+	}
+	for id, params := range in.Checks {
+		at := p.field("checks").field(id)
+		changes := params.Count != nil || params.Fraction != nil || params.P != nil || params.Severity != "" || params.Off
+		for _, key := range []string{"count", "fraction", "p", "severity", "off"} {
+			changes = changes || at.field(key).broken
+		}
+		if !changes {
+			v.bad(at, id, "changes nothing of the check", "give count, fraction, p, severity or off, or remove it")
+		}
+	}
+}
+
+// pair tells a key that is needed and missing, or there and not needed.
+func (v *validator) pair(needed, given bool, p *place, by, hint string) {
+	if p.broken {
+		return
+	}
+	key := p.path[strings.LastIndexByte(p.path, '.')+1:]
+	switch {
+	case needed && !given:
+		v.bad(p, "", by+" needs "+key, hint)
+	case !needed && given:
+		v.bad(p, "", "only "+by+" has "+key, "remove it, or correct the other")
+	}
+}
+
+func (v *validator) share(p *place, f float64) {
+	if !p.broken && (f < 0 || f > 1) {
+		v.bad(p, fmt.Sprint(f), "a value of a proportion must be between 0 and 1", "write 0.8 for 80 %; multiplier is for display only")
+	}
+}
+
+// versions must follow one another without overlap and without gap: at any
+// date between the first and the last, one definition holds.
+func (v *validator) versions(in *Indicator, p *place) {
+	type dated struct {
+		Version
+		at *place
+	}
+	var vs []dated
+	seen := ids{}
+	for i, ver := range in.Versions {
+		at := p.field("versions").item(i)
+		if at.broken || at.field("from").broken || at.field("to").broken || !v.ordered(at, ver.From, ver.To) {
+			return
+		}
+		if first, ok := seen[ver.ID]; ok && ver.ID != "" {
+			v.bad(at.field("id"), ver.ID, "is used twice", "the first is at "+first.String()+"; every version has an id of its own")
+		}
+		seen[ver.ID] = at.field("id")
+		vs = append(vs, dated{ver, at})
+	}
+	slices.SortStableFunc(vs, func(a, b dated) int { return a.From.Compare(b.From) })
+	for i := 1; i < len(vs); i++ {
+		a, b := vs[i-1], vs[i]
+		end, begin := spanOf(a.From, a.To).to, spanOf(b.From, b.To).from
+		switch {
+		case end > begin:
+			v.bad(b.at, b.ID, "overlaps version "+a.ID+" at "+a.at.String(), "end "+a.ID+" on the day on which "+b.ID+" begins")
+		case end < begin:
+			v.bad(b.at, b.ID, "leaves a gap after version "+a.ID+" at "+a.at.String()+", which ends on "+a.To.String(), "begin "+b.ID+" on the day on which "+a.ID+" ends")
+		}
+	}
+}
+
+func (v *validator) unit(u *Unit, p *place) {
+	if !v.ordered(p, u.From, u.To) {
+		return
+	}
+	own := spanOf(u.From, u.To)
+	for i, code := range u.Codes {
+		at := p.field("codes").item(i)
+		if v.ordered(at, code.From, code.To) && spanOf(code.From, code.To).intersect(own).empty() {
+			v.bad(at, code.Code, "the code is never valid: it holds "+spanOf(code.From, code.To).String()+", its unit "+own.String(), "correct the dates")
+		}
+	}
+	for i, parent := range u.Parents {
+		at := p.field("parents").item(i)
+		if !v.ordered(at, parent.From, parent.To) || !v.refers(at.field("unit"), "unit", parent.Unit, v.units) {
+			continue
+		}
+		valid := spanOf(parent.From, parent.To).intersect(own)
+		above := v.unitOf[parent.Unit]
+		switch {
+		case parent.Unit == u.ID:
+			v.bad(at.field("unit"), parent.Unit, "a unit cannot be its own parent", "")
+		case valid.empty():
+			v.bad(at, parent.Unit, "the relation never holds: it is valid "+spanOf(parent.From, parent.To).String()+", its unit "+own.String(), "correct the dates")
+		case !valid.within(spanOf(above.From, above.To)):
+			v.bad(at, parent.Unit, "the parent must exist as long as the relation, which holds "+valid.String()+"; the parent exists "+spanOf(above.From, above.To).String(), "date the relation with from and to")
+		}
+		for j := range i {
+			if o := u.Parents[j]; o.Unit == parent.Unit && !valid.intersect(spanOf(o.From, o.To)).empty() {
+				v.bad(at, parent.Unit, "the same parent stands twice at the same time", fmt.Sprintf("the other is in line %d; remove or date one of them", p.field("parents").item(j).line))
+				break
+			}
+		}
+	}
+	for i, s := range u.Successors {
+		at := p.field("successors").item(i)
+		if !v.refers(at.field("unit"), "unit", s.Unit, v.units) || at.field("from").broken {
+			continue
+		}
+		next := v.unitOf[s.Unit]
+		switch {
+		case s.Unit == u.ID:
+			v.bad(at.field("unit"), s.Unit, "a unit cannot succeed itself", "")
+		case !u.From.IsZero() && !u.From.Before(s.From):
+			v.bad(at.field("from"), s.From.String(), "a successor must begin after the unit itself, which begins on "+u.From.String(), "")
+		case !s.From.Within(next.From, next.To):
+			v.bad(at.field("from"), s.From.String(), "the successor must exist then; it exists "+spanOf(next.From, next.To).String(), "correct the date, here or at the successor")
+		}
+		for j := range i {
+			if u.Successors[j].Unit == s.Unit {
+				v.bad(at, s.Unit, "the same successor stands twice", fmt.Sprintf("the other is in line %d; remove one of them", p.field("successors").item(j).line))
+				break
+			}
+		}
+	}
+}
+
+// unitCodes holds that at any date a code of a system names one unit.
+func (v *validator) unitCodes() {
+	type use struct {
+		span
+		unit *Unit
+		at   *place
+	}
+	uses := map[codeKey][]use{}
+	for i := range v.c.Units {
+		u := &v.c.Units[i]
+		for j, code := range u.Codes {
+			at := v.list("units").item(i).field("codes").item(j)
+			if at.broken || at.field("code").broken || at.field("system").broken {
+				continue
+			}
+			now := use{spanOf(code.From, code.To).intersect(spanOf(u.From, u.To)), u, at}
+			k := codeKey{code.System, code.Code}
+			for _, before := range uses[k] {
+				if common := now.intersect(before.span); !now.empty() && !before.empty() && !common.empty() {
+					v.bad(at, code.Code, fmt.Sprintf("the %s code names %s and %s at the same time, %s", code.System, before.unit.ID, u.ID, common),
+						"the other is at "+before.at.String()+"; date the codes with from and to, or the units")
+					break
+				}
+			}
+			uses[k] = append(uses[k], now)
+		}
+	}
+}
+
+// parentCycles looks for a unit above itself at some date. Relations change
+// only at the dates at which one begins, so these are the dates to look at.
+func (v *validator) parentCycles() {
+	type edge struct {
+		span
+		to string
+		at *place
+	}
+	edges := map[string][]edge{}
+	begins := []int32{beginningOfTime}
+	for i := range v.c.Units {
+		u := &v.c.Units[i]
+		for j, parent := range u.Parents {
+			s := spanOf(parent.From, parent.To).intersect(spanOf(u.From, u.To))
+			// A unit that is its own parent is told already.
+			if parent.Unit == u.ID || s.empty() {
+				continue
+			}
+			edges[u.ID] = append(edges[u.ID], edge{s, parent.Unit, v.list("units").item(i).field("parents").item(j)})
+			begins = append(begins, s.from)
+		}
+	}
+	order := make([]string, 0, len(edges))
+	for i := range v.c.Units {
+		order = append(order, v.c.Units[i].ID)
+	}
+	told := map[string]bool{}
+	search := func(holds func(span) bool, tell bool) bool {
+		const onPath, done = 1, 2
+		state := map[string]int{}
+		found := false
+		var trail []string
+		var walk func(id string)
+		walk = func(id string) {
+			state[id] = onPath
+			trail = append(trail, id)
+			for _, e := range edges[id] {
+				if !holds(e.span) {
+					continue
+				}
+				switch state[e.to] {
+				case onPath:
+					found = true
+					ring := trail[slices.Index(trail, e.to):]
+					if name := ringName(ring); tell && !told[name] {
+						told[name] = true
+						v.bad(e.at, e.to, "a unit cannot be above itself: "+strings.Join(ring, " under ")+" under "+e.to, "remove or date one of these relations")
+					}
+				case 0:
+					walk(e.to)
+				}
+			}
+			trail = trail[:len(trail)-1]
+			state[id] = done
+		}
+		for _, id := range order {
+			if state[id] == 0 {
+				walk(id)
+			}
+		}
+		return found
+	}
+	// Hardly any hierarchy has a ring even without regard to dates.
+	if !search(func(span) bool { return true }, false) {
+		return
+	}
+	slices.Sort(begins)
+	for _, day := range slices.Compact(begins) {
+		search(func(s span) bool { return s.holds(day) }, true)
+	}
+}
+
+// ringName is the same for a ring wherever one enters it.
+func ringName(ring []string) string {
+	first := slices.Index(ring, slices.Min(ring))
+	return strings.Join(slices.Concat(ring[first:], ring[:first]), " ")
+}
+
+// successorCycles refuses any ring: a series would be joined to itself.
+func (v *validator) successorCycles() {
+	next := map[string][]string{}
+	for i := range v.c.Units {
+		for _, s := range v.c.Units[i].Successors {
+			if s.Unit != v.c.Units[i].ID {
+				next[v.c.Units[i].ID] = append(next[v.c.Units[i].ID], s.Unit)
+			}
+		}
+	}
+	const onPath, done = 1, 2
+	state := map[string]int{}
+	var trail []string
+	var walk func(id string)
+	walk = func(id string) {
+		state[id] = onPath
+		trail = append(trail, id)
+		for _, to := range next[id] {
+			switch state[to] {
+			case onPath:
+				ring := trail[slices.Index(trail, to):]
+				at := v.units[id]
+				for i := range v.c.Units {
+					if v.c.Units[i].ID != id {
+						continue
+					}
+					for j, s := range v.c.Units[i].Successors {
+						if s.Unit == to {
+							at = v.list("units").item(i).field("successors").item(j)
+						}
+					}
+				}
+				v.bad(at, to, "a unit cannot succeed itself: "+strings.Join(ring, " then ")+" then "+to, "remove one of these, or give the later unit an id of its own")
+			case 0:
+				walk(to)
+			}
+		}
+		trail = trail[:len(trail)-1]
+		state[id] = done
+	}
+	for i := range v.c.Units {
+		if id := v.c.Units[i].ID; state[id] == 0 {
+			walk(id)
+		}
+	}
+}
+
+func (v *validator) codeSystem(s *CodeSystem, p *place) {
+	type use struct {
+		span
+		at *place
+	}
+	uses := map[string][]use{}
+	for i, code := range s.Codes {
+		at := p.field("codes").item(i)
+		if at.broken || !v.ordered(at, code.From, code.To) {
+			continue
+		}
+		now := use{spanOf(code.From, code.To), at}
+		for _, before := range uses[code.Code] {
+			if !now.intersect(before.span).empty() {
+				v.bad(at, code.Code, "stands twice at the same time", "the other is at "+before.at.String()+"; remove or date one of them")
+				break
+			}
+		}
+		uses[code.Code] = append(uses[code.Code], now)
+	}
+}
+
+func (v *validator) feed(f *Feed, p *place) {
+	known := v.refers(p.field("registry"), "registry", f.Registry, v.registries)
+	v.dialect(&f.Dialect, p.field("dialect"))
+	scope := p.field("scope")
+	if !scope.field("window").broken {
+		v.pair(f.Scope.Window == "months", f.Scope.Months != 0, scope.field("months"), "the window months", "as {window: months, months: 24}")
+	}
+	if !p.field("delivery").broken {
+		if f.Delivery == "delta" && len(f.Key) == 0 && !p.field("key").broken {
+			v.bad(p.field("key"), "", "a delta needs a key", "name the columns that tell one row from every other")
+		}
+		if f.Delivery == "delta" && scope.given {
+			v.bad(scope, "", "only a snapshot has a scope", "a delta replaces rows by key; remove scope, or correct delivery")
+		}
+		if f.Delivery == "snapshot" && f.Operation != nil {
+			v.bad(p.field("operation"), "", "only a delta has an operation", "a snapshot deletes by leaving out; remove operation, or correct delivery")
+		}
+	}
+	v.extract(&f.Order, p.field("order"), f)
+	v.extract(&f.AsOf, p.field("as_of"), f)
+	complete := p.field("complete")
+	if !complete.field("by").broken {
+		v.pair(f.Complete.By == "trailer", f.Complete.Pattern != "", complete.field("pattern"), "complete by trailer", `as {by: trailer, pattern: '^END;(\d+)$'}`)
+	}
+	if n := groups(f.Complete.Pattern); n > 1 && !complete.field("pattern").broken {
+		v.bad(complete.field("pattern"), f.Complete.Pattern, fmt.Sprintf("must have at most one group, has %d", n), "the group is the number of rows; write (?: ) for the others")
+	}
+	if f.Schedule.Every == "" && f.Schedule.By != "" && !p.field("schedule").field("every").broken {
+		v.bad(p.field("schedule").field("by"), f.Schedule.By, "a schedule with by needs every", "as {every: day, by: \"06:00\"}")
+	}
+	for i, u := range f.Schedule.Roster {
+		v.refers(p.field("schedule").field("roster").item(i), "unit", u, v.units)
+	}
+	for i, code := range f.Codes {
+		at := p.field("codes").item(i)
+		v.refers(at.field("system"), "code system", code.System, v.systems)
+		for j := range i {
+			if f.Codes[j] == code && code.Column != "" {
+				v.bad(at, code.Column, "stands twice", fmt.Sprintf("the other is in line %d; remove one of them", p.field("codes").item(j).line))
+				break
+			}
+		}
+	}
+	v.unitSystem(f, p)
+	v.mapping(f, p)
+	if len(f.Measures) > 0 {
+		for i := range f.Measures {
+			v.measure(f, i, p)
+		}
+	} else if known {
+		v.longFeed(f, p)
+	}
+}
+
+func (v *validator) unitSystem(f *Feed, p *place) {
+	at := p.field("columns").field("unit_system")
+	if at.broken || v.d.incomplete || f.Columns.UnitSystem == "" || slices.Contains(v.unitSystems, f.Columns.UnitSystem) {
+		return
+	}
+	hint := meant(f.Columns.UnitSystem, v.unitSystems)
+	if hint == "" {
+		hint = "units have codes of " + strings.Join(v.unitSystems, ", ")
+		if len(v.unitSystems) == 0 {
+			hint = "no unit has any code yet"
+		}
+	}
+	v.bad(at, f.Columns.UnitSystem, "no unit has a code of that system", hint)
+}
+
+func (v *validator) dialect(d *Dialect, p *place) {
+	delimiter, decimal, quote, thousands := p.field("delimiter"), p.field("decimal"), p.field("quote"), p.field("thousands")
+	whole := !delimiter.broken && !decimal.broken && !quote.broken && !thousands.broken
+	// The place to name is one that is written out, not a default.
+	at := func(a, b *place) *place {
+		if a.given {
+			return a
+		}
+		return b
+	}
+	if whole && d.Delimiter == d.Decimal {
+		v.bad(at(decimal, delimiter), d.Decimal, "delimiter and decimal must differ", "a file with decimal commas usually has the delimiter ;")
+	}
+	if whole && d.Thousands != "" && d.Thousands == d.Decimal {
+		v.bad(at(thousands, decimal), d.Thousands, "thousands and decimal must differ", "")
+	}
+	if whole && d.Thousands != "" && d.Thousands == d.Delimiter && d.Quote == "" {
+		v.bad(at(thousands, delimiter), d.Thousands, "thousands and delimiter must differ where nothing is quoted", "")
+	}
+	// The forms already keep the quote apart from the others; this holds
+	// should either list grow.
+	if whole && d.Quote != "" && (d.Quote == d.Delimiter || d.Quote == d.Decimal || d.Quote == d.Thousands) {
+		v.bad(at(quote, delimiter), d.Quote, "quote must differ from delimiter, decimal and thousands", "")
+	}
+	names := p.field("names")
+	if names.broken || p.field("header").broken {
+		return
+	}
+	switch {
+	case d.Header && len(d.Names) > 0:
+		v.bad(names, "", "only a file without header has names", "remove names, or add header: false")
+	case !d.Header && len(d.Names) == 0:
+		v.bad(names, "", "a file without header needs names", "list the columns in their order")
+	}
+}
+
+func groups(pattern string) int {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return 0
+	}
+	return re.NumSubexp()
+}
+
+// extract holds that each way of finding a key has what it needs and nothing
+// else, so that no setting is without effect in silence.
+func (v *validator) extract(e *Extract, p *place, f *Feed) {
+	if p.field("by").broken || p.broken {
+		return
+	}
+	v.pair(e.By == "name", e.Pattern != "", p.field("pattern"), "by name", `as {by: name, pattern: '_(\d{8})\.csv$'}`)
+	v.pair(e.By == "column", e.Column != "", p.field("column"), "by column", "name the column")
+	v.pair(e.By == "manifest", e.Field != "", p.field("field"), "by manifest", "as {by: manifest, field: extracted_at}")
+	if at := p.field("pattern"); e.Pattern != "" && !at.broken {
+		if n := groups(e.Pattern); n != 1 {
+			v.bad(at, e.Pattern, fmt.Sprintf("must have exactly one group, has %d", n), "put ( ) around the part that is wanted; write (?: ) for other groups")
+		}
+	}
+	switch e.By {
+	case "manifest":
+		if f.Complete.By != "manifest" {
+			v.bad(p.field("by"), e.By, "by manifest needs complete: manifest", "else a file could come without one")
+		}
+	case "acceptance", "arrival":
+		if p.field("layout").given {
+			v.bad(p.field("layout"), e.Layout, "by "+e.By+" reads no date, so it has no layout", "remove layout")
+		}
+	}
+}
+
+// source is one column that a feed reads.
+type source struct {
+	at   *place
+	name string
+}
+
+func isColumn(s string) bool { return s != "" && s[0] != '=' }
+
+// mapping holds what mapped, ignored and named columns must hold together.
+func (v *validator) mapping(f *Feed, p *place) {
+	cols := p.field("columns")
+	if cols.broken {
+		return
+	}
+	var used []source
+	use := func(at *place, name string) {
+		if isColumn(name) && !at.broken {
+			used = append(used, source{at, name})
+		}
+	}
+	c := &f.Columns
+	for _, s := range []source{{cols.field("unit"), c.Unit}, {cols.field("indicator"), c.Indicator},
+		{cols.field("indicator_version"), c.IndicatorVersion}, {cols.field("event_date"), c.EventDate},
+		{cols.field("registration_date"), c.RegistrationDate}, {cols.field("subject"), c.Subject},
+		{cols.field("numerator"), c.Numerator}, {cols.field("denominator"), c.Denominator}, {cols.field("value"), c.Value},
+		{cols.field("expected"), c.Expected}, {cols.field("rate"), c.Rate},
+		{p.field("order").field("column"), f.Order.Column}, {p.field("as_of").field("column"), f.AsOf.Column}} {
+		use(s.at, s.name)
+	}
+	for i, s := range c.Strata {
+		use(cols.field("strata").item(i), s)
+	}
+	for i, k := range f.Key {
+		use(p.field("key").item(i), k)
+	}
+	for i, code := range f.Codes {
+		use(p.field("codes").item(i).field("column"), code.Column)
+	}
+	if f.Operation != nil {
+		use(p.field("operation").field("column"), f.Operation.Column)
+	}
+	for i, m := range f.Measures {
+		at := p.field("measures").item(i)
+		for _, s := range []source{{at.field("numerator"), m.Numerator}, {at.field("denominator"), m.Denominator},
+			{at.field("value"), m.Value}, {at.field("expected"), m.Expected}, {at.field("rate"), m.Rate}} {
+			use(s.at, s.name)
+		}
+		if m.When != nil {
+			use(at.field("when").field("column"), m.When.Column)
+		}
+	}
+	for i, name := range f.IgnoreColumns {
+		if k := slices.IndexFunc(used, func(s source) bool { return s.name == name }); k >= 0 {
+			v.bad(p.field("ignore_columns").item(i), name, "the column is ignored and used, by "+used[k].at.path, "remove it here, or there")
+		}
+	}
+	if names := f.Dialect.Names; !f.Dialect.Header && len(names) > 0 {
+		for _, s := range used {
+			if !slices.Contains(names, s.name) {
+				v.bad(s.at, s.name, "the file has no column of that name", meant(s.name, names))
+			}
+		}
+	}
+
+	measures := p.field("measures")
+	long := c.Indicator != "" || cols.field("indicator").broken
+	wide := len(f.Measures) > 0 || measures.broken
+	switch {
+	case long && wide:
+		v.bad(measures, "", "a feed has measures or columns.indicator, not both", "measures are for a wide file, with a column for each number; columns.indicator is for a long one")
+	case !long && !wide:
+		v.bad(cols, "", "a feed needs measures or columns.indicator", "measures are for a wide file, with a column for each number; columns.indicator is for a long one")
+	case wide:
+		for _, s := range []source{{cols.field("indicator_version"), c.IndicatorVersion}, {cols.field("numerator"), c.Numerator},
+			{cols.field("denominator"), c.Denominator}, {cols.field("value"), c.Value}, {cols.field("expected"), c.Expected}, {cols.field("rate"), c.Rate}} {
+			if s.name != "" {
+				v.bad(s.at, s.name, "only a long file has this column", "in a wide file it belongs to the measures")
+			}
+		}
+	}
+}
+
+// needs are the columns without which an indicator of a type has no value;
+// useless are those that it would not read.
+func (t IndicatorType) needs() (needs, useless []string) {
+	switch t {
+	case Proportion, Rate:
+		return []string{"numerator", "denominator"}, []string{"value", "expected"}
+	case Mean, Median, Percentile:
+		return []string{"value"}, []string{"expected", "rate"}
+	case Count:
+		return []string{"numerator"}, []string{"value", "expected", "rate"}
+	case StandardisedRatio:
+		return []string{"numerator", "expected"}, []string{"value"}
+	default: // the time between events needs the dates only
+		return nil, []string{"expected", "rate"}
+	}
+}
+
+// holds are the periods that can be told from dates of a form.
+func periodsOf(dates string) []string {
+	switch dates {
+	case "year":
+		return []string{string(Year)}
+	case "quarter":
+		return []string{string(Quarter), string(HalfYear), string(Year)}
+	case "year-month":
+		return []string{string(Month), string(Tertial), string(Quarter), string(HalfYear), string(Year)}
+	case "week":
+		return []string{string(Week)}
+	default:
+		return nil
+	}
+}
+
+func (v *validator) measure(f *Feed, i int, p *place) {
+	m, at := &f.Measures[i], p.field("measures").item(i)
+	for j := range i {
+		if o := &f.Measures[j]; o.Indicator == m.Indicator && m.Indicator != "" && !apart(o.When, m.When) && !at.field("when").broken {
+			v.bad(at, m.Indicator, "one row could give the indicator twice", fmt.Sprintf("the other is in line %d; give both a when on one column with different values, or remove one", p.field("measures").item(j).line))
+			break
+		}
+	}
+	if !v.refers(at.field("indicator"), "indicator", m.Indicator, v.indicators) {
+		return
+	}
+	in := v.indicatorOf[m.Indicator]
+	if in.Registry != f.Registry && !p.field("registry").broken {
+		v.bad(at.field("indicator"), m.Indicator, "the indicator belongs to the registry "+in.Registry+", the feed to "+f.Registry, "")
+	}
+	given := map[string]string{"numerator": m.Numerator, "denominator": m.Denominator, "value": m.Value, "expected": m.Expected, "rate": m.Rate}
+	needs, useless := in.Type.needs()
+	for _, key := range needs {
+		if given[key] == "" && !at.field(key).broken {
+			v.bad(at, m.Indicator, "a "+string(in.Type)+" needs "+key, "name its column, or a constant as \"=1\"")
+		}
+	}
+	for _, key := range useless {
+		if given[key] != "" {
+			v.bad(at.field(key), given[key], "a "+string(in.Type)+" has no use for "+key, "remove it, or correct the indicator's type")
+		}
+	}
+	v.dates(f, in, at.field("indicator"), p)
+}
+
+// dates holds that the feed's dates are fine enough for the indicator.
+func (v *validator) dates(f *Feed, in *Indicator, at, p *place) {
+	if told := periodsOf(f.Dialect.Dates); told != nil && !slices.Contains(told, string(in.Period)) && !at.broken {
+		v.bad(at, in.ID, "the period is a "+string(in.Period)+", which dates of the form "+f.Dialect.Dates+" do not tell", "they tell "+strings.Join(told, ", "))
+	}
+	if reg := p.field("columns").field("registration_date"); in.PeriodBy == "registration_date" && f.Columns.RegistrationDate == "" && !reg.broken && !at.broken {
+		v.bad(at, in.ID, "the indicator is by registration date, which the feed does not have", "add columns.registration_date, or change period_by")
+	}
+}
+
+// longFeed checks a long feed against the indicators of its registry, if it
+// is the only feed that could bring them.
+func (v *validator) longFeed(f *Feed, p *place) {
+	cols := p.field("columns")
+	if cols.broken {
+		return
+	}
+	c := &f.Columns
+	given := map[string]string{"numerator": c.Numerator, "denominator": c.Denominator, "value": c.Value, "expected": c.Expected}
+	for i := range v.c.Feeds {
+		if o := &v.c.Feeds[i]; o.ID != f.ID && o.Registry == f.Registry {
+			return
+		}
+	}
+	for i := range v.c.Indicators {
+		in := &v.c.Indicators[i]
+		if in.Registry != f.Registry {
+			continue
+		}
+		needs, _ := in.Type.needs()
+		for _, key := range needs {
+			if given[key] == "" && !cols.field(key).broken {
+				v.bad(cols, in.ID, "a "+string(in.Type)+" needs "+key, "map it: the feed is the only one of its registry")
+			}
+		}
+		at := &place{file: cols.file, line: cols.line, col: cols.col, path: cols.path}
+		v.dates(f, in, at, p)
+	}
+}
+
+// apart reports whether no row can meet both conditions.
+func apart(a, b *When) bool {
+	if a == nil || b == nil || a.Column != b.Column {
+		return false
+	}
+	return !slices.ContainsFunc(a.In, func(x string) bool { return slices.Contains(b.In, x) })
+}
+
+func (v *validator) persons() {
+	tokens := ids{}
+	for i, person := range v.c.People {
+		p := v.list("people").item(i)
+		for j, r := range person.Roles {
+			role := p.field("roles").item(j)
+			for k, u := range r.Units {
+				v.refers(role.field("units").item(k), "unit", u, v.units)
+			}
+			for k, reg := range r.Registries {
+				v.refers(role.field("registries").item(k), "registry", reg, v.registries)
+			}
+		}
+		if at := p.field("token_sha256"); person.TokenSHA256 != "" && !at.broken {
+			if first, ok := tokens[person.TokenSHA256]; ok {
+				v.bad(at, "", "two people must not have one token", "the other is at "+first.String()+"; give each a token of their own")
+			}
+			tokens[person.TokenSHA256] = at
+		}
+	}
+}

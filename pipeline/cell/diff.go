@@ -1,0 +1,62 @@
+package cell
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrUnsorted is wrapped by Diff when its input is not in strictly ascending
+// order of keys.
+var ErrUnsorted = errors.New("cells are not in strictly ascending order of their keys")
+
+// Diff appends to dst what changes when the current versions prev are replaced
+// by the cells next, all of the same scope, as versions of revision rev: cells
+// that are new or have another fingerprint, and a tombstone for each that is
+// gone. What did not change is not repeated.
+//
+// prev and next are in strictly ascending order of keys. Of prev, Key,
+// Fingerprint and Tombstone are read; of next, Key and Content. The result is
+// in the order of the keys and owes nothing to how either was made, so that a
+// repeated delivery changes nothing. On an error dst is returned as it was.
+func Diff(dst, prev, next []Version, rev uint64) ([]Version, error) {
+	for _, s := range [...][]Version{prev, next} {
+		for i := 1; i < len(s); i++ {
+			if s[i-1].Key.Compare(s[i].Key) >= 0 {
+				return dst, fmt.Errorf("%w: %s before %s", ErrUnsorted, s[i-1].Key, s[i].Key)
+			}
+		}
+	}
+	for len(prev) > 0 || len(next) > 0 {
+		switch order := front(prev, next); {
+		case order < 0: // gone
+			if !prev[0].Tombstone {
+				k := prev[0].Key
+				dst = append(dst, Version{Key: k, Tombstone: true, Fingerprint: FingerprintOf(k, Content{}, true), Rev: rev})
+			}
+			prev = prev[1:]
+		default:
+			v := Version{Key: next[0].Key, Content: next[0].Content, Rev: rev}
+			v.Fingerprint = FingerprintOf(v.Key, v.Content, false)
+			if order > 0 || v.Fingerprint != prev[0].Fingerprint {
+				dst = append(dst, v)
+			}
+			if order == 0 {
+				prev = prev[1:]
+			}
+			next = next[1:]
+		}
+	}
+	return dst, nil
+}
+
+// front compares the first keys; what is empty comes last.
+func front(prev, next []Version) int {
+	switch {
+	case len(next) == 0:
+		return -1
+	case len(prev) == 0:
+		return 1
+	default:
+		return prev[0].Key.Compare(next[0].Key)
+	}
+}

@@ -1,0 +1,52 @@
+// Package engine runs the embedded ClickHouse: libchdb, the real ClickHouse
+// engine as one shared library, in a supervised child process that answers
+// ClickHouse's HTTP interface on loopback. Whatever speaks that interface
+// (clickhouse-go/v2, Grafana's ClickHouse plugin, curl) cannot tell it from a
+// ClickHouse server in what the conformance sub-package covers.
+//
+// # What it owns
+//
+//   - Finding and binding the library (purego, no cgo); sub-package fetch brings
+//     it onto the machine.
+//   - The child process: RunChild. One process per data path (locked), one data
+//     path per process. It ends when its standard input ends, so that it never
+//     outlives the process that started it.
+//   - The supervisor in the parent: Start, Engine. A child that dies is started
+//     again; a connection obtained from Engine.Open survives that.
+//   - The HTTP interface: authentication, settings and parameters of one query
+//     only, formats, compression, streaming with flat memory, cancellation,
+//     KILL QUERY by query_id, exceptions that no client can mistake for the end
+//     of a result.
+//
+// # What it refuses to own
+//
+//   - Schemas, migrations, what is in the tables: package warehouse.
+//   - Retries. A query that was under way when the engine died fails with an
+//     error, and the caller, who knows whether it may be repeated, repeats it.
+//   - Users, roles and grants beyond one name and secret per listener and a
+//     Policy. Replication and clusters: use a ClickHouse server.
+//   - Being a network server for the world: it listens on loopback unless an
+//     operator names another address for an additional listener.
+//
+// # How a query runs
+//
+// Every request gets a connection of its own to the engine (160 µs), so that no
+// setting, parameter, current database or temporary table of one query can be
+// seen by the next. The goroutine is locked to its thread from the query to the
+// last freed result, because the library wants results freed on the thread that
+// queried. SELECTs in Native are pulled block by block and re-framed for the
+// protocol revision that the client asked for, without decoding values; SELECTs
+// in other formats are written by the engine into a named pipe; insert bodies
+// are spooled to a file first, so that a client that breaks off half-way inserts
+// nothing at all.
+//
+// # Durability
+//
+// An insert is answered after the engine has finished it. The part is then in
+// its table's directory, so it survives the end of the process at any moment
+// (kill -9: the page cache survives). MergeTree tables are created with
+// fsync_after_insert and fsync_part_directory unless Config.NoSync says
+// otherwise, which makes it survive the end of the machine too; measured cost:
+// about 5 ms for each insert. An insert is atomic per partition and per block of
+// about a million rows, as everywhere in ClickHouse.
+package engine

@@ -1,0 +1,361 @@
+package block
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
+
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
+)
+
+// blockBudget is what decoding one block may allocate: many times what MaxRows
+// rows of the widest schema need, little enough that hostile lengths do no harm.
+const blockBudget = 128 << 20
+
+// batchBudget is the same for one record batch of a query result, whose rows the
+// server chooses.
+const batchBudget = 1 << 30
+
+// known bits of the flag columns.
+const (
+	allHas     = event.HasMissing<<1 - 1
+	allFinding = event.UnknownCode<<1 - 1
+)
+
+// DecodeObservations reads an OBS block into o, whose memory it reuses. On an
+// error, which is ErrCorrupt for anything that is not a block of
+// EncodeObservations, o is empty.
+func DecodeObservations(b []byte, o *event.Observations) (err error) {
+	o.Reset()
+	defer func() {
+		if err != nil {
+			o.Reset()
+		}
+	}()
+	defer guard(&err)
+	rec, err := readBlock(b, arrowSchema(obsSpecs()))
+	if err != nil {
+		return err
+	}
+	n := int(rec.NumRows())
+	for i, field := range []*string{&o.Delivery, &o.Feed, &o.Registry, &o.Region} {
+		if *field, err = constantOf(rec, i); err != nil {
+			return err
+		}
+	}
+	numbers := rec.Column(4).(*array.Uint32).Uint32Values()
+	o.Block = numbers[0]
+	for _, v := range numbers {
+		if v != o.Block {
+			return fmt.Errorf("%w: its rows name different blocks", ErrCorrupt)
+		}
+	}
+	o.Line = append(o.Line, rec.Column(5).(*array.Uint64).Uint64Values()...)
+	if o.Kind, err = flags(o.Kind, rec, 6, event.Parked); err != nil {
+		return err
+	}
+	for i, dst := range []*[]string{&o.Indicator, &o.Version, &o.Unit, &o.Stratum} {
+		if *dst, err = appendDict(*dst, rec, 7+i); err != nil {
+			return err
+		}
+	}
+	o.EventDate = appendDates(o.EventDate, rec.Column(11))
+	o.RegistrationDate = appendDates(o.RegistrationDate, rec.Column(12))
+	o.Subject = appendStrings(o.Subject, rec.Column(13).(*array.String))
+	keys := rec.Column(14).(*array.FixedSizeBinary)
+	for i := range n {
+		o.Key = append(o.Key, [16]byte(keys.Value(i)))
+	}
+	if o.Has, err = flags(o.Has, rec, 15, allHas); err != nil {
+		return err
+	}
+	if o.Finding, err = flags(o.Finding, rec, 16, allFinding); err != nil {
+		return err
+	}
+	for i, dst := range []*[]int64{&o.Numerator, &o.Denominator, &o.Value, &o.Expected} {
+		*dst = append(*dst, rec.Column(17+i).(*array.Int64).Int64Values()...)
+	}
+	return nil
+}
+
+// CellBlock is what a CELLS block holds.
+type CellBlock struct {
+	Run, Delivery string
+	Versions      []cell.Version
+}
+
+// DecodeCells reads a CELLS block. Every fingerprint is computed again; one that
+// differs makes the block ErrCorrupt, and the error names the cell.
+func DecodeCells(b []byte) (blk CellBlock, err error) {
+	defer func() {
+		if err != nil {
+			blk = CellBlock{}
+		}
+	}()
+	defer guard(&err)
+	rec, err := readBlock(b, arrowSchema(cellSpecs()))
+	if err != nil {
+		return CellBlock{}, err
+	}
+	if blk.Delivery, err = constantOf(rec, 1); err != nil {
+		return CellBlock{}, err
+	}
+	if blk.Run, err = constantOf(rec, 2); err != nil {
+		return CellBlock{}, err
+	}
+	blk.Versions = make([]cell.Version, rec.NumRows())
+	in := newInterner()
+	for i := range int(rec.NumCols()) {
+		if err := fill(blk.Versions, rec.ColumnName(i), rec.Column(i), in); err != nil {
+			return CellBlock{}, err
+		}
+	}
+	return blk, verify(blk.Versions)
+}
+
+// verify recomputes every fingerprint.
+func verify(versions []cell.Version) error {
+	for i := range versions {
+		v := &versions[i]
+		if got := cell.FingerprintOf(v.Key, v.Content, v.Tombstone); got != v.Fingerprint {
+			return fmt.Errorf("%w: cell %s has the fingerprint %s and its content has %s: "+
+				"it was altered after it was written; run verify and restore from the log", ErrCorrupt, v.Key, v.Fingerprint, got)
+		}
+	}
+	return nil
+}
+
+// readBlock reads the one record batch of a block of exactly this schema.
+func readBlock(b []byte, schema *arrow.Schema) (arrow.Record, error) {
+	f := &frames{r: bytes.NewReader(b), limit: int64(len(b)), left: maxMessages}
+	r, err := ipc.NewReaderFromMessageReader(f, ipc.WithAllocator(&budget{left: blockBudget}))
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	if !r.Schema().Equal(schema) {
+		return nil, fmt.Errorf("%w: its columns are %s", ErrCorrupt, describe(r.Schema()))
+	}
+	if !r.Next() {
+		return nil, noBatch(r.Err())
+	}
+	rec := r.Record()
+	rec.Retain()
+	if r.Next() {
+		return nil, fmt.Errorf("%w: it has more than one record batch", ErrCorrupt)
+	}
+	if err := r.Err(); err != nil {
+		return nil, corrupt(err)
+	}
+	if err := f.finish(); err != nil {
+		return nil, err
+	}
+	if n := rec.NumRows(); n < 1 || n > MaxRows {
+		return nil, fmt.Errorf("%w: it has %d rows", ErrCorrupt, n)
+	}
+	for i, c := range rec.Columns() {
+		if c.NullN() != 0 {
+			return nil, fmt.Errorf("%w: column %s has nulls", ErrCorrupt, rec.ColumnName(i))
+		}
+	}
+	return rec, nil
+}
+
+func noBatch(err error) error {
+	if err == nil {
+		return fmt.Errorf("%w: it has no record batch", ErrCorrupt)
+	}
+	return corrupt(err)
+}
+
+// corrupt marks an error of the library, which reports malformed input in words
+// only; what came from reading keeps its identity.
+func corrupt(err error) error {
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
+
+func describe(s *arrow.Schema) string {
+	var b strings.Builder
+	for i, f := range s.Fields() {
+		if i == 40 {
+			b.WriteString(", …")
+			break
+		}
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		fmt.Fprintf(&b, "%.40q %s", f.Name, f.Type)
+	}
+	return b.String()
+}
+
+// constantOf reads a column that holds one string.
+func constantOf(rec arrow.Record, i int) (string, error) {
+	d := rec.Column(i).(*array.Dictionary)
+	values := d.Dictionary().(*array.String)
+	if values.Len() != 1 || values.NullN() != 0 {
+		return "", fmt.Errorf("%w: column %s is not constant", ErrCorrupt, rec.ColumnName(i))
+	}
+	for _, code := range d.Indices().(*array.Int8).Int8Values() {
+		if code != 0 {
+			return "", fmt.Errorf("%w: column %s is not constant", ErrCorrupt, rec.ColumnName(i))
+		}
+	}
+	return strings.Clone(values.Value(0)), nil
+}
+
+// appendDict reads a dictionary column; one string is made a distinct value.
+func appendDict(dst []string, rec arrow.Record, i int) ([]string, error) {
+	d := rec.Column(i).(*array.Dictionary)
+	values, err := dictionaryStrings(d, strings.Clone)
+	if err != nil {
+		return nil, fmt.Errorf("%w: column %s: %w", ErrCorrupt, rec.ColumnName(i), err)
+	}
+	for _, code := range d.Indices().(*array.Int32).Int32Values() {
+		if code < 0 || int(code) >= len(values) {
+			return nil, fmt.Errorf("%w: column %s points outside its dictionary", ErrCorrupt, rec.ColumnName(i))
+		}
+		dst = append(dst, values[code])
+	}
+	return dst, nil
+}
+
+// appendStrings copies a column of strings: one allocation holds them all.
+func appendStrings(dst []string, a *array.String) []string {
+	n := a.Len()
+	first := int(a.ValueOffset(0))
+	end := int(a.ValueOffset(n-1)) + a.ValueLen(n-1)
+	all := string(a.ValueBytes())
+	if end-first != len(all) {
+		panic("offsets of a string column do not span its bytes")
+	}
+	for i := range n {
+		from := int(a.ValueOffset(i)) - first
+		dst = append(dst, all[from:from+a.ValueLen(i)])
+	}
+	return dst
+}
+
+func appendDates(dst []int32, c arrow.Array) []int32 {
+	for _, d := range c.(*array.Date32).Date32Values() {
+		dst = append(dst, int32(d))
+	}
+	return dst
+}
+
+func flags[T ~uint8](dst []T, rec arrow.Record, i int, limit T) ([]T, error) {
+	for _, v := range rec.Column(i).(*array.Uint8).Uint8Values() {
+		if T(v) > limit {
+			return nil, fmt.Errorf("%w: column %s holds %d", ErrCorrupt, rec.ColumnName(i), v)
+		}
+		dst = append(dst, T(v))
+	}
+	return dst, nil
+}
+
+// CellReader reads cells from the Arrow stream of a query: any number of record
+// batches, columns in any order, strings plain or as dictionaries, sums as
+// Decimal128 or Decimal256, the period as Date32 or Date, counts of any integer
+// type. It is not safe for concurrent use.
+type CellReader struct {
+	f       *frames
+	r       *ipc.Reader
+	budget  *budget
+	in      *interner
+	verify  bool
+	batch   []cell.Version
+	started bool
+	rows    int64
+	err     error
+}
+
+// optionalColumn reports whether a column is of the delivery and no part of a
+// cell version.
+func optionalColumn(name string) bool { return name == "run" || name == "delivery" }
+
+// NewCellReader reads from r, which it does not close. With verify every
+// fingerprint is recomputed (about half a microsecond a cell).
+func NewCellReader(r io.Reader, verify bool) *CellReader {
+	return &CellReader{f: &frames{r: r, limit: maxBody, left: -1}, budget: &budget{}, in: newInterner(), verify: verify}
+}
+
+// Next is the next batch of cells, valid until the next call, or io.EOF after
+// the last one. A stream that breaks off is ErrCorrupt, never a short result.
+func (c *CellReader) Next() (batch []cell.Version, err error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	defer func() {
+		if err != nil {
+			c.err, batch = err, nil
+		}
+	}()
+	defer guard(&err)
+	c.budget.left = batchBudget
+	if !c.started {
+		c.started = true
+		if c.r, err = ipc.NewReaderFromMessageReader(c.f, ipc.WithAllocator(c.budget)); err != nil {
+			return nil, fmt.Errorf("cells of a query: %w", corrupt(err))
+		}
+		if err := checkCellColumns(c.r.Schema()); err != nil {
+			return nil, err
+		}
+	}
+	for c.r.Next() {
+		rec := c.r.Record()
+		n := int(rec.NumRows())
+		if n == 0 {
+			continue
+		}
+		c.batch = grow(c.batch, n)
+		clear(c.batch)
+		for i := range int(rec.NumCols()) {
+			if err := fill(c.batch, rec.ColumnName(i), rec.Column(i), c.in); err != nil {
+				return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
+			}
+		}
+		if c.verify {
+			if err := verify(c.batch); err != nil {
+				return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
+			}
+		}
+		c.rows += int64(n)
+		return c.batch, nil
+	}
+	if err := c.r.Err(); err != nil {
+		return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, corrupt(err))
+	}
+	if err := c.f.finish(); err != nil {
+		return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
+	}
+	return nil, io.EOF
+}
+
+// ReadCells is all cells of the stream r.
+func ReadCells(r io.Reader, verify bool) ([]cell.Version, error) {
+	var all []cell.Version
+	for c := NewCellReader(r, verify); ; {
+		batch, err := c.Next()
+		if err == io.EOF {
+			return all, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, batch...)
+	}
+}
+
+func checkCellColumns(s *arrow.Schema) error {
+	for _, sp := range cellSpecs() {
+		if n := len(s.FieldIndices(sp.name)); n != 1 && !(n == 0 && optionalColumn(sp.name)) {
+			return fmt.Errorf("cells of a query: it has %d columns %s: select those of CellSchema: %w", n, sp.name, ErrInvalid)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,235 @@
+package faithful
+
+import (
+	"fmt"
+	"math"
+)
+
+// Charts that weight the past: qcc's ewma and cusum, the packages cusum and vlad,
+// and the Bernoulli chart of qicharts2.
+
+type ewmaInput struct {
+	Data    vec     `json:"data"`
+	Lambda  float64 `json:"lambda"`
+	NSigmas float64 `json:"nsigmas"`
+}
+
+func ewma(in ewmaInput) (object, error) {
+	if !(in.Lambda > 0 && in.Lambda <= 1) {
+		return nil, fmt.Errorf("lambda %v is not within (0, 1]", in.Lambda)
+	}
+	center := mean(in.Data)
+	s := mean(movingRanges(in.Data)) / 1.128
+	z, low, high := columns3(len(in.Data))
+	outside := []int{}
+	last := center
+	for i, x := range in.Data {
+		last = in.Lambda*x + (1-in.Lambda)*last
+		z[i] = last
+		d := in.NSigmas * s * math.Sqrt(in.Lambda/(2-in.Lambda)*(1-math.Pow(1-in.Lambda, 2*float64(i+1))))
+		low[i], high[i] = center-d, center+d
+		if z[i] > high[i] || z[i] < low[i] {
+			outside = append(outside, i+1)
+		}
+	}
+	return object{{"center", center}, {"std_dev", s}, {"ewma", z}, {"lcl", low}, {"ucl", high}, {"violations", outside}}, nil
+}
+
+type cusumInput struct {
+	Data      vec     `json:"data"`
+	Interval  float64 `json:"decision_interval"`
+	Shift     float64 `json:"se_shift"`
+	HeadStart float64 `json:"head_start"`
+}
+
+func tabularCusum(in cusumInput) (object, error) {
+	center := mean(in.Data)
+	s := mean(movingRanges(in.Data)) / 1.128
+	n := len(in.Data)
+	pos, neg := make([]float64, n), make([]float64, n)
+	upper, lower := []int{}, []int{}
+	p, q := in.HeadStart, -in.HeadStart
+	for i, x := range in.Data {
+		t := (x - center) / s
+		p = max(0, p+t-in.Shift/2)
+		q = min(0, q+t+in.Shift/2)
+		pos[i], neg[i] = p, q
+		// The tool marks violations with the code 1 at each point, and NA
+		// elsewhere; listed, that is [1] where there is any, not their positions.
+		if p > in.Interval {
+			upper = []int{1}
+		}
+		if q < -in.Interval {
+			lower = []int{1}
+		}
+	}
+	return object{
+		{"center", center}, {"std_dev", s}, {"pos", pos}, {"neg", neg},
+		{"violations_upper", upper}, {"violations_lower", lower},
+	}, nil
+}
+
+// likelihood is the log-likelihood ratio of an outcome for odds multiplied by r.
+func likelihood(outcome, p, r float64) float64 {
+	w := -math.Log(1 - p + r*p)
+	if outcome == 1 {
+		w += math.Log(r)
+	}
+	return w
+}
+
+type racusumInput struct {
+	Risk    vec     `json:"risk"`
+	Outcome vec     `json:"outcome"`
+	Limit   float64 `json:"limit"`
+	Odds    float64 `json:"odds_multiplier"`
+	Reset   bool    `json:"reset"`
+	Failure float64 `json:"failure_probability"`
+}
+
+// upOrDown accumulates as the package cusum does: upwards for odds multipliers
+// above 1, mirrored below; at a signal with reset the value stored is 0.
+func (in *racusumInput) upOrDown(weight func(i int) float64) (ct []float64, signal []int, count int) {
+	ct, signal = make([]float64, len(in.Outcome)), make([]int, len(in.Outcome))
+	c := 0.0
+	for i := range in.Outcome {
+		hit := false
+		if in.Odds > 1 {
+			c = max(0, c+weight(i))
+			hit = c >= in.Limit
+		} else {
+			c = min(0, c-weight(i))
+			hit = c <= in.Limit
+		}
+		if hit {
+			signal[i] = 1
+			count++
+			if in.Reset {
+				c = 0
+			}
+		}
+		ct[i] = c
+	}
+	return ct, signal, count
+}
+
+func racusum(in racusumInput) (object, error) {
+	if err := sameLength(len(in.Outcome), map[string]int{"risk": len(in.Risk)}); err != nil {
+		return nil, err
+	}
+	ct, signal, count := in.upOrDown(func(i int) float64 { return likelihood(in.Outcome[i], in.Risk[i], in.Odds) })
+	return object{{"ct", ct}, {"signal", signal}, {"n_signals", count}}, nil
+}
+
+func bernoulliCusum(in racusumInput) (object, error) {
+	ct, signal, _ := in.upOrDown(func(i int) float64 { return likelihood(in.Outcome[i], in.Failure, in.Odds) })
+	return object{{"ct", ct}, {"signal", signal}}, nil
+}
+
+type vladInput struct {
+	Outcome vec     `json:"outcome"`
+	Risk    vec     `json:"risk"`
+	Worse   float64 `json:"RA_deterioration"`
+	Better  float64 `json:"RA_improvement"`
+	H1      float64 `json:"h1"`
+	H2      float64 `json:"h2"`
+	K1      float64 `json:"eo_k1"`
+	K2      float64 `json:"eo_k2"`
+	EH1     float64 `json:"eo_h1"`
+	EH2     float64 `json:"eo_h2"`
+}
+
+func vlad(in vladInput) (object, error) {
+	n := len(in.Outcome)
+	if err := sameLength(n, map[string]int{"risk": len(in.Risk)}); err != nil {
+		return nil, err
+	}
+	total := make([]float64, n)
+	s := 0.0
+	for i := range total {
+		s += in.Risk[i] - in.Outcome[i]
+		total[i] = s
+	}
+	up := func(i int) float64 { return likelihood(in.Outcome[i], in.Risk[i], in.Worse) }
+	down := func(i int) float64 { return likelihood(in.Outcome[i], in.Risk[i], in.Better) }
+	diff := func(k float64) func(int) float64 {
+		return func(i int) float64 { return in.Risk[i] - in.Outcome[i] + k }
+	}
+	// A crossing is kept and both sums start again at the next step.
+	pair := func(a, b func(int) float64, low float64, h1, h2 float64, reset bool) (x, y []float64) {
+		x, y = make([]float64, n), make([]float64, n)
+		var p, q float64
+		for i := range n {
+			if reset && (p > h1 || math.Abs(q) > h2) {
+				p, q = 0, 0
+			}
+			p = max(0, p+a(i))
+			if low < 0 {
+				q = min(0, q+b(i))
+			} else {
+				q = max(0, q+b(i))
+			}
+			x[i], y[i] = p, q
+		}
+		return x, y
+	}
+	u, l := pair(up, down, 1, 0, 0, false)
+	ur, lr := pair(up, down, 1, in.H1, in.H2, true)
+	e, f := pair(diff(0), diff(0), -1, 0, 0, false)
+	er, fr := pair(diff(-in.K1), diff(in.K2), -1, in.EH1, in.EH2, true)
+	return object{
+		{"vlad_cumulative", total}, {"racusum_up", u}, {"racusum_low", l},
+		{"racusum_up_reset", ur}, {"racusum_low_reset", lr},
+		{"eocusum_k0_up", e}, {"eocusum_k0_low", f}, {"eocusum_up_reset", er}, {"eocusum_low_reset", fr},
+	}, nil
+}
+
+type bchartInput struct {
+	X      vec     `json:"x"`
+	Target float64 `json:"target"`
+	OR     float64 `json:"or"`
+	Limit  float64 `json:"limit"`
+}
+
+// bchart zeroes a sum at the crossing, and keeps one that equals the limit.
+func bchart(in bchartInput) (object, error) {
+	if !(in.Target > 0 && in.OR > 0) {
+		return nil, fmt.Errorf("target %v and odds ratio %v must be positive", in.Target, in.OR)
+	}
+	p0 := in.Target
+	if p0 >= 1 {
+		// A target of 1 and more is the number of first cases that give it.
+		if float64(len(in.X)) < p0 {
+			return nil, fmt.Errorf("target %v asks for more than the %d cases", in.Target, len(in.X))
+		}
+		p0 = mean(in.X[:int(in.Target)])
+	}
+	shifted := func(r float64) float64 { o := r * p0 / (1 - p0); return o / (1 + o) }
+	p1, p2 := shifted(in.OR), shifted(1/in.OR)
+	n := len(in.X)
+	up, down := make([]float64, n), make([]float64, n)
+	hitUp, hitDown := make([]bool, n), make([]bool, n)
+	var u, d float64
+	for i, x := range in.X {
+		w := func(p float64) float64 {
+			if x == 1 {
+				return math.Log(p / p0)
+			}
+			return math.Log((1 - p) / (1 - p0))
+		}
+		u = max(0, u+w(p1))
+		d = min(0, d-w(p2))
+		hitUp[i], hitDown[i] = u >= in.Limit, d <= -in.Limit
+		if u > in.Limit {
+			u = 0
+		}
+		if d < -in.Limit {
+			d = 0
+		}
+		up[i], down[i] = u, d
+	}
+	return object{
+		{"p0", p0}, {"p1", p1}, {"p2", p2}, {"cusum_up", up}, {"cusum_down", down},
+		{"signal_up", hitUp}, {"signal_down", hitDown},
+	}, nil
+}

@@ -1,0 +1,27 @@
+// Package funnel compares units of one period with what chance, and ordinary
+// variation between units, would give: funnel limits instead of league tables.
+//
+// It owns funnel limits of proportions, rates and standardised ratios, their
+// overdispersion, and the naming of outliers. It refuses to own ranks, the
+// choice of units or periods, shrunken estimates (package variation), and
+// drawing. It performs no I/O and keeps no state between calls.
+//
+// # Lärström's own mode
+//
+// The method is Spiegelhalter's (2005) with additive random effects, changed
+// where the common tools were measured to be wrong:
+//
+//   - one variance, the one under the target, is used in the z scores, in the
+//     estimate of the variance between units and in the limits;
+//   - sampling limits are exact (binomial or Poisson), so no transformation can
+//     wrap round or leave the range;
+//   - winsorised squares are divided by what winsorising takes away from a normal
+//     sample of that size, so that variation which all units share is not
+//     underestimated; the moment estimate is repeated with its own weights
+//     (DerSimonian & Kacker 2007), so that units of very different size do not
+//     distort it;
+//   - overdispersed limits lie outside the exact ones, never inside;
+//   - an outlier needs a mid-p value below 0.001 in its tail, and where no value
+//     could be an outlier the result says so;
+//   - fewer than 10 units give no variance between units of their own.
+package funnel

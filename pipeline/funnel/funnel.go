@@ -1,0 +1,640 @@
+package funnel
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"gonum.org/v1/gonum/mathext"
+
+	"larstrom/pipeline/spc"
+)
+
+// Measure is what kind of number the units have.
+type Measure uint8
+
+const (
+	// Proportion is a count of n; sampling variation is binomial, variation
+	// between units normal on the logit scale.
+	Proportion Measure = iota + 1
+	// Rate is a count per denominator; Poisson, and log-normal between units.
+	Rate
+	// Ratio is observed over expected; Poisson, and log-normal between units. Its
+	// target is 1 unless given.
+	Ratio
+)
+
+// String gives "proportion", "rate" or "ratio".
+func (m Measure) String() string {
+	switch m {
+	case Proportion:
+		return "proportion"
+	case Rate:
+		return "rate"
+	case Ratio:
+		return "ratio"
+	}
+	return fmt.Sprintf("measure(%d)", uint8(m))
+}
+
+// LimitMethod is how the sampling part of the limits is computed.
+type LimitMethod uint8
+
+const (
+	// Exact limits are binomial or Poisson quantiles with Spiegelhalter's (2005,
+	// A.1.1) interpolation. The default.
+	Exact LimitMethod = iota
+	// Normal limits are z times the standard deviation under the target: faster,
+	// and too narrow on the long side where counts are small.
+	Normal
+)
+
+// Overdispersion says what is done about variation between units.
+type Overdispersion uint8
+
+const (
+	// Additive adds a variance between units to the sampling variance
+	// (Spiegelhalter 2005). The default.
+	Additive Overdispersion = iota
+	// Unadjusted ignores it; phi and tau² are reported all the same.
+	Unadjusted
+)
+
+// Source says whose variance between units widens the limits.
+type Source uint8
+
+const (
+	// SourceNone means none: too few units and no previous estimate, or
+	// Unadjusted.
+	SourceNone Source = iota
+	// SourceOwn means it was estimated from these units (it may be 0).
+	SourceOwn
+	// SourcePrevious means too few units; the given previous estimate was used.
+	SourcePrevious
+)
+
+// String gives "none", "own" or "previous".
+func (s Source) String() string {
+	switch s {
+	case SourceNone:
+		return "none"
+	case SourceOwn:
+		return "own"
+	case SourcePrevious:
+		return "previous"
+	}
+	return fmt.Sprintf("source(%d)", uint8(s))
+}
+
+// Input is the units of one funnel, one entry each, in any order.
+type Input struct {
+	// Num is the numerator, or observed events; Den the denominator, or expected
+	// events. Entries of units that are not drawn are ignored.
+	Num, Den []float64
+	States   []spc.State
+}
+
+// Options of one funnel. The zero value of everything but Measure is the default.
+type Options struct {
+	Measure Measure
+	// Target is the centre; nil means the pooled proportion or rate, or 1 for
+	// ratios.
+	Target *float64
+	// Multiplier scales values, centre and limits; 0 means 1.
+	Multiplier float64
+	// Winsor is the share of z scores clamped in each tail before the variation
+	// between units is estimated; 0 means 0.1, negative means none.
+	Winsor float64
+	// MinUnits is the least number of units with a variance of their own; 0
+	// means 10.
+	MinUnits int
+	// PreviousTau2 is used when there are fewer; nil means there is none.
+	PreviousTau2   *float64
+	Limits         LimitMethod
+	Overdispersion Overdispersion
+}
+
+// ErrOptions is wrapped by errors about options.
+var ErrOptions = errors.New("funnel: invalid options")
+
+// ErrUnit is wrapped by errors about units; errors.As finds a *UnitError.
+var ErrUnit = errors.New("funnel: invalid unit")
+
+// UnitError names the unit that cannot be compared.
+type UnitError struct {
+	Unit int // 0-based
+	What string
+}
+
+// Error says where and what.
+func (e *UnitError) Error() string { return fmt.Sprintf("funnel: unit %d: %s", e.Unit, e.What) }
+
+// Unwrap gives ErrUnit.
+func (e *UnitError) Unwrap() error { return ErrUnit }
+
+// Funnel is the result. Columns have one entry per unit, in the order of the
+// input; NaN is "none". The zero Funnel is ready to be computed into.
+type Funnel struct {
+	State []spc.State
+	// Value and the limits are multiplied by Options.Multiplier.
+	Value, Denominator           []float64
+	LCL95, UCL95, LCL998, UCL998 []float64
+	// Outlier is -1 below, +1 above the 99.8 % limits, else 0; only units in
+	// state value can be one.
+	Outlier []int8
+	// NoLow and NoHigh say that no value of this unit could be an outlier on that
+	// side: its denominator is too small.
+	NoLow, NoHigh []bool
+
+	// Centre is the target, multiplied.
+	Centre float64
+	// Units is the number that entered.
+	Units int
+	// Phi is the winsorised, corrected mean of squared z scores: 1 without
+	// variation between units. NaN for fewer than 2 units.
+	Phi float64
+	// Tau2 is the variance between units on the logit (proportions) or log scale
+	// that widened the limits: 0 where none did, see Source.
+	Tau2 float64
+	// Source says whose Tau2 it is.
+	Source Source
+	// PooledRatio is total observed over total expected of the target: for ratios
+	// it should be near 1, see ModelDoubt.
+	PooledRatio float64
+	// ModelDoubt says that the measure is Ratio and PooledRatio lies outside 0.9
+	// to 1.1: a finding about the risk model, not about units.
+	ModelDoubt bool
+
+	measure   Measure
+	minUnits  int
+	limits    LimitMethod
+	z, sorted []float64
+}
+
+const (
+	z95          = 1.959963984540054 // 97.5 % point of the standard normal
+	z998         = 3.090232306167813 // 99.9 % point
+	tail         = 0.001
+	maxMagnitude = 1e12 // counts beyond this are no counts
+)
+
+// Validate joins everything that is wrong with the options.
+func (o Options) Validate() error {
+	var errs []error
+	add := func(format string, args ...any) {
+		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrOptions}, args...)...))
+	}
+	if o.Measure < Proportion || o.Measure > Ratio {
+		add("measure: %s is none; set Proportion, Rate or Ratio", o.Measure)
+	}
+	if o.Target != nil && !(*o.Target > 0 && *o.Target <= maxMagnitude && (o.Measure != Proportion || *o.Target < 1)) {
+		add("target: %v is outside the range of a %s", *o.Target, o.Measure)
+	}
+	if !(o.Multiplier >= 0 && o.Multiplier <= maxMagnitude) {
+		add("multiplier: %v; give a positive number", o.Multiplier)
+	}
+	if !(o.Winsor < 0.5) {
+		add("winsor: %v; give the share of one tail, below 0.5", o.Winsor)
+	}
+	if o.MinUnits < 0 {
+		add("minimum of units: %d; give 2 or more", o.MinUnits)
+	}
+	if o.PreviousTau2 != nil && !(*o.PreviousTau2 >= 0 && *o.PreviousTau2 <= 100) {
+		add("previous tau2: %v; give a variance on the logit or log scale", *o.PreviousTau2)
+	}
+	if o.Limits > Normal || o.Overdispersion > Unadjusted {
+		add("limits or overdispersion is none of the known")
+	}
+	return errors.Join(errs...)
+}
+
+// Compute puts the funnel of the units into dst, whose memory is reused.
+//
+// Only units in state value enter the target, the variation between units and
+// the outliers; preliminary and held_previous units have a value and limits
+// drawn; a unit with denominator 0 becomes no_eligible. Without a unit that
+// enters, or with a pooled target that leaves no variation (no events, or
+// nothing but events), there are no limits: NaN, Tau2 0, Source none; Why says
+// which.
+//
+// Limits: with s the distance from the target to the sampling limit (exact or
+// normal, see LimitMethod) and b the distance to the same quantile of the
+// distribution between units (normal on the logit or log scale with variance
+// Tau2), the limit lies sqrt(s² + b²) from the target, on each side. Without
+// Tau2 it is the sampling limit; in a very large unit it is the quantile between
+// units; the ranges are kept by construction.
+//
+// Outliers: mid-p below 0.001 in the tail of the exact distribution under the
+// target and, with a Tau2, a value outside the 99.8 % limits as well.
+//
+// The order of the units never changes a result beyond rounding of sums.
+//
+// Sources: Spiegelhalter 2005 (funnels, additive overdispersion, winsorising);
+// DerSimonian & Kacker 2007 (two-step moments). Errors wrap ErrOptions or
+// ErrUnit.
+func Compute(dst *Funnel, in Input, o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
+	if err := dst.load(in, &o); err != nil {
+		return err
+	}
+	target, ok := dst.target(in, &o)
+	variance := target
+	if o.Measure == Proportion {
+		variance = target * (1 - target)
+	}
+	if !ok || !(variance > 0) {
+		dst.scale(&o)
+		return nil
+	}
+	dst.dispersion(variance, target, &o)
+	dst.draw(in, variance, target, &o)
+	dst.scale(&o)
+	return nil
+}
+
+func (f *Funnel) load(in Input, o *Options) error {
+	n := len(in.States)
+	if len(in.Num) != n || len(in.Den) != n {
+		return fmt.Errorf("%w: %d numerators, %d denominators and %d states; give one each per unit", ErrUnit, len(in.Num), len(in.Den), n)
+	}
+	nan := math.NaN()
+	f.State = append(f.State[:0], in.States...)
+	for _, col := range []*[]float64{&f.Value, &f.Denominator, &f.LCL95, &f.UCL95, &f.LCL998, &f.UCL998} {
+		*col = slices.Grow((*col)[:0], n)[:n]
+		for i := range *col {
+			(*col)[i] = nan
+		}
+	}
+	f.Outlier = slices.Grow(f.Outlier[:0], n)[:n]
+	f.NoLow = slices.Grow(f.NoLow[:0], n)[:n]
+	f.NoHigh = slices.Grow(f.NoHigh[:0], n)[:n]
+	clear(f.Outlier)
+	clear(f.NoLow)
+	clear(f.NoHigh)
+	f.Centre, f.Units, f.Phi, f.Tau2, f.Source = nan, 0, nan, 0, SourceNone
+	f.PooledRatio, f.ModelDoubt = nan, false
+	f.measure, f.limits = o.Measure, o.Limits
+	f.minUnits = o.MinUnits
+	if f.minUnits == 0 {
+		f.minUnits = 10
+	}
+	for i, st := range f.State {
+		if !st.Valid() {
+			return fmt.Errorf("%w: %w", &UnitError{Unit: i, What: st.String() + " is no state; give one of the eight"}, spc.ErrState)
+		}
+		if !st.Drawn() {
+			continue
+		}
+		num, den := in.Num[i], in.Den[i]
+		if den == 0 && num == 0 {
+			f.State[i] = spc.StateNoEligible
+			continue
+		}
+		switch {
+		case !(den > 0 && den <= maxMagnitude && num >= 0 && num <= maxMagnitude):
+			return &UnitError{Unit: i, What: fmt.Sprintf("%v of %v is not a %s; give a numerator >= 0 and a denominator > 0, or another state", num, den, o.Measure)}
+		case o.Measure == Proportion && num > den:
+			return &UnitError{Unit: i, What: fmt.Sprintf("numerator %v exceeds denominator %v; compare a proportion that is not a subset as a rate", num, den)}
+		}
+		f.Value[i], f.Denominator[i] = num/den, den
+		if st == spc.StateValue {
+			f.Units++
+		}
+	}
+	return nil
+}
+
+func (f *Funnel) target(in Input, o *Options) (target float64, ok bool) {
+	var events, total float64
+	for i, st := range f.State {
+		if st == spc.StateValue {
+			events += in.Num[i]
+			total += in.Den[i]
+		}
+	}
+	switch {
+	case o.Target != nil:
+		target = *o.Target
+	case o.Measure == Ratio:
+		target = 1
+	default:
+		target = events / total
+	}
+	f.Centre = target
+	if f.Units == 0 {
+		return target, o.Target != nil || o.Measure == Ratio
+	}
+	f.PooledRatio = events / (total * target)
+	f.ModelDoubt = o.Measure == Ratio && (f.PooledRatio < 0.9 || f.PooledRatio > 1.1)
+	return target, true
+}
+
+// dispersion estimates phi and the variance between units.
+func (f *Funnel) dispersion(variance, target float64, o *Options) {
+	if f.Units < 2 {
+		f.previous(o)
+		return
+	}
+	w := o.Winsor
+	if w == 0 {
+		w = 0.1
+	}
+	n := float64(f.Units)
+	kept := 1.0
+	if w > 0 {
+		kept = winsorisedVariance(f.Units, w)
+	}
+	// On the scale of the value: s² = variance/n_i, and between units t2.
+	square := func(t2 float64) float64 {
+		f.z = f.z[:0]
+		for i, st := range f.State {
+			if st == spc.StateValue {
+				f.z = append(f.z, (f.Value[i]-target)/math.Sqrt(variance/f.Denominator[i]+t2))
+			}
+		}
+		return f.winsorisedSquare(w) / kept
+	}
+	f.Phi = square(0)
+	if o.Overdispersion == Unadjusted {
+		return
+	}
+	if f.Units < f.minUnits {
+		f.previous(o)
+		return
+	}
+	t2, phi := 0.0, f.Phi
+	for range 4 {
+		var a, a2, as, a2s float64
+		for i, st := range f.State {
+			if st == spc.StateValue {
+				s2 := variance / f.Denominator[i]
+				wi := 1 / (s2 + t2)
+				a += wi
+				a2 += wi * wi
+				as += wi * s2
+				a2s += wi * wi * s2
+			}
+		}
+		next := max(0, (n*phi-(as-a2s/a))/(a-a2/a))
+		done := math.Abs(next-t2) <= 1e-3*next
+		t2 = next
+		if t2 == 0 || done {
+			break
+		}
+		phi = square(t2)
+	}
+	f.Source = SourceOwn
+	// The derivative of the inverse link carries the variance to its scale.
+	slope := target
+	if o.Measure == Proportion {
+		slope = variance
+	}
+	f.Tau2 = t2 / (slope * slope)
+}
+
+func (f *Funnel) previous(o *Options) {
+	if o.PreviousTau2 != nil && o.Overdispersion == Additive {
+		f.Tau2, f.Source = *o.PreviousTau2, SourcePrevious
+	}
+}
+
+// winsorisedSquare is the mean square of f.z after its tails of share w are set
+// to the type-7 quantiles (Hyndman & Fan 1996).
+func (f *Funnel) winsorisedSquare(w float64) float64 {
+	low, high := math.Inf(-1), math.Inf(1)
+	if w > 0 {
+		f.sorted = append(f.sorted[:0], f.z...)
+		slices.Sort(f.sorted)
+		low, high = quantile7(f.sorted, w), quantile7(f.sorted, 1-w)
+	}
+	sum := 0.0
+	for _, z := range f.z {
+		z = min(max(z, low), high)
+		sum += z * z
+	}
+	return sum / float64(len(f.z))
+}
+
+func quantile7(sorted []float64, q float64) float64 {
+	h := q * float64(len(sorted)-1)
+	k := int(h)
+	if k+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[k] + (h-float64(k))*(sorted[k+1]-sorted[k])
+}
+
+// winsorisedVariance is the expected mean square of n standard normal deviates
+// whose tails of share w were winsorised: 0.679 for large n and w = 0.1. Below
+// 200 it uses the first two moments of normal order statistics (Blom 1958; David
+// & Johnson 1954): within 3 % at n = 10 and 1 % from n = 15.
+func winsorisedVariance(n int, w float64) float64 {
+	if n >= 200 {
+		c := -mathext.NormalQuantile(w)
+		return 2*w*c*c + 1 - 2*w - 2*c*math.Exp(-c*c/2)/math.Sqrt(2*math.Pi)
+	}
+	// Mean of the product of order statistics i <= j.
+	product := func(i, j float64) float64 {
+		p, q := (i-0.375)/(float64(n)+0.25), (j-0.375)/(float64(n)+0.25)
+		a, b := mathext.NormalQuantile(p), mathext.NormalQuantile(q)
+		density := math.Exp(-(a*a+b*b)/2) / (2 * math.Pi)
+		return a*b + p*(1-q)/(float64(n+2)*density)
+	}
+	// The type-7 quantile w lies at rank 1 + w(n-1), between two of them; ranks
+	// below it take its value.
+	rank := 1 + w*float64(n-1)
+	k := math.Floor(rank)
+	f := rank - k
+	edge := (1-f)*(1-f)*product(k, k) + f*f*product(k+1, k+1) + 2*f*(1-f)*product(k, k+1)
+	sum := 0.0
+	for i := 1; i <= n; i++ {
+		r := min(float64(i), float64(n+1-i))
+		if r <= rank {
+			sum += edge
+		} else {
+			sum += product(r, r)
+		}
+	}
+	return sum / float64(n)
+}
+
+// between gives the distances below and above the target of the quantile z of
+// the distribution between units.
+func between(m Measure, target, z float64, tau float64) (below, above float64) {
+	if tau == 0 {
+		return 0, 0
+	}
+	if m == Proportion {
+		odds := target / (1 - target)
+		up, down := odds*math.Exp(z*tau), odds*math.Exp(-z*tau)
+		return target - down/(1+down), up/(1+up) - target
+	}
+	return target - target*math.Exp(-z*tau), target*math.Exp(z*tau) - target
+}
+
+func (f *Funnel) draw(in Input, variance, target float64, o *Options) {
+	tau := math.Sqrt(f.Tau2)
+	below95, above95 := between(o.Measure, target, z95, tau)
+	below998, above998 := between(o.Measure, target, z998, tau)
+	ceiling := math.Inf(1)
+	if o.Measure == Proportion {
+		ceiling = 1
+	}
+	for i, st := range f.State {
+		if !st.Drawn() {
+			continue
+		}
+		n := f.Denominator[i]
+		l95, u95, l998, u998 := target, target, target, target
+		if s := math.Sqrt(variance / n); o.Limits == Normal || !exactFits(o.Measure, n, target) {
+			l95, u95, l998, u998 = target-z95*s, target+z95*s, target-z998*s, target+z998*s
+		} else {
+			l998, l95, u95, u998 = exactLimits(o.Measure, n, target)
+		}
+		// Where less than one event is expected, an interpolated upper quantile can
+		// lie below the target; a limit cannot.
+		f.LCL95[i] = max(target-math.Hypot(max(target-l95, 0), below95), 0)
+		f.UCL95[i] = min(target+math.Hypot(max(u95-target, 0), above95), ceiling)
+		f.LCL998[i] = max(target-math.Hypot(max(target-l998, 0), below998), 0)
+		f.UCL998[i] = min(target+math.Hypot(max(u998-target, 0), above998), ceiling)
+		f.judge(i, in.Num[i], n, target, o)
+	}
+}
+
+// exactFits says whether exact quantiles apply: whole denominators of
+// proportions, and sizes at which they still differ from normal ones.
+func exactFits(m Measure, n, target float64) bool {
+	const large = 1e7
+	if m == Proportion {
+		return n == math.Floor(n) && n <= large
+	}
+	return n*target <= large
+}
+
+// judge names the unit an outlier, and says where none could be.
+func (f *Funnel) judge(i int, events, n, target float64, o *Options) {
+	v := f.Value[i]
+	exact := exactFits(o.Measure, n, target) && events == math.Floor(events)
+	// Without any event, and with nothing but events, mid-p is half of a power.
+	noneLow, noneHigh := math.Exp(-n*target), 0.0
+	if o.Measure == Proportion {
+		noneLow, noneHigh = math.Exp(n*math.Log1p(-target)), math.Pow(target, n)
+	}
+	f.NoLow[i] = noneLow/2 >= tail || (f.Tau2 > 0 && f.LCL998[i] <= 0)
+	f.NoHigh[i] = noneHigh/2 >= tail || (f.Tau2 > 0 && o.Measure == Proportion && f.UCL998[i] >= 1)
+	if f.State[i] != spc.StateValue {
+		return
+	}
+	low, high := v < f.LCL998[i], v > f.UCL998[i]
+	if exact && (f.Tau2 == 0 || low || high) {
+		// A tail needs computing only where the value is far out.
+		var pLow, pHigh float64
+		if o.Measure == Proportion {
+			pLow, pHigh = midP(int(events), v < target, func(k int) float64 { return spc.BinomialCDF(k, int(n), target) },
+				func(k int) float64 { return spc.BinomialPMF(k, int(n), target) })
+		} else {
+			pLow, pHigh = midP(int(events), v < target, func(k int) float64 { return spc.PoissonCDF(k, n*target) },
+				func(k int) float64 { return spc.PoissonPMF(k, n*target) })
+		}
+		low = pLow < tail && (f.Tau2 == 0 || low)
+		high = pHigh < tail && (f.Tau2 == 0 || high)
+	}
+	switch {
+	case low:
+		f.Outlier[i] = -1
+	case high:
+		f.Outlier[i] = 1
+	}
+}
+
+// midP gives the mid-p values of both tails (Lancaster 1961), computing only the
+// one on the value's side; the other is reported as 1.
+func midP(k int, below bool, cdf, pmf func(int) float64) (low, high float64) {
+	if below {
+		return cdf(k) - pmf(k)/2, 1
+	}
+	return 1, 1 - cdf(k) + pmf(k)/2
+}
+
+// exactLimits are Spiegelhalter's (2005, A.1.1) interpolated quantiles at
+// 0.001, 0.025, 0.975 and 0.999, on the scale of the value; they may be below 0.
+func exactLimits(m Measure, n, target float64) (q001, q025, q975, q999 float64) {
+	at := func(q float64) float64 { return PoissonLimit(q, n, target) }
+	if m == Proportion {
+		at = func(q float64) float64 { return BinomialLimit(q, int(n), target) }
+	}
+	return at(0.001), at(0.025), at(0.975), at(0.999)
+}
+
+// BinomialLimit is the interpolated exact quantile of a proportion of n under
+// the target: (r - a)/n with r the smallest integer with F(r) >= q and
+// a = (F(r)-q)/f(r) (Spiegelhalter 2005, A.1.1). It may lie below 0.
+func BinomialLimit(q float64, n int, target float64) float64 {
+	r := spc.BinomialQuantile(q, n, target)
+	return (float64(r) - (spc.BinomialCDF(r, n, target)-q)/spc.BinomialPMF(r, n, target)) / float64(n)
+}
+
+// PoissonLimit is the same for a count per n with mean n*target.
+func PoissonLimit(q, n, target float64) float64 {
+	mu := n * target
+	r := spc.PoissonQuantile(q, mu)
+	return (float64(r) - (spc.PoissonCDF(r, mu)-q)/spc.PoissonPMF(r, mu)) / n
+}
+
+func (f *Funnel) scale(o *Options) {
+	if o.Multiplier == 0 || o.Multiplier == 1 {
+		return
+	}
+	f.Centre *= o.Multiplier
+	for _, col := range [][]float64{f.Value, f.LCL95, f.UCL95, f.LCL998, f.UCL998} {
+		for i := range col {
+			col[i] *= o.Multiplier
+		}
+	}
+}
+
+// Why is a sentence or two for the reader of the funnel.
+func (f *Funnel) Why() string {
+	switch {
+	case f.Units == 0:
+		return "No limits: no unit with a released value."
+	case f.Source == SourceNone && math.IsNaN(f.firstLimit()):
+		return "No limits: no events, or nothing but events, so there is nothing to compare."
+	}
+	s := "Exact limits"
+	if f.limits == Normal {
+		s = "Normal limits"
+	}
+	switch f.Source {
+	case SourceOwn:
+		if f.Tau2 > 0 {
+			s += fmt.Sprintf(" widened by the variation between these %d units (phi %.2f, tau² %.3g).", f.Units, f.Phi, f.Tau2)
+		} else {
+			s += fmt.Sprintf("; no variation between the %d units beyond chance (phi %.2f).", f.Units, f.Phi)
+		}
+	case SourcePrevious:
+		s += fmt.Sprintf(" widened by the previous variation between units (tau² %.3g): %d units are too few for their own.", f.Tau2, f.Units)
+	default:
+		s += " without allowance for variation between units"
+		if f.Units < f.minUnits {
+			s += fmt.Sprintf(": %d units are too few to estimate it, and there is no previous estimate", f.Units)
+		}
+		s += "."
+	}
+	if f.ModelDoubt {
+		s += fmt.Sprintf(" In total %.2f times the expected: a finding about the risk model.", f.PooledRatio)
+	}
+	return s
+}
+
+func (f *Funnel) firstLimit() float64 {
+	for i, st := range f.State {
+		if st == spc.StateValue {
+			return f.UCL998[i]
+		}
+	}
+	return math.NaN()
+}

@@ -1,0 +1,128 @@
+package gate
+
+import (
+	"fmt"
+	"slices"
+
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
+)
+
+// Release proposes to make visible the newest version of every cell up to
+// revision rev, except those that are held or withdrawn. rev must have been
+// checked: a version that no check has seen has no flag that could hold it.
+// After a decision between two runs, run, rev and the CELLS sequences are
+// those of LastRelease. The event takes effect by Apply.
+func (s *State) Release(run string, rev, cellsFrom, cellsTo uint64) event.ReleaseMade {
+	return event.ReleaseMade{
+		Indicator: s.indicator, Run: run, Rev: rev, CellsFrom: cellsFrom, CellsTo: cellsTo,
+		Except: s.exceptions(rev), Withdrawn: s.withdrawn(),
+	}
+}
+
+// LastRelease is the last release that was applied, if there is one.
+func (s *State) LastRelease() (event.ReleaseMade, bool) { return s.release, s.released }
+
+// exceptions are the newest versions up to rev that must not be visible.
+func (s *State) exceptions(rev uint64) []event.Guard {
+	var except []event.Guard
+	add := func(c *cellState) {
+		if v, ok := c.newest(rev); ok && c.kept(v.Fingerprint) {
+			except = append(except, event.GuardOf(c.key, v.Fingerprint))
+		}
+	}
+	for _, f := range s.open {
+		if !f.Holds() {
+			continue
+		}
+		for _, g := range f.Guards {
+			add(s.cells[g.Key(s.region, s.indicator)])
+		}
+	}
+	for c := range s.withdrawals {
+		add(c)
+	}
+	return canonical(except)
+}
+
+// withdrawn are all versions that are never to be shown again.
+func (s *State) withdrawn() []event.Guard {
+	var all []event.Guard
+	for c := range s.withdrawals {
+		for fp := range c.withdrawn {
+			all = append(all, event.GuardOf(c.key, fp))
+		}
+	}
+	return canonical(all)
+}
+
+// applyRelease verifies before it shows anything: the release may hold back
+// more than the gate does, never less.
+func (s *State) applyRelease(r event.ReleaseMade) error {
+	if r.Indicator != s.indicator {
+		return fmt.Errorf("%w: release of indicator %s", ErrForeign, r.Indicator)
+	}
+	if s.released && r.Rev < s.release.Rev {
+		return fmt.Errorf("%w: release of revision %d after that of %d", ErrOrder, r.Rev, s.release.Rev)
+	}
+	except := make(map[cell.Key]cell.Fingerprint, len(r.Except))
+	for _, g := range r.Except {
+		k := g.Key(s.region, s.indicator)
+		if fp, ok := except[k]; ok && fp != g.Fingerprint {
+			return fmt.Errorf("%w: two exceptions for %s", ErrTransition, k)
+		}
+		except[k] = g.Fingerprint
+	}
+	for _, g := range s.exceptions(r.Rev) {
+		k := g.Key(s.region, s.indicator)
+		if fp, ok := except[k]; !ok || fp != g.Fingerprint {
+			return fmt.Errorf("%w: the release of revision %d would show version %s of %s, which is held or withdrawn",
+				ErrGateViolation, r.Rev, g.Fingerprint, k)
+		}
+	}
+	if !sameGuards(canonical(r.Withdrawn), s.withdrawn()) {
+		return fmt.Errorf("%w: the release of revision %d does not name the withdrawn versions that decisions made so", ErrGateViolation, r.Rev)
+	}
+	for c := range s.unsettled {
+		s.show(c, r.Rev, except)
+	}
+	s.release, s.released = r, true
+	s.floor = max(s.floor, r.Rev)
+	return nil
+}
+
+func (s *State) show(c *cellState, rev uint64, except map[cell.Key]cell.Fingerprint) {
+	at := len(c.versions) - 1
+	for at >= 0 && c.versions[at].Rev > rev {
+		at--
+	}
+	if at < 0 {
+		return
+	}
+	v := c.versions[at]
+	c.versions = slices.Delete(c.versions, 0, at)
+	if fp, ok := except[c.key]; ok && fp == v.Fingerprint {
+		return
+	}
+	c.visible, c.hasVisible = v, true
+	if !v.Tombstone {
+		s.forgetAbsence(c)
+	}
+	if len(c.versions) == 1 {
+		delete(s.unsettled, c)
+	}
+}
+
+// forgetAbsence ends the withdrawal of a cell's absence once the cell is back.
+// Every absence of a cell has the same fingerprint: without this, one wrong
+// disappearance would make each later, right one unreleasable. The checks ask
+// again when the cell disappears again, and no value resurfaces by it.
+func (s *State) forgetAbsence(c *cellState) {
+	if len(c.withdrawn) == 0 {
+		return
+	}
+	delete(c.withdrawn, c.absence())
+	if len(c.withdrawn) == 0 {
+		delete(s.withdrawals, c)
+	}
+}

@@ -1,0 +1,512 @@
+package gate
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
+)
+
+// Version is one version of one cell as the gate needs it.
+type Version struct {
+	Key         cell.Key
+	Fingerprint cell.Fingerprint
+	Rev         uint64
+	Tombstone   bool
+}
+
+// Ref points to a version of a cell; the zero Ref to none.
+type Ref struct {
+	Fingerprint cell.Fingerprint
+	Rev         uint64
+	Tombstone   bool
+}
+
+// State is the gate of one indicator in one region. It is not safe for
+// concurrent use, reading methods included.
+type State struct {
+	region, indicator string
+
+	cells  map[cell.Key]*cellState
+	keys   []cell.Key // all of cells, in order when sorted is true
+	sorted bool
+
+	flags map[string]*Flag
+	order []string // flags as they were first raised
+	open  map[string]*Flag
+
+	memories  map[string]*Memory // by accepted flag
+	decisions map[string]bool    // every decision id; true once confirmed or made
+	seen      map[string]struct{}
+
+	last        uint64 // highest ledger sequence applied
+	release     event.ReleaseMade
+	released    bool
+	floor       uint64 // versions up to here can no longer be news
+	unsettled   map[*cellState]struct{}
+	withdrawals map[*cellState]struct{}
+}
+
+// cellState is one cell. Versions are in the order of their revisions; those
+// that no later event can see are dropped.
+type cellState struct {
+	key      cell.Key
+	versions []Ref
+	// visible is what the last release made visible, until it is withdrawn
+	// or replaced.
+	visible    Ref
+	hasVisible bool
+	withdrawn  map[cell.Fingerprint]struct{}
+	guards     map[cell.Fingerprint][]*Flag
+}
+
+// New is the empty gate of an indicator.
+func New(region, indicator string) *State {
+	return &State{
+		region: region, indicator: indicator,
+		cells: map[cell.Key]*cellState{}, flags: map[string]*Flag{}, open: map[string]*Flag{},
+		memories: map[string]*Memory{}, decisions: map[string]bool{}, seen: map[string]struct{}{},
+		unsettled: map[*cellState]struct{}{}, withdrawals: map[*cellState]struct{}{},
+	}
+}
+
+// Fold is the gate after all versions and events. Versions may be in any
+// order, events must be in ledger order.
+func Fold(region, indicator string, versions []Version, events []event.Event) (*State, error) {
+	s := New(region, indicator)
+	sorted := slices.Clone(versions)
+	slices.SortStableFunc(sorted, func(a, b Version) int { return cmp.Compare(a.Rev, b.Rev) })
+	if err := s.Cells(sorted); err != nil {
+		return nil, err
+	}
+	for _, e := range events {
+		if err := s.Apply(e); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// Cells takes versions in the order of their revisions. A version that is
+// known already is ignored. A version that a release or resolution already
+// applied should have seen is ErrOrder; two fingerprints of one cell in one
+// revision are ErrVersion; another indicator's version is ErrForeign. On an
+// error the versions before the faulty one have been taken.
+func (s *State) Cells(versions []Version) error {
+	for i := range versions {
+		v := &versions[i]
+		if v.Key.Region != s.region || v.Key.Indicator != s.indicator {
+			return fmt.Errorf("%w: version of %s given to %s/%s", ErrForeign, v.Key, s.region, s.indicator)
+		}
+		if err := s.take(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *State) take(v *Version) error {
+	c := s.cells[v.Key]
+	if c == nil {
+		c = &cellState{key: v.Key}
+	}
+	at, found := slices.BinarySearchFunc(c.versions, v.Rev, func(r Ref, rev uint64) int { return cmp.Compare(r.Rev, rev) })
+	if found {
+		if c.versions[at].Fingerprint != v.Fingerprint || c.versions[at].Tombstone != v.Tombstone {
+			return fmt.Errorf("%w: revision %d of %s", ErrVersion, v.Rev, v.Key)
+		}
+		return nil
+	}
+	if v.Rev <= s.floor {
+		// Older than a version that was seen in time: it can change nothing.
+		if newer, ok := c.newest(s.floor); ok && newer.Rev > v.Rev {
+			return nil
+		}
+		return fmt.Errorf("%w: revision %d of %s after the gate had passed revision %d", ErrOrder, v.Rev, v.Key, s.floor)
+	}
+	c = s.cell(v.Key)
+	c.versions = slices.Insert(c.versions, at, Ref{Fingerprint: v.Fingerprint, Rev: v.Rev, Tombstone: v.Tombstone})
+	s.unsettled[c] = struct{}{}
+	return nil
+}
+
+func (s *State) cell(k cell.Key) *cellState {
+	c := s.cells[k]
+	if c == nil {
+		c = &cellState{key: k}
+		s.cells[k] = c
+		s.keys = append(s.keys, k)
+		s.sorted = false
+	}
+	return c
+}
+
+// newest is the newest version up to rev.
+func (c *cellState) newest(rev uint64) (Ref, bool) {
+	for i := len(c.versions) - 1; i >= 0; i-- {
+		if c.versions[i].Rev <= rev {
+			return c.versions[i], true
+		}
+	}
+	return Ref{}, false
+}
+
+// current is the newest version of all. A cell that was never delivered but is
+// guarded is under question as its own absence.
+func (c *cellState) current() (Ref, bool) {
+	if r, ok := c.newest(math.MaxUint64); ok {
+		return r, true
+	}
+	if len(c.guards) > 0 {
+		return Ref{Fingerprint: c.absence(), Tombstone: true}, true
+	}
+	return Ref{}, false
+}
+
+func (c *cellState) absence() cell.Fingerprint {
+	return cell.FingerprintOf(c.key, cell.Content{}, true)
+}
+
+// questioned reports whether an open BLOCK or HOLD guards the version.
+func (c *cellState) questioned(fp cell.Fingerprint) bool {
+	return slices.ContainsFunc(c.guards[fp], (*Flag).Holds)
+}
+
+// kept reports whether the version must not be visible.
+func (c *cellState) kept(fp cell.Fingerprint) bool {
+	_, withdrawn := c.withdrawn[fp]
+	return withdrawn || c.questioned(fp)
+}
+
+// Apply takes the next gate event. An event whose id is known is ignored. On
+// an error, which is one of the first group in this package and means that the
+// log or its reader is corrupt, the state is unchanged.
+func (s *State) Apply(e event.Event) error {
+	if e.ID == "" {
+		return fmt.Errorf("%w: event %d has no id", ErrTransition, e.Sequence)
+	}
+	if _, ok := s.seen[e.ID]; ok {
+		return nil
+	}
+	if e.Subject != event.GateSubject(s.region, s.indicator) {
+		return fmt.Errorf("%w: event %d on %s given to %s/%s", ErrForeign, e.Sequence, e.Subject, s.region, s.indicator)
+	}
+	if e.Sequence != 0 && e.Sequence <= s.last {
+		return fmt.Errorf("%w: event %d after event %d", ErrOrder, e.Sequence, s.last)
+	}
+	if err := s.apply(e); err != nil {
+		return fmt.Errorf("event %d %s: %w", e.Sequence, e.Type, err)
+	}
+	s.seen[e.ID] = struct{}{}
+	s.last = max(s.last, e.Sequence)
+	return nil
+}
+
+func (s *State) apply(e event.Event) error {
+	switch e.Type {
+	case event.TypeFlagRaised:
+		return with(e, s.applyRaised)
+	case event.TypeFlagResolved:
+		return with(e, s.applyResolved)
+	case event.TypeDecisionMade:
+		return with(e, s.applyDecision)
+	case event.TypeDecisionProposed:
+		return with(e, s.applyProposed)
+	case event.TypeDecisionConfirmed:
+		return with(e, s.applyConfirmed)
+	case event.TypeReleaseMade:
+		return with(e, s.applyRelease)
+	}
+	return fmt.Errorf("%w: the gate has no events of this type", ErrForeign)
+}
+
+func with[B event.Body](e event.Event, apply func(B) error) error {
+	b, err := event.Decode[B](e)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrTransition, err)
+	}
+	return apply(b)
+}
+
+func (s *State) applyRaised(r event.FlagRaised) error {
+	switch {
+	case r.Flag == "" || r.Check == "":
+		return fmt.Errorf("%w: a flag without id or check", ErrTransition)
+	case r.Indicator != s.indicator:
+		return fmt.Errorf("%w: flag %s is about indicator %s", ErrForeign, r.Flag, r.Indicator)
+	case rank(r.Severity) == 0:
+		return fmt.Errorf("%w: flag %s has severity %q", ErrTransition, r.Flag, r.Severity)
+	}
+	r.Guards = canonical(r.Guards)
+	f := s.flags[r.Flag]
+	if f != nil && (f.Check != r.Check || !sameGuards(f.Guards, r.Guards)) {
+		return fmt.Errorf("%w: flag %s is raised again with other guards or another check", ErrTransition, r.Flag)
+	}
+	if r.Memory != "" {
+		if f != nil && f.Status == Open {
+			return fmt.Errorf("%w: flag %s is open and is raised as covered by %s", ErrTransition, r.Flag, r.Memory)
+		}
+		m := s.memories[r.Memory]
+		if m == nil || !m.covers(&r, s.region, r.AsOf) {
+			return fmt.Errorf("%w: flag %s is not covered by the memory of flag %s on %s", ErrGateViolation, r.Flag, r.Memory, r.AsOf)
+		}
+	}
+	if f == nil {
+		f = &Flag{}
+		s.flags[r.Flag] = f
+		s.order = append(s.order, r.Flag)
+		for _, g := range r.Guards {
+			c := s.cell(g.Key(s.region, s.indicator))
+			if c.guards == nil {
+				c.guards = map[cell.Fingerprint][]*Flag{}
+			}
+			c.guards[g.Fingerprint] = append(c.guards[g.Fingerprint], f)
+		}
+	}
+	if f.Status == Open && rank(f.Severity) > rank(r.Severity) {
+		r.Severity = f.Severity
+	}
+	if f.Status != Open {
+		f.Opened++
+		f.Proposals = nil
+		f.Snoozed = catalog.Date{}
+		f.Reason = ""
+	}
+	f.FlagRaised = r
+	f.Status = Open
+	if r.Memory != "" {
+		f.Status = Covered
+	} else {
+		s.open[r.Flag] = f
+	}
+	f.touch("raised", "", r.AsOf)
+	return nil
+}
+
+func (f *Flag) touch(what, by string, on catalog.Date) {
+	f.Version++
+	f.last = change{what: what, by: by, on: on}
+}
+
+func (s *State) flag(id string) (*Flag, error) {
+	f := s.flags[id]
+	if f == nil {
+		return nil, fmt.Errorf("%w: %s", ErrUnknownFlag, id)
+	}
+	return f, nil
+}
+
+func (s *State) close(f *Flag, to Status) {
+	f.Status = to
+	f.Proposals = nil
+	f.Snoozed = catalog.Date{}
+	delete(s.open, f.Flag)
+}
+
+// Reasons of FlagResolved.
+const (
+	// Resent: every guarded cell has a later version that passes the check.
+	Resent = "resent"
+	// Superseded: the newest version of a guarded cell has a flag of the same
+	// check of its own.
+	Superseded = "covered"
+)
+
+func (s *State) applyResolved(r event.FlagResolved) error {
+	f, err := s.flag(r.Flag)
+	if err != nil {
+		return err
+	}
+	if f.Status != Open {
+		return fmt.Errorf("%w: flag %s is %s and cannot be resolved", ErrTransition, f.Flag, f.Status)
+	}
+	if s.released && r.Rev < s.release.Rev {
+		return fmt.Errorf("%w: flag %s resolved at revision %d after the release of %d", ErrOrder, f.Flag, r.Rev, s.release.Rev)
+	}
+	reason, ok := s.resolution(f, r.Rev)
+	if !ok {
+		return fmt.Errorf("%w: flag %s still guards the newest version of a cell at revision %d", ErrGateViolation, f.Flag, r.Rev)
+	}
+	if reason != r.Reason {
+		return fmt.Errorf("%w: flag %s resolved as %q where it is %q", ErrTransition, f.Flag, r.Reason, reason)
+	}
+	// What was questioned and then replaced by its source must not come back
+	// as an earlier release.
+	if f.Holds() {
+		for _, g := range f.Guards {
+			s.hide(s.cells[g.Key(s.region, s.indicator)], g.Fingerprint)
+		}
+	}
+	s.close(f, Resolved)
+	f.Reason = r.Reason
+	s.floor = max(s.floor, r.Rev)
+	f.touch("resolved as "+r.Reason, "", catalog.Date{})
+	return nil
+}
+
+// resolution says why the flag may be closed at revision rev without a person,
+// if it may.
+func (s *State) resolution(f *Flag, rev uint64) (string, bool) {
+	if len(f.Guards) == 0 {
+		return Resent, true
+	}
+	reason := Resent
+	for _, g := range f.Guards {
+		c := s.cells[g.Key(s.region, s.indicator)]
+		now, ok := c.newest(rev)
+		if !ok {
+			return "", false
+		}
+		if now.Fingerprint == g.Fingerprint && !c.carried(f, g.Fingerprint) {
+			return "", false
+		}
+		if slices.ContainsFunc(c.guards[now.Fingerprint], func(o *Flag) bool {
+			return o != f && o.Check == f.Check && o.Status != Resolved
+		}) {
+			reason = Superseded
+		}
+	}
+	return reason, true
+}
+
+// carried reports whether another open flag of the same check, raised later
+// and at least as grave, guards the same version.
+func (c *cellState) carried(f *Flag, fp cell.Fingerprint) bool {
+	return slices.ContainsFunc(c.guards[fp], func(o *Flag) bool {
+		return o != f && o.Check == f.Check && o.Status == Open && o.Rev > f.Rev && rank(o.Severity) >= rank(f.Severity)
+	})
+}
+
+// hide takes the version from view if it is the visible one.
+func (s *State) hide(c *cellState, fp cell.Fingerprint) {
+	if c.hasVisible && c.visible.Fingerprint == fp {
+		c.visible, c.hasVisible = Ref{}, false
+		s.unsettled[c] = struct{}{}
+	}
+}
+
+func (s *State) applyDecision(d event.DecisionMade) error {
+	f, err := s.flag(d.Flag)
+	if err != nil {
+		return err
+	}
+	if d.Decision == "" || d.By == "" || d.On.IsZero() {
+		return fmt.Errorf("%w: a decision of flag %s without id, person or date", ErrTransition, f.Flag)
+	}
+	if _, known := s.decisions[d.Decision]; known {
+		return nil // the same command, appended twice
+	}
+	switch d.Kind {
+	case event.Comment:
+	case event.Snooze:
+		if f.Status != Open {
+			return fmt.Errorf("%w: snooze of flag %s, which is %s", ErrTransition, f.Flag, f.Status)
+		}
+		f.Snoozed = d.Until
+	case event.Accept:
+		switch {
+		case f.Severity == event.Block:
+			return fmt.Errorf("%w: flag %s is BLOCK and cannot be accepted", ErrGateViolation, f.Flag)
+		case f.Status != Open || !acceptable(f.Severity):
+			return fmt.Errorf("%w: acceptance of flag %s, which is %s %s", ErrTransition, f.Flag, f.Status, f.Severity)
+		case !(d.Low <= d.High) || math.IsInf(d.Low, 0) || math.IsInf(d.High, 0):
+			return fmt.Errorf("%w: acceptance of flag %s with the band %v to %v", ErrTransition, f.Flag, d.Low, d.High)
+		}
+		s.close(f, Accepted)
+		s.memories[f.Flag] = newMemory(f, d, s.region)
+	case event.RejectIt:
+		if !rejectable(f) {
+			return fmt.Errorf("%w: rejection of flag %s, which is %s %s", ErrTransition, f.Flag, f.Status, f.Severity)
+		}
+		s.reject(f)
+	default:
+		return fmt.Errorf("%w: one person cannot decide %q of flag %s", ErrGateViolation, d.Kind, f.Flag)
+	}
+	s.decisions[d.Decision] = true
+	f.Decisions = append(f.Decisions, d)
+	f.touch(d.Kind, d.By, d.On)
+	return nil
+}
+
+func acceptable(s event.Severity) bool { return s == event.Hold || s == event.Note }
+
+// rejectable: also what was accepted, waived or covered earlier can turn out
+// to be wrong.
+func rejectable(f *Flag) bool {
+	if rank(f.Severity) < rank(event.Note) {
+		return false
+	}
+	return f.Status == Open || f.Status == Accepted || f.Status == Covered || f.Status == Waived
+}
+
+// reject withdraws the guarded versions, and the memory that rests on them.
+func (s *State) reject(f *Flag) {
+	for _, g := range f.Guards {
+		c := s.cells[g.Key(s.region, s.indicator)]
+		if c.withdrawn == nil {
+			c.withdrawn = map[cell.Fingerprint]struct{}{}
+		}
+		c.withdrawn[g.Fingerprint] = struct{}{}
+		s.withdrawals[c] = struct{}{}
+		s.hide(c, g.Fingerprint)
+	}
+	delete(s.memories, f.Flag)
+	if f.Memory != "" {
+		delete(s.memories, f.Memory)
+	}
+	s.close(f, Rejected)
+}
+
+func (s *State) applyProposed(p event.DecisionProposed) error {
+	f, err := s.flag(p.Flag)
+	if err != nil {
+		return err
+	}
+	if p.Decision == "" || p.By == "" || p.On.IsZero() {
+		return fmt.Errorf("%w: a proposal for flag %s without id, person or date", ErrTransition, f.Flag)
+	}
+	if _, known := s.decisions[p.Decision]; known {
+		return nil
+	}
+	if p.Kind != event.Waive || f.Status != Open || f.Severity != event.Block {
+		return fmt.Errorf("%w: proposal to %s flag %s, which is %s %s", ErrTransition, p.Kind, f.Flag, f.Status, f.Severity)
+	}
+	s.decisions[p.Decision] = false
+	f.Proposals = append(f.Proposals, p)
+	f.touch("proposal to "+p.Kind, p.By, p.On)
+	return nil
+}
+
+func (s *State) applyConfirmed(d event.DecisionConfirmed) error {
+	f, err := s.flag(d.Flag)
+	if err != nil {
+		return err
+	}
+	if d.By == "" || d.On.IsZero() {
+		return fmt.Errorf("%w: a confirmation for flag %s without person or date", ErrTransition, f.Flag)
+	}
+	if s.decisions[d.Decision] {
+		return nil
+	}
+	at := slices.IndexFunc(f.Proposals, func(p event.DecisionProposed) bool { return p.Decision == d.Decision })
+	if at < 0 {
+		return fmt.Errorf("%w: flag %s has no open proposal %s", ErrTransition, f.Flag, d.Decision)
+	}
+	p := f.Proposals[at]
+	if p.By == d.By {
+		return fmt.Errorf("%w: %s, decision %s of flag %s", ErrFourEyes, d.By, d.Decision, f.Flag)
+	}
+	if f.Status != Open || f.Severity != event.Block {
+		return fmt.Errorf("%w: waiver of flag %s, which is %s %s", ErrTransition, f.Flag, f.Status, f.Severity)
+	}
+	s.close(f, Waived)
+	f.WaivedUntil = until(p.On, p.Until)
+	s.decisions[d.Decision] = true
+	f.Confirmations = append(f.Confirmations, d)
+	f.touch("confirmed "+p.Kind, d.By, d.On)
+	return nil
+}

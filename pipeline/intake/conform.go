@@ -1,0 +1,1016 @@
+package intake
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
+)
+
+// anyOf stands for what a rejected or parked row does not tell.
+const anyOf = "*"
+
+// maxCached bounds the memory that a file full of distinct codes can take.
+const maxCached = 1 << 16
+
+// conformer turns the fields of records into observations and faults. It
+// knows the feed and the catalog and no format.
+type conformer struct {
+	feed    *catalog.Feed
+	idx     Catalog
+	sink    Sink
+	res     *Result
+	number  numberForm
+	date    dateForm
+	asOf    int32 // days
+	hasAsOf bool
+	// window bounds the period dates of a snapshot of months.
+	window             bool
+	windowLo, windowHi int32
+
+	layout                                                            *layout
+	shared                                                            Layout // for rejects
+	unit, indicator, version, event, registration, subject, operation ref
+	strata                                                            []ref
+	key                                                               []ref
+	codes                                                             []codeRef
+	columns                                                           [2]columnValue // as-of, order
+	long                                                              bool
+	wide                                                              []*measure
+	narrow                                                            map[string]*measure // by indicator, of a long file; nil: unknown
+
+	units   map[string]*unitEntry
+	texts   map[string]string // strata of the block
+	block   blockWriter
+	faults  []fault
+	scratch []byte
+	keyFrom int // where the key's values begin in scratch
+	raw     []string
+	ratio   ratio
+
+	subjectPrefix [16]byte
+	// ragged lines could not be split, or not into the header's columns.
+	ragged int64
+	// loose holds the dates of rows whose indicator is not known.
+	loose dateSpan
+}
+
+type codeRef struct {
+	ref
+	system string
+}
+
+// columnValue is a column in which every row has the same value.
+type columnValue struct {
+	ref
+	seen  bool
+	value []byte
+}
+
+// dateSpan is a closed interval of days.
+type dateSpan struct {
+	any    bool
+	lo, hi int32
+}
+
+func (s *dateSpan) add(day int32) {
+	if !s.any {
+		*s = dateSpan{true, day, day}
+		return
+	}
+	s.lo, s.hi = min(s.lo, day), max(s.hi, day)
+}
+
+// measure is one indicator and where its numbers stand.
+type measure struct {
+	ind     *catalog.Indicator
+	numbers [4]ref // numerator, denominator, value, expected: the order of event.Has
+	rate    ref
+	when    ref
+	in      []string
+	prefix  [16]byte
+	// needs are the numbers without which the row counts as missing; ones
+	// are those that are 1 where no column has them.
+	needs, ones event.Has
+	counts      bool // numerator and denominator are counts, never below 0
+	span        dateSpan
+	version     versionSpan
+}
+
+type versionSpan struct {
+	id     string
+	lo, hi int32 // half-open
+}
+
+type unitEntry struct {
+	code   string
+	id     string
+	ok     bool
+	lo, hi int32 // half-open days for which the answer holds
+}
+
+// fault is one thing that is wrong with a row.
+type fault struct {
+	column string
+	value  []byte
+	field  field
+	rule   string
+	text   string
+	hint   string
+	parked bool
+}
+
+// row is what the measures of a row share.
+type row struct {
+	line         uint64
+	unit         string
+	stratum      string
+	event, reg   int32
+	has          event.Has // date bits
+	future       bool      // a date lies after the as-of date
+	finding      event.Finding
+	subject      bool
+	subjectHex   [32]byte
+	hasKey       bool
+	reject, park bool
+}
+
+func newConformer(feed *catalog.Feed, idx Catalog, d Delivery, sink Sink, res *Result) (*conformer, error) {
+	zone, err := feedZone(feed)
+	if err != nil {
+		return nil, err
+	}
+	if len(feed.Dialect.Decimal) != 1 {
+		return nil, fmt.Errorf("feed %s: dialect.decimal is %q; it must be one character", feed.ID, feed.Dialect.Decimal)
+	}
+	c := &conformer{
+		feed: feed, idx: idx, sink: sink, res: res,
+		number: numberForm{decimal: feed.Dialect.Decimal[0], thousands: feed.Dialect.Thousands},
+		date:   dateForm{form: feed.Dialect.Dates, zone: zone},
+		long:   len(feed.Measures) == 0,
+		narrow: map[string]*measure{}, units: map[string]*unitEntry{}, texts: map[string]string{},
+	}
+	c.subjectPrefix = prefix("subject", feed.Registry)
+	c.block.obs = event.Observations{Region: d.Region, Registry: feed.Registry, Feed: feed.ID, Delivery: d.ID}
+	c.setAsOf(d.AsOf)
+	return c, nil
+}
+
+func (c *conformer) setAsOf(asOf catalog.Date) {
+	c.res.AsOf = asOf
+	if c.hasAsOf = !asOf.IsZero(); !c.hasAsOf {
+		return
+	}
+	c.asOf = asOf.Days()
+	if c.feed.Delivery == "snapshot" && c.feed.Scope.Window == "months" {
+		from, to := monthsWindow(c.feed, asOf)
+		c.window, c.windowLo, c.windowHi = true, from.Days(), to.Days()
+	}
+}
+
+// bind resolves the feed's columns in a file.
+func (c *conformer) bind(l *layout) error {
+	c.layout = l
+	f := c.feed
+	c.unit, c.indicator, c.version = l.resolve(f.Columns.Unit), l.resolve(f.Columns.Indicator), l.resolve(f.Columns.IndicatorVersion)
+	c.event, c.registration = l.resolve(f.Columns.EventDate), l.resolve(f.Columns.RegistrationDate)
+	c.subject = l.resolve(f.Columns.Subject)
+	for _, s := range f.Columns.Strata {
+		c.strata = append(c.strata, l.resolve(s))
+	}
+	for _, k := range f.Key {
+		c.key = append(c.key, l.resolve(k))
+	}
+	for _, code := range f.Codes {
+		c.codes = append(c.codes, codeRef{l.resolve(code.Column), code.System})
+	}
+	if f.Operation != nil {
+		c.operation = l.resolve(f.Operation.Column)
+	}
+	if f.AsOf.By == "column" {
+		c.columns[0].ref = l.resolve(f.AsOf.Column)
+	}
+	if f.Order.By == "column" {
+		c.columns[1].ref = l.resolve(f.Order.Column)
+	}
+	for i := range f.Measures {
+		m := &f.Measures[i]
+		ind, ok := c.idx.Indicator(m.Indicator)
+		if !ok {
+			return fmt.Errorf("feed %s: measures[%d]: indicator %q is not in the catalog", f.ID, i, m.Indicator)
+		}
+		n := c.newMeasure(ind, m.Numerator, m.Denominator, m.Value, m.Expected, m.Rate)
+		if m.When != nil {
+			n.when, n.in = l.resolve(m.When.Column), m.When.In
+		}
+		c.wide = append(c.wide, n)
+	}
+	return nil
+}
+
+func (c *conformer) newMeasure(ind *catalog.Indicator, numerator, denominator, value, expected, rate string) *measure {
+	l := c.layout
+	m := &measure{
+		ind:     ind,
+		numbers: [4]ref{l.resolve(numerator), l.resolve(denominator), l.resolve(value), l.resolve(expected)},
+		rate:    l.resolve(rate),
+		prefix:  prefix("key", c.feed.Registry, c.feed.ID, ind.ID),
+	}
+	has := func(i int) bool { return m.numbers[i].set }
+	switch ind.Type {
+	case catalog.Proportion, catalog.Rate:
+		m.needs, m.counts = event.HasNumerator|event.HasDenominator, true
+		if !has(1) {
+			m.ones = event.HasDenominator // a case-level row
+		}
+	case catalog.Count:
+		m.needs, m.counts = event.HasNumerator, true
+		if !has(0) {
+			m.ones = event.HasNumerator // each row is one
+		}
+	case catalog.StandardisedRatio:
+		m.needs, m.counts = event.HasNumerator|event.HasExpected, true
+		if has(1) {
+			m.needs |= event.HasDenominator
+		}
+	case catalog.TimeBetween:
+		switch {
+		case has(2):
+			m.needs = event.HasValue
+		case has(0):
+			m.needs = event.HasNumerator
+		default:
+			m.ones = event.HasNumerator
+		}
+	default:
+		m.needs = event.HasValue
+		if !has(2) && has(0) {
+			m.needs = event.HasNumerator | event.HasDenominator
+		}
+	}
+	return m
+}
+
+// prefix is the hash of what all keys of an indicator, or all subjects of a
+// registry, have in common, each part with its length.
+func prefix(parts ...string) (p [16]byte) {
+	var b []byte
+	for _, s := range parts {
+		b = appendPart(b, []byte(s))
+	}
+	sum := sha256.Sum256(b)
+	return [16]byte(sum[:16])
+}
+
+func appendPart(b, part []byte) []byte {
+	b = binary.BigEndian.AppendUint32(b, uint32(len(part)))
+	return append(b, part...)
+}
+
+// trim takes spaces, tabs and no-break spaces off both ends: exports pad
+// their columns.
+func trim(b []byte) []byte {
+	if len(b) == 0 || b[0] > ' ' && b[0] < 0x80 && b[len(b)-1] > ' ' && b[len(b)-1] < 0x80 {
+		return b
+	}
+	return bytes.Trim(b, " \t\u00a0")
+}
+
+func get(fields [][]byte, r *ref) []byte {
+	if r.col < 0 {
+		return r.constant
+	}
+	return trim(fields[r.col])
+}
+
+// missing reports whether a text means "no value".
+func (c *conformer) missing(b []byte) bool {
+	if len(b) == 0 {
+		return true
+	}
+	for _, m := range c.feed.Dialect.Missing {
+		if len(m) == len(b) && m == string(b) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *conformer) fault(f fault) { c.faults = append(c.faults, f) }
+
+// unreadable takes a record that could not be split into the header's
+// columns. One that spans several lines stands for as many rows, since nobody
+// can tell how many it swallowed.
+func (c *conformer) unreadable(line, lines uint64, raw []string, text, hint string) error {
+	c.ragged += int64(lines)
+	c.res.Lines += int64(lines)
+	c.faults = c.faults[:0]
+	if lines > 1 {
+		text = fmt.Sprintf("%s; %d lines go with it", text, lines)
+	}
+	c.fault(fault{rule: RuleDialect, text: text, hint: hint})
+	for i := range lines {
+		r := row{line: line + i, unit: anyOf, stratum: anyOf}
+		if c.unit.set && c.unit.col < 0 {
+			c.findUnit(&r, c.unit.constant)
+		}
+		if len(c.strata) == 0 {
+			r.stratum = ""
+		}
+		for _, m := range c.wide {
+			if err := c.emit(event.Rejected, m, m.ind.ID, anyOf, &r, [16]byte{}, 0, 0, [4]int64{}); err != nil {
+				return err
+			}
+		}
+		if c.long {
+			m, id := (*measure)(nil), anyOf
+			if c.indicator.set && c.indicator.col < 0 {
+				if m = c.findIndicator(c.indicator.constant); m != nil {
+					id = m.ind.ID
+				}
+			}
+			if err := c.emit(event.Rejected, m, id, anyOf, &r, [16]byte{}, 0, 0, [4]int64{}); err != nil {
+				return err
+			}
+		}
+	}
+	c.raw = raw
+	return c.report(line, int64(lines))
+}
+
+// row takes the fields of one record.
+func (c *conformer) row(line uint64, fields [][]byte) error {
+	if extra := len(fields) - c.layout.width; extra != 0 {
+		if extra != 1 || !c.layout.nameless || len(trim(fields[c.layout.width])) > 0 {
+			hint := "the delimiter may stand inside a field that is not quoted"
+			if extra < 0 {
+				hint = "the line may have been cut"
+			}
+			return c.unreadable(line, 1, rawOf(fields), fmt.Sprintf("%d fields where the header has %d", len(fields), c.layout.width), hint)
+		}
+		fields = fields[:c.layout.width]
+	}
+	c.res.Lines++
+	c.faults = c.faults[:0]
+	for i := range c.columns {
+		if v := &c.columns[i]; v.set {
+			if err := c.sameValue(i, v, line, get(fields, &v.ref)); err != nil {
+				return err
+			}
+		}
+	}
+	r := row{line: line, unit: anyOf}
+	deleted := c.operation.set && slices.Contains(c.feed.Operation.Delete, string(get(fields, &c.operation)))
+	r.event, r.has = c.day(&r, fields, &c.event, true, "event", event.HasEventDate)
+	if c.registration.set {
+		reg, has := c.day(&r, fields, &c.registration, false, "registration", event.HasRegistrationDate)
+		r.reg, r.has = reg, r.has|has
+	}
+	c.unitOf(&r, fields)
+	c.stratumOf(&r, fields)
+	c.keyOf(&r, fields)
+	if c.subject.set {
+		if b := get(fields, &c.subject); !c.missing(b) {
+			r.subject = true
+			c.scratch = append(append(c.scratch[:c.keyFrom], c.subjectPrefix[:]...), b...)
+			sum := sha256.Sum256(c.scratch[c.keyFrom:])
+			hex.Encode(r.subjectHex[:], sum[:16])
+		}
+	}
+	c.codesOf(&r, fields)
+	if deleted {
+		return c.deleteRow(&r, fields)
+	}
+	for i := range c.faults {
+		if c.faults[i].parked {
+			r.park = true
+		} else {
+			r.reject = true
+		}
+	}
+	if c.long {
+		if err := c.longRow(&r, fields); err != nil {
+			return err
+		}
+	}
+	for _, m := range c.wide {
+		if m.when.set && !slices.Contains(m.in, string(get(fields, &m.when))) {
+			// In a delta the row may have met the condition before.
+			if c.feed.Delivery == "delta" && r.hasKey && !r.reject {
+				if err := c.emit(event.Deleted, m, m.ind.ID, c.versionAt(m, &r), &r, c.hashKey(m.prefix), 0, 0, [4]int64{}); err != nil {
+					return err
+				}
+			}
+			continue
+		}
+		if err := c.measureRow(m, &r, fields); err != nil {
+			return err
+		}
+	}
+	if len(c.faults) == 0 {
+		return nil
+	}
+	c.raw = rawOf(fields)
+	return c.report(line, 1)
+}
+
+func rawOf(fields [][]byte) []string {
+	raw := make([]string, len(fields))
+	for i, f := range fields {
+		raw[i] = string(f)
+	}
+	return raw
+}
+
+// sameValue holds that a column which orders or dates the delivery has one
+// value in all rows.
+func (c *conformer) sameValue(which int, v *columnValue, line uint64, b []byte) error {
+	name, layout := "as_of", layoutOf(c.feed.AsOf)
+	if which == 1 {
+		name, layout = "order", c.feed.Order.Layout
+	}
+	if v.seen {
+		if bytes.Equal(b, v.value) {
+			return nil
+		}
+		return fileError(event.Problem{Line: line, Column: v.name, Rule: RuleWhole,
+			Text: fmt.Sprintf("the column, from which %s is read, has another value than in the first row", name),
+			Hint: "send one delivery in a file"})
+	}
+	v.seen, v.value = true, bytes.Clone(b)
+	var ok bool
+	if which == 0 {
+		var date catalog.Date
+		if date, ok = extractDate(c.feed.AsOf, string(b)); ok {
+			c.setAsOf(date)
+		}
+	} else {
+		c.res.OrderKey, ok = orderKey(c.feed.Order, string(b))
+		ok = ok && len(b) > 0
+	}
+	if !ok {
+		return fileError(event.Problem{Line: line, Column: v.name, Rule: RuleWhole,
+			Text: fmt.Sprintf("the column, from which %s is read, has no value of the form %s", name, layout),
+			Hint: "every row has the same value there"})
+	}
+	return nil
+}
+
+// day reads a date. The bit says that it is one on which the row can lie: a
+// date after the as-of date is a slip, and tells as little as none.
+func (c *conformer) day(r *row, fields [][]byte, at *ref, must bool, what string, bit event.Has) (int32, event.Has) {
+	b := get(fields, at)
+	if c.missing(b) {
+		if must {
+			c.fault(fault{column: at.name, value: b, field: dateField, rule: RuleType, text: "no " + what + " date", hint: c.date.hint()})
+		}
+		return 0, 0
+	}
+	day, ok := c.date.days(b)
+	if !ok {
+		c.fault(fault{column: at.name, value: b, field: dateField, rule: RuleType,
+			text: "not a date in the declared form, or not in the calendar", hint: c.date.hint()})
+		return 0, 0
+	}
+	if c.hasAsOf && day > c.asOf {
+		c.fault(fault{column: at.name, value: b, field: dateField, rule: RuleFuture,
+			text: "the " + what + " date lies after " + c.res.AsOf.String() + ", the date of the export", hint: "correct the date, or the feed's as_of"})
+		return 0, 0
+	}
+	return day, bit
+}
+
+func (c *conformer) unitOf(r *row, fields [][]byte) {
+	code := get(fields, &c.unit)
+	if len(code) == 0 {
+		c.fault(fault{column: c.unit.name, rule: RuleUnit, text: "no unit code", hint: "every row names its unit by its " + c.feed.Columns.UnitSystem + " code"})
+		return
+	}
+	if !c.findUnit(r, code) && r.has&event.HasEventDate != 0 {
+		c.fault(fault{column: c.unit.name, value: code, field: codeField, rule: RuleUnit, parked: true,
+			text: "no unit of the catalog has this " + c.feed.Columns.UnitSystem + " code on the row's date",
+			hint: "add the code, or its dates, to a unit of the catalog; the row waits until then"})
+	}
+}
+
+// findUnit looks a code up at the event date; without one, whether the code
+// has only ever meant one unit.
+func (c *conformer) findUnit(r *row, code []byte) bool {
+	e := c.units[string(code)]
+	if e == nil {
+		if len(c.units) >= maxCached {
+			clear(c.units)
+		}
+		e = &unitEntry{code: string(code)}
+		c.units[e.code] = e
+	}
+	if r.has&event.HasEventDate == 0 {
+		if u, ok := c.idx.UnitByCode(c.feed.Columns.UnitSystem, e.code, catalog.Date{}); ok {
+			r.unit = u.ID
+			return true
+		}
+		return false
+	}
+	if r.event < e.lo || r.event >= e.hi {
+		c.lookUp(e, r.event)
+	}
+	if e.ok {
+		r.unit = e.id
+	}
+	return e.ok
+}
+
+// lookUp asks the catalog and keeps for which days the answer holds: those of
+// the unit's own code and life.
+func (c *conformer) lookUp(e *unitEntry, day int32) {
+	at := catalog.DateOfDays(day)
+	u, ok := c.idx.UnitByCode(c.feed.Columns.UnitSystem, e.code, at)
+	e.ok, e.id, e.lo, e.hi = ok, "", day, day+1
+	if !ok {
+		return
+	}
+	e.id = u.ID
+	for _, code := range u.Codes {
+		if code.System != c.feed.Columns.UnitSystem || code.Code != e.code || !at.Within(code.From, code.To) || !at.Within(u.From, u.To) {
+			continue
+		}
+		lo1, hi1 := days(code.From, code.To)
+		lo2, hi2 := days(u.From, u.To)
+		e.lo, e.hi = max(lo1, lo2), min(hi1, hi2)
+		return
+	}
+}
+
+// days are the bounds of a half-open interval; open ones are the extremes.
+func days(from, to catalog.Date) (lo, hi int32) {
+	lo, hi = math.MinInt32, math.MaxInt32
+	if !from.IsZero() {
+		lo = from.Days()
+	}
+	if !to.IsZero() {
+		hi = to.Days()
+	}
+	return lo, hi
+}
+
+// stratumOf joins the strata by "/". Where there are several, a "/" or "%"
+// inside one is written %2F or %25, so that different strata stay different.
+func (c *conformer) stratumOf(r *row, fields [][]byte) {
+	if len(c.strata) == 0 {
+		return
+	}
+	c.scratch = c.scratch[:0]
+	for i := range c.strata {
+		s := &c.strata[i]
+		b := get(fields, s)
+		if len(b) == 1 && b[0] == '*' {
+			c.fault(fault{column: s.name, value: b, rule: RuleType, text: "a stratum cannot be *", hint: "* stands for a stratum that could not be read; give it another name"})
+			r.stratum = anyOf
+			return
+		}
+		if i > 0 {
+			c.scratch = append(c.scratch, '/')
+		}
+		if len(c.strata) == 1 || bytes.IndexByte(b, '/') < 0 && bytes.IndexByte(b, '%') < 0 {
+			c.scratch = append(c.scratch, b...)
+			continue
+		}
+		c.scratch = append(c.scratch, strings.NewReplacer("%", "%25", "/", "%2F").Replace(string(b))...)
+	}
+	text, ok := c.texts[string(c.scratch)]
+	if !ok {
+		text = string(c.scratch)
+		c.texts[text] = text
+	}
+	r.stratum = text
+}
+
+// keyOf puts the key's values into scratch, where the hash of each measure
+// finds them behind room for its prefix. A row of a delta needs a key.
+func (c *conformer) keyOf(r *row, fields [][]byte) {
+	c.scratch = append(c.scratch[:0], make([]byte, 16)...)
+	for i := range c.key {
+		b := get(fields, &c.key[i])
+		r.hasKey = r.hasKey || len(b) > 0
+		c.scratch = appendPart(c.scratch, b)
+	}
+	c.keyFrom = len(c.scratch)
+	if !r.hasKey && len(c.key) > 0 && c.feed.Delivery == "delta" {
+		c.fault(fault{column: c.key[0].name, rule: RuleType, text: "no key", hint: "every row of a delta has a value in " + strings.Join(c.feed.Key, ", ")})
+	}
+}
+
+// hashKey is the key of a row for one indicator; zero: the row has none.
+func (c *conformer) hashKey(prefix [16]byte) [16]byte {
+	copy(c.scratch, prefix[:])
+	sum := sha256.Sum256(c.scratch[:c.keyFrom])
+	return [16]byte(sum[:16])
+}
+
+func (c *conformer) keyFor(r *row, prefix [16]byte) [16]byte {
+	if !r.hasKey {
+		return [16]byte{}
+	}
+	return c.hashKey(prefix)
+}
+
+func (c *conformer) codesOf(r *row, fields [][]byte) {
+	for i := range c.codes {
+		code := &c.codes[i]
+		b := get(fields, &code.ref)
+		if c.missing(b) {
+			continue
+		}
+		var at catalog.Date
+		if r.has&event.HasEventDate != 0 {
+			at = catalog.DateOfDays(r.event)
+		}
+		text, ok := c.texts[string(b)]
+		if !ok {
+			text = string(b)
+			if len(c.texts) < maxCached {
+				c.texts[text] = text
+			}
+		}
+		if !c.idx.CodeValid(code.system, text, at) {
+			r.finding |= event.UnknownCode
+		}
+	}
+}
+
+// deleteRow takes a key away, for every indicator of a wide row. It needs the
+// key alone; what else can be read goes with it.
+func (c *conformer) deleteRow(r *row, fields [][]byte) error {
+	c.faults = slices.DeleteFunc(c.faults, func(f fault) bool { return f.text != "no key" })
+	if len(c.faults) > 0 {
+		r.reject = true
+	}
+	kind := event.Deleted
+	if r.reject {
+		kind = event.Rejected
+	}
+	for _, m := range c.wide {
+		if err := c.emit(kind, m, m.ind.ID, c.versionAt(m, r), r, c.keyFor(r, m.prefix), 0, 0, [4]int64{}); err != nil {
+			return err
+		}
+	}
+	if c.long {
+		text := get(fields, &c.indicator)
+		m, id, version := c.findIndicator(text), anyOf, anyOf
+		p := prefix("key", c.feed.Registry, c.feed.ID, string(text))
+		if m != nil {
+			id, version, p = m.ind.ID, c.versionAt(m, r), m.prefix
+		}
+		if err := c.emit(kind, m, id, version, r, c.keyFor(r, p), 0, 0, [4]int64{}); err != nil {
+			return err
+		}
+	}
+	if len(c.faults) == 0 {
+		return nil
+	}
+	c.raw = rawOf(fields)
+	return c.report(r.line, 1)
+}
+
+// findIndicator is the measure of a long row's indicator, nil where the
+// registry has no such indicator.
+func (c *conformer) findIndicator(text []byte) *measure {
+	m, ok := c.narrow[string(text)]
+	if ok {
+		return m
+	}
+	id := string(text)
+	if ind, known := c.idx.Indicator(id); known && ind.Registry == c.feed.Registry {
+		f := c.feed.Columns
+		m = c.newMeasure(ind, f.Numerator, f.Denominator, f.Value, f.Expected, f.Rate)
+	} else if len(c.narrow) >= maxCached {
+		return nil
+	}
+	c.narrow[id] = m
+	return m
+}
+
+func (c *conformer) longRow(r *row, fields [][]byte) error {
+	text := get(fields, &c.indicator)
+	m := c.findIndicator(text)
+	if m != nil {
+		return c.measureRow(m, r, fields)
+	}
+	f := fault{column: c.indicator.name, value: text, field: codeField, rule: RuleIndicator, parked: true,
+		text: "the catalog has no such indicator of registry " + c.feed.Registry,
+		hint: "add the indicator to the catalog; the row waits until then"}
+	kind := event.Parked
+	if len(text) == 0 {
+		f.parked, f.text, f.hint = false, "no indicator", "every row names its indicator"
+		kind = event.Rejected
+	}
+	if r.reject {
+		kind = event.Rejected
+	}
+	c.fault(f)
+	if day, ok := r.eventDay(); ok {
+		c.loose.add(day)
+	}
+	return c.emit(kind, nil, anyOf, anyOf, r, c.keyFor(r, prefix("key", c.feed.Registry, c.feed.ID, string(text))), 0, 0, [4]int64{})
+}
+
+func (r *row) eventDay() (int32, bool) { return r.event, r.has&event.HasEventDate != 0 }
+
+// versionAt is the version of an indicator at the event date, "*" where there
+// is none.
+func (c *conformer) versionAt(m *measure, r *row) string {
+	day, ok := r.eventDay()
+	if !ok {
+		return anyOf
+	}
+	if day >= m.version.lo && day < m.version.hi {
+		return m.version.id
+	}
+	for i := range m.ind.Versions {
+		v := &m.ind.Versions[i]
+		if lo, hi := days(v.From, v.To); day >= lo && day < hi {
+			m.version = versionSpan{v.ID, lo, hi}
+			return v.ID
+		}
+	}
+	return anyOf
+}
+
+// measureRow takes one indicator of a row.
+func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
+	reject, park := r.reject, r.park
+	version := c.versionOf(m, r, fields, &reject, &park)
+
+	day, known := r.eventDay()
+	if m.ind.PeriodBy == "registration_date" {
+		day, known = r.reg, r.has&event.HasRegistrationDate != 0
+		if !known && c.registration.set && c.missing(get(fields, &c.registration)) {
+			if !c.told(RuleType, c.registration.name) {
+				c.fault(fault{column: c.registration.name, value: get(fields, &c.registration), field: dateField, rule: RuleType, text: "no registration date", hint: c.date.hint()})
+			}
+			reject = true
+		}
+	}
+	if known && c.window && (day < c.windowLo || day >= c.windowHi) {
+		// The row replaces nothing and nothing would ever replace it: each
+		// night would add it once more. No cell of the window lacks it.
+		at := c.event.name
+		if m.ind.PeriodBy == "registration_date" {
+			at = c.registration.name
+		}
+		if !c.told(RuleWhole, at) {
+			c.fault(fault{column: at, rule: RuleWhole,
+				text: fmt.Sprintf("the row lies outside the %d months that the delivery replaces", c.feed.Scope.Months),
+				hint: "send these months only, or widen scope.months of the feed"})
+		}
+		return nil
+	}
+
+	n, has, finding, ok := c.numbersOf(m, fields)
+	if !ok {
+		reject = true
+	}
+	if known {
+		m.span.add(day)
+	}
+	kind := event.Observed
+	switch {
+	case reject:
+		kind = event.Rejected
+		n, has, finding = [4]int64{}, 0, 0
+	case park:
+		kind = event.Parked
+	}
+	return c.emit(kind, m, m.ind.ID, version, r, c.keyFor(r, m.prefix), has, finding, n)
+}
+
+// told reports whether the row already has a fault of the rule in the column:
+// the measures of a wide row find it again.
+func (c *conformer) told(rule, column string) bool {
+	return slices.ContainsFunc(c.faults, func(f fault) bool { return f.rule == rule && f.column == column })
+}
+
+// versionOf is the version that the row names, or that holds at its date. A
+// version that the catalog does not have at that date parks the row.
+func (c *conformer) versionOf(m *measure, r *row, fields [][]byte, reject, park *bool) string {
+	day, ok := r.eventDay()
+	if c.version.set {
+		if b := get(fields, &c.version); !c.missing(b) {
+			for i := range m.ind.Versions {
+				v := &m.ind.Versions[i]
+				if v.ID != string(b) {
+					continue
+				}
+				if lo, hi := days(v.From, v.To); !ok || day >= lo && day < hi {
+					return v.ID
+				}
+			}
+			if ok {
+				c.fault(fault{column: c.version.name, value: b, field: codeField, rule: RuleIndicator, parked: true,
+					text: "indicator " + m.ind.ID + " has no such version on the row's date",
+					hint: "add the version, or its dates, to the indicator; the row waits until then"})
+				*park = true
+			}
+			return anyOf
+		}
+	}
+	if !ok {
+		return anyOf
+	}
+	id := c.versionAt(m, r)
+	if id == anyOf {
+		c.fault(fault{column: c.event.name, rule: RuleIndicator, parked: true,
+			text: "indicator " + m.ind.ID + " has no version that holds on the row's date",
+			hint: "widen the dates of a version of the indicator; the row waits until then"})
+		*park = true
+	}
+	return id
+}
+
+// numbersOf reads the numbers of a measure and applies the indicator's policy
+// for missing ones:
+//
+//   - exclude and separate: the row gives no number and counts as missing (the
+//     two differ in how the missing share is shown, not in what is read);
+//   - not_met: a missing numerator is 0, and the row also counts as missing.
+//     Without a denominator to stand against, as exclude.
+func (c *conformer) numbersOf(m *measure, fields [][]byte) (n [4]int64, has event.Has, finding event.Finding, ok bool) {
+	ok = true
+	for i := range m.numbers {
+		bit := event.HasNumerator << i
+		at := &m.numbers[i]
+		if !at.set {
+			if m.ones&bit != 0 {
+				n[i], has = cell.Micro, has|bit
+			}
+			continue
+		}
+		b := get(fields, at)
+		if c.missing(b) {
+			continue
+		}
+		v, bad := c.number.micro(b)
+		if bad != numberOK {
+			text, hint := bad.texts(c.number)
+			if !c.told(RuleType, at.name) {
+				c.fault(fault{column: at.name, value: b, field: numberField, rule: RuleType, text: text, hint: hint})
+			}
+			ok = false
+			continue
+		}
+		n[i], has = v, has|bit
+	}
+	var rate []byte
+	if m.rate.set {
+		if rate = get(fields, &m.rate); c.missing(rate) {
+			rate = nil
+		} else if _, bad := c.number.micro(rate); bad != numberOK {
+			text, hint := bad.texts(c.number)
+			if !c.told(RuleType, m.rate.name) {
+				c.fault(fault{column: m.rate.name, value: rate, field: numberField, rule: RuleType, text: text, hint: hint})
+			}
+			ok = false
+		}
+	}
+	if !ok {
+		return n, has, 0, false
+	}
+	if absent := m.needs &^ has; absent != 0 {
+		if m.ind.Missing == "not_met" && absent == event.HasNumerator {
+			n[0], has = 0, has|event.HasNumerator|event.HasMissing
+		} else {
+			return [4]int64{}, event.HasMissing, 0, true
+		}
+	}
+	const both = event.HasNumerator | event.HasDenominator
+	if m.counts && (has&event.HasNumerator != 0 && n[0] < 0 || has&event.HasDenominator != 0 && n[1] < 0) {
+		finding |= event.Negative
+	}
+	if has&both == both {
+		if m.ind.Subset && m.ind.Type == catalog.Proportion && n[0] > n[1] {
+			finding |= event.NumeratorAbove
+		}
+		if n[0] > 0 && n[1] == 0 {
+			finding |= event.ZeroDenominator
+		}
+		if rate != nil && n[1] > 0 && has&event.HasMissing == 0 && !c.ratio.fits(c.number, rate, n[0], n[1], m.ind.Multiplier) {
+			finding |= event.RateMismatch
+		}
+	}
+	return n, has, finding, true
+}
+
+// emit appends one observation and hands the block on when it is full.
+func (c *conformer) emit(kind event.Kind, m *measure, id, version string, r *row, key [16]byte, has event.Has, finding event.Finding, n [4]int64) error {
+	w := &c.block
+	o := &w.obs
+	o.Line = append(o.Line, r.line)
+	o.Kind = append(o.Kind, kind)
+	o.Indicator = append(o.Indicator, id)
+	o.Version = append(o.Version, version)
+	o.Unit = append(o.Unit, r.unit)
+	o.Stratum = append(o.Stratum, r.stratum)
+	o.EventDate = append(o.EventDate, r.event)
+	o.RegistrationDate = append(o.RegistrationDate, r.reg)
+	o.Key = append(o.Key, key)
+	o.Has = append(o.Has, has|r.has)
+	o.Finding = append(o.Finding, finding|r.finding)
+	o.Numerator = append(o.Numerator, n[0])
+	o.Denominator = append(o.Denominator, n[1])
+	o.Value = append(o.Value, n[2])
+	o.Expected = append(o.Expected, n[3])
+	if r.subject {
+		w.subjects = append(w.subjects, r.subjectHex[:]...)
+	}
+	w.ends = append(w.ends, int32(len(w.subjects)))
+	switch kind {
+	case event.Observed:
+		c.res.Observed++
+	case event.Deleted:
+		c.res.Deleted++
+	}
+	if o.Len() == MaxBlockRows {
+		return c.flush()
+	}
+	return nil
+}
+
+// flush hands the block on.
+func (c *conformer) flush() error {
+	w := &c.block
+	if w.obs.Len() == 0 {
+		return nil
+	}
+	w.finish()
+	c.res.Rows += int64(w.obs.Len())
+	c.res.Blocks++
+	if err := c.sink.Block(&w.obs); err != nil {
+		return err
+	}
+	w.reset()
+	clear(c.texts)
+	return nil
+}
+
+// report hands the faults of a line on. The line counts once.
+func (c *conformer) report(line uint64, lines int64) error {
+	rejected := false
+	for i := range c.faults {
+		f := &c.faults[i]
+		rejected = rejected || !f.parked
+		if !slices.ContainsFunc(c.faults[:i], func(g fault) bool { return g.rule == f.rule }) {
+			c.res.Rules[f.rule] += lines
+		}
+		out := Reject{Line: line, Column: f.column, Value: mask(f.value, f.field), Rule: f.rule, Text: f.text, Hint: f.hint, Parked: f.parked}
+		c.res.Faults++
+		if len(c.res.First) < MaxFirst {
+			c.res.First = append(c.res.First, out)
+		}
+		out.Raw, out.Layout = c.raw, &c.shared
+		if err := c.sink.Reject(&out); err != nil {
+			return err
+		}
+	}
+	if rejected {
+		c.res.Rejected += lines
+	} else {
+		c.res.Parked += lines
+	}
+	return nil
+}
+
+// span is the half-open interval of the periods that occur in the file.
+func (c *conformer) span() (from, to catalog.Date) {
+	add := func(lo, hi catalog.Date) {
+		if from.IsZero() || lo.Before(from) {
+			from = lo
+		}
+		if to.IsZero() || to.Before(hi) {
+			to = hi
+		}
+	}
+	one := func(m *measure) {
+		if m != nil && m.span.any {
+			g := m.ind.Period
+			add(g.PeriodStart(catalog.DateOfDays(m.span.lo)), g.PeriodEnd(g.PeriodStart(catalog.DateOfDays(m.span.hi))))
+		}
+	}
+	for _, m := range c.wide {
+		one(m)
+	}
+	for _, m := range c.narrow {
+		one(m)
+	}
+	if c.loose.any {
+		add(catalog.DateOfDays(c.loose.lo), catalog.DateOfDays(c.loose.hi).AddDays(1))
+	}
+	return from, to
+}

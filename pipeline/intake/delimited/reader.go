@@ -1,0 +1,472 @@
+package delimited
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+
+	"larstrom/pipeline/catalog"
+)
+
+// Options of a reader. The zero value is the default.
+type Options struct {
+	// MaxRecord is the most bytes of text a record may have; 0: 1 MiB. It
+	// bounds the memory of a reader.
+	MaxRecord int
+	// MaxFields is the most fields a record may have; 0: 4096.
+	MaxFields int
+	// Trailer keeps the last line that is not empty out of the records.
+	Trailer bool
+	// Chunk is how many bytes are read at a time; 0: 256 KiB.
+	Chunk int
+}
+
+// Record is one record. Its memory is used again by the next call of Next.
+type Record struct {
+	// Line is the physical line on which the record begins, from 1; Lines is
+	// how many it spans.
+	Line, Lines uint64
+	// Fields are without their quotes. Of a malformed record they are those
+	// before the fault.
+	Fields [][]byte
+	// Raw is the text of the record without its line end.
+	Raw []byte
+	// Malformed says why the record cannot be split; empty: it can.
+	Malformed string
+	// Hint goes with Malformed.
+	Hint string
+}
+
+// Reader splits the text of one file.
+type Reader struct {
+	gate    *gate
+	opt     Options
+	s       splitter
+	buf     []byte // text that has passed the gate
+	pos     int    // where the next record begins
+	err     error  // why no more text comes; io.EOF at the end
+	line    uint64 // physical line at pos
+	width   int    // fields of the first record; 0 before it
+	rec     Record
+	ended   bool
+	trailer []byte
+	any     bool
+}
+
+// NewReader reads text of the dialect. It fails if the dialect is none.
+func NewReader(r io.Reader, d catalog.Dialect, opt Options) (*Reader, error) {
+	if !knownEncoding(d.Encoding) {
+		return nil, fmt.Errorf("dialect: encoding %q: must be utf-8, utf-8-bom, iso-8859-1, windows-1252, utf-16le or utf-16be", d.Encoding)
+	}
+	if !oneSign(d.Delimiter) {
+		return nil, fmt.Errorf("dialect: delimiter %q: must be one ASCII character and no line end", d.Delimiter)
+	}
+	if d.Quote != "" && (!oneSign(d.Quote) || d.Quote == d.Delimiter) {
+		return nil, fmt.Errorf("dialect: quote %q: must be one ASCII character other than the delimiter, or empty", d.Quote)
+	}
+	if opt.MaxRecord <= 0 {
+		opt.MaxRecord = 1 << 20
+	}
+	if opt.MaxFields <= 0 {
+		opt.MaxFields = 4096
+	}
+	if opt.Chunk <= 0 {
+		opt.Chunk = 256 << 10
+	}
+	rd := &Reader{gate: newGate(r, d.Encoding, opt.Chunk), opt: opt, line: 1}
+	rd.s.delim = d.Delimiter[0]
+	if d.Quote != "" {
+		rd.s.quoted, rd.s.quote = true, d.Quote[0]
+	}
+	return rd, nil
+}
+
+func oneSign(s string) bool {
+	return len(s) == 1 && s[0] != '\n' && s[0] != '\r' && s[0] != 0 && s[0] < 0x80
+}
+
+// Next is the next record. It returns io.EOF after the last, a *Fault where
+// the file cannot be read on, or the underlying reader's error.
+func (r *Reader) Next() (*Record, error) {
+	for {
+		if r.pos == len(r.buf) && r.err != nil {
+			return nil, r.err
+		}
+		if n := r.blank(); n > 0 {
+			r.pos += n
+			r.line++
+			continue
+		}
+		eol, crlf := r.s.eol, r.s.crlf
+		st := r.s.split(r.buf, r.pos, r.err == io.EOF)
+		if st == splitWhole && r.opt.Trailer {
+			st = r.follows()
+		}
+		if st == splitShort {
+			r.s.eol, r.s.crlf = eol, crlf // as before: the record is read again
+		}
+		switch st {
+		case splitShort:
+			if r.err != nil && r.err != io.EOF {
+				return nil, r.err // the gate's fault cuts the record
+			}
+			if len(r.buf)-r.pos > r.opt.MaxRecord {
+				return nil, r.tooLong()
+			}
+			if err := r.fill(); err != nil {
+				return nil, err
+			}
+			continue
+		case splitOpen:
+			return nil, &Fault{Line: r.line, Rule: "C02", Text: "a quote that opens in this record is still open at the end of the file",
+				Hint: "close it, or double the quotes inside the field; if quotes mean nothing in this file, declare quote: \"\" in the feed",
+				Cut:  true}
+		case splitLast:
+			// The last line of a file with a trailer.
+			r.trailer = append(r.trailer[:0], r.s.raw...)
+			r.ended = r.s.ended
+			r.pos = len(r.buf)
+			r.any = true
+			return nil, io.EOF
+		}
+		if len(r.s.raw) > r.opt.MaxRecord {
+			return nil, r.tooLong()
+		}
+		if len(r.s.fields) > r.opt.MaxFields {
+			return nil, &Fault{Line: r.line, Rule: "C02", Text: fmt.Sprintf("a record of more than %d fields", r.opt.MaxFields),
+				Hint: "the delimiter of the feed may be wrong for this file"}
+		}
+		r.rec = Record{Line: r.line, Lines: r.s.lines, Fields: r.s.fields, Raw: r.s.raw}
+		if r.s.why != whole {
+			r.rec.Malformed, r.rec.Hint = r.s.why.texts()
+		}
+		r.pos, r.line, r.ended, r.any = r.s.next, r.line+r.s.lines, r.s.ended, true
+		if r.width == 0 {
+			r.width = len(r.s.fields)
+		}
+		return &r.rec, nil
+	}
+}
+
+// Any reports whether there was any text at all.
+func (r *Reader) Any() bool { return r.any || len(r.buf) > 0 }
+
+// Ended reports whether the last line that was read had its line end.
+func (r *Reader) Ended() bool { return r.ended }
+
+// Line is the physical line after the last record.
+func (r *Reader) Line() uint64 { return r.line }
+
+// Trailer is the last line that is not empty, at the end of a file with a
+// trailer.
+func (r *Reader) Trailer() []byte { return r.trailer }
+
+// LineEnd is the kind of line end that the first line has; "\n" before it.
+func (r *Reader) LineEnd() string {
+	switch {
+	case r.s.eol == '\r':
+		return "\r"
+	case r.s.crlf:
+		return "\r\n"
+	default:
+		return "\n"
+	}
+}
+
+// blank is the length of a line without any character at pos, or 0.
+func (r *Reader) blank() int {
+	if r.width == 1 {
+		return 0
+	}
+	b := r.buf[r.pos:]
+	switch {
+	case len(b) == 0:
+		return 0
+	case b[0] == '\n' && r.s.eol != '\r':
+		return 1
+	case b[0] == '\r' && len(b) > 1 && b[1] == '\n' && r.s.eol != '\r':
+		return 2
+	case b[0] == '\r' && (r.s.eol == '\r' || r.s.eol == 0 && (len(b) > 1 || r.err != nil)):
+		return 1
+	}
+	return 0
+}
+
+// follows tells a record from the trailer: some text must come after it.
+func (r *Reader) follows() splitState {
+	for i := r.s.next; i < len(r.buf); i++ {
+		if c := r.buf[i]; c != '\n' && c != '\r' {
+			return splitWhole
+		}
+	}
+	if r.err == io.EOF {
+		return splitLast
+	}
+	return splitShort
+}
+
+func (r *Reader) tooLong() *Fault {
+	return &Fault{Line: r.line, Rule: "C02", Text: fmt.Sprintf("a record of more than %d bytes", r.opt.MaxRecord),
+		Hint: "a quote may be open since this line, or the file may not be delimited text"}
+}
+
+// fill brings more text behind what is unread. The text that it has passed is
+// given up, so fields of earlier records are no longer valid.
+func (r *Reader) fill() error {
+	if r.pos > 0 {
+		r.buf = append(r.buf[:0], r.buf[r.pos:]...)
+		r.pos = 0
+	}
+	r.s.moved()
+	var err error
+	r.buf, err = r.gate.read(r.buf)
+	if err == nil {
+		return nil
+	}
+	if _, ok := err.(*Fault); ok || err == io.EOF {
+		// What is before the fault is still read, so that an earlier fault of
+		// the file is the one that is named.
+		r.err = err
+		return nil
+	}
+	return err
+}
+
+// why says what makes a record malformed.
+type why uint8
+
+const (
+	whole why = iota
+	bareQuote
+	afterQuote
+	otherEnd
+)
+
+func (w why) texts() (text, hint string) {
+	switch w {
+	case bareQuote:
+		return "a quote inside a field that is not quoted",
+			"put the field in quotes and double those inside; if quotes mean nothing in this file, declare quote: \"\" in the feed"
+	case afterQuote:
+		return "text after a closing quote", "double the quotes inside a quoted field"
+	case otherEnd:
+		return "a line end of another kind than the file's, outside quotes", "put the field in quotes, or write one kind of line end"
+	default:
+		return "", ""
+	}
+}
+
+type splitState uint8
+
+const (
+	splitWhole splitState = iota // a record, in the splitter's fields
+	splitShort                   // the text ends before the record does
+	splitOpen                    // the file ends inside quotes
+	splitLast                    // the record is the last line
+)
+
+// splitter cuts one record at a time out of a window of text.
+type splitter struct {
+	delim, quote byte
+	quoted       bool
+	eol          byte // '\n' or '\r'; 0 until the first line end
+	crlf         bool // the first line end was CRLF
+
+	// Where the next quote and the next stray line end stand, or len(buf);
+	// -1: not known. They make the search for them linear in the text.
+	nextQuote, nextStray int
+	known                bool
+
+	fields  [][]byte
+	scratch []byte // unquoted text of fields with doubled quotes
+	raw     []byte
+	next    int
+	lines   uint64
+	ended   bool
+	why     why
+}
+
+// moved forgets positions: the window has changed.
+func (s *splitter) moved() { s.known = false }
+
+// seek is the position of c in buf at or after pos, or len(buf).
+func seek(buf []byte, pos int, c byte) int {
+	if i := bytes.IndexByte(buf[pos:], c); i >= 0 {
+		return pos + i
+	}
+	return len(buf)
+}
+
+// split cuts the record at pos. last says that no text comes after buf.
+func (s *splitter) split(buf []byte, pos int, last bool) splitState {
+	if s.eol == 0 {
+		return s.slow(buf, pos, last)
+	}
+	end := seek(buf, pos, s.eol)
+	if end == len(buf) {
+		return s.slow(buf, pos, last)
+	}
+	if !s.known {
+		s.known, s.nextQuote, s.nextStray = true, -1, -1
+	}
+	if s.quoted && s.nextQuote < pos {
+		s.nextQuote = seek(buf, pos, s.quote)
+	}
+	if s.quoted && s.nextQuote < end {
+		return s.slow(buf, pos, last)
+	}
+	if s.nextStray < pos {
+		s.nextStray = seek(buf, pos, '\n'+'\r'-s.eol)
+	}
+	raw := buf[pos:end]
+	if s.nextStray < end {
+		if s.eol == '\r' || s.nextStray != end-1 {
+			return s.slow(buf, pos, last)
+		}
+		raw = raw[:len(raw)-1] // the CR of CRLF
+	}
+	s.raw, s.next, s.lines, s.ended, s.why = raw, end+1, 1, true, whole
+	fields, from := s.fields[:0], 0
+	for i, c := range raw {
+		if c == s.delim {
+			fields = append(fields, raw[from:i:i])
+			from = i + 1
+		}
+	}
+	s.fields = append(fields, raw[from:len(raw):len(raw)])
+	return splitWhole
+}
+
+// slow knows the whole grammar.
+func (s *splitter) slow(buf []byte, pos int, last bool) splitState {
+	s.fields, s.scratch, s.why, s.ended = s.fields[:0], s.scratch[:0], whole, false
+	p := pos
+	for {
+		start := p
+		var field []byte
+		if s.quoted && p < len(buf) && buf[p] == s.quote {
+			p++
+			start = p
+			doubled := false
+			for {
+				q := seek(buf, p, s.quote)
+				if q == len(buf) {
+					if last {
+						return splitOpen
+					}
+					return splitShort
+				}
+				if q+1 == len(buf) && !last {
+					return splitShort
+				}
+				if q+1 < len(buf) && buf[q+1] == s.quote {
+					doubled, p = true, q+2
+					continue
+				}
+				field, p = buf[start:q:q], q+1
+				break
+			}
+			if doubled {
+				field = s.undouble(field)
+			}
+			if p < len(buf) && buf[p] != s.delim && buf[p] != '\n' && buf[p] != '\r' {
+				s.why = afterQuote
+				return s.giveUp(buf, pos, p, last)
+			}
+		} else {
+			for p < len(buf) {
+				c := buf[p]
+				if c == s.delim || c == '\n' || c == '\r' {
+					break
+				}
+				if s.quoted && c == s.quote {
+					s.why = bareQuote
+					return s.giveUp(buf, pos, p, last)
+				}
+				p++
+			}
+			field = buf[start:p:p]
+		}
+		if p == len(buf) {
+			if !last {
+				return splitShort
+			}
+			s.fields = append(s.fields, field)
+			return s.end(buf, pos, p, p)
+		}
+		if buf[p] == s.delim {
+			s.fields = append(s.fields, field)
+			p++
+			continue
+		}
+		// A line end of some kind.
+		if buf[p] == '\r' && p+1 == len(buf) && !last && s.eol != '\r' {
+			return splitShort
+		}
+		pair := buf[p] == '\r' && p+1 < len(buf) && buf[p+1] == '\n'
+		if s.eol == 0 {
+			switch {
+			case pair:
+				s.eol, s.crlf = '\n', true
+			default:
+				s.eol = buf[p]
+			}
+		}
+		switch {
+		case buf[p] == s.eol:
+			s.fields = append(s.fields, field)
+			return s.end(buf, pos, p, p+1)
+		case pair && s.eol == '\n':
+			s.fields = append(s.fields, field)
+			return s.end(buf, pos, p, p+2)
+		}
+		s.why = otherEnd
+		return s.giveUp(buf, pos, p, last)
+	}
+}
+
+// end closes the record whose text is buf[pos:to].
+func (s *splitter) end(buf []byte, pos, to, next int) splitState {
+	s.raw, s.next, s.ended = buf[pos:to:to], next, next > to
+	s.lines = 1
+	if s.eol != 0 {
+		s.lines += uint64(bytes.Count(s.raw, []byte{s.eol}))
+	}
+	return splitWhole
+}
+
+// giveUp ends a malformed record at the first line end after its fault.
+func (s *splitter) giveUp(buf []byte, pos, p int, last bool) splitState {
+	eol := s.eol
+	if eol == 0 {
+		eol = '\n'
+	}
+	to := seek(buf, p, eol)
+	if to == len(buf) {
+		if !last {
+			return splitShort
+		}
+		return s.end(buf, pos, to, to)
+	}
+	next := to + 1
+	if eol == '\n' && to > p && buf[to-1] == '\r' {
+		to--
+	}
+	return s.end(buf, pos, to, next)
+}
+
+// undouble writes a field with doubled quotes to the scratch memory. Earlier
+// fields keep theirs if it grows.
+func (s *splitter) undouble(field []byte) []byte {
+	from := len(s.scratch)
+	for {
+		i := bytes.IndexByte(field, s.quote)
+		if i < 0 {
+			s.scratch = append(s.scratch, field...)
+			break
+		}
+		s.scratch = append(s.scratch, field[:i+1]...)
+		field = field[i+2:]
+	}
+	return s.scratch[from:len(s.scratch):len(s.scratch)]
+}

@@ -1,0 +1,170 @@
+package intake
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+)
+
+// AsOf is the date on which a delivery was made, as the feed says: from the
+// file name, the manifest (field as_of unless the feed names another), or the
+// civil date of the arrival in the feed's zone. inColumn says that it stands
+// in a column, so that Read finds it (Result.AsOf). A *FileError says that the
+// file does not have it.
+func AsOf(feed *catalog.Feed, name string, m *Manifest, arrival time.Time) (date catalog.Date, inColumn bool, err error) {
+	var text, where string
+	switch feed.AsOf.By {
+	case "", "arrival":
+		zone, err := feedZone(feed)
+		if err != nil {
+			return catalog.Date{}, false, err
+		}
+		return catalog.DateOf(arrival.In(zone)), false, nil
+	case "column":
+		return catalog.Date{}, true, nil
+	case "name":
+		where = "the file name"
+		text, err = fromName(feed, "as_of", feed.AsOf.Pattern, name)
+	case "manifest":
+		where = "the manifest"
+		text, err = fromManifest(feed, "as_of", feed.AsOf.Field, m)
+	default:
+		err = fmt.Errorf("feed %s: as_of.by is %q; it must be arrival, name, manifest or column", feed.ID, feed.AsOf.By)
+	}
+	if err != nil {
+		return catalog.Date{}, false, err
+	}
+	date, ok := extractDate(feed.AsOf, text)
+	if !ok {
+		return catalog.Date{}, false, fileError(event.Problem{Rule: RuleWhole,
+			Text: "the as-of date in " + where + " is not a date of the form " + layoutOf(feed.AsOf),
+			Hint: "write the date on which the export was made in that form"})
+	}
+	return date, false, nil
+}
+
+// OrderKey is the text that orders the deliveries of a feed, as the feed says:
+// from the file name or the manifest (field order unless the feed names
+// another). Where the feed gives a layout, the text is a time of that layout
+// and the key its sortable form. It is empty where deliveries are ordered by
+// their acceptance. inColumn says that it stands in a column, so that Read
+// finds it (Result.OrderKey).
+func OrderKey(feed *catalog.Feed, name string, m *Manifest) (key string, inColumn bool, err error) {
+	var text string
+	switch feed.Order.By {
+	case "", "acceptance":
+		return "", false, nil
+	case "column":
+		return "", true, nil
+	case "name":
+		text, err = fromName(feed, "order", feed.Order.Pattern, name)
+	case "manifest":
+		text, err = fromManifest(feed, "order", feed.Order.Field, m)
+	default:
+		err = fmt.Errorf("feed %s: order.by is %q; it must be acceptance, name, manifest or column", feed.ID, feed.Order.By)
+	}
+	if err != nil {
+		return "", false, err
+	}
+	key, ok := orderKey(feed.Order, text)
+	if !ok {
+		return "", false, fileError(event.Problem{Rule: RuleWhole,
+			Text: "the order key is not a time of the form " + feed.Order.Layout,
+			Hint: "write it in that form, or change order.layout of feed " + feed.ID})
+	}
+	return key, false, nil
+}
+
+// Window is what a snapshot replaces, half-open; a zero bound is open. For a
+// delta it is empty in the sense that both bounds are zero and mean nothing.
+// Scope "file" takes the span of the result, "months" the last Months months
+// up to and with the month of the as-of date.
+func Window(feed *catalog.Feed, res *Result) (from, to catalog.Date) {
+	if feed.Delivery != "snapshot" {
+		return catalog.Date{}, catalog.Date{}
+	}
+	switch feed.Scope.Window {
+	case "file":
+		return res.From, res.To
+	case "months":
+		return monthsWindow(feed, res.AsOf)
+	default:
+		return catalog.Date{}, catalog.Date{}
+	}
+}
+
+func monthsWindow(feed *catalog.Feed, asOf catalog.Date) (from, to catalog.Date) {
+	return asOf.AddMonths(1 - feed.Scope.Months), asOf.AddMonths(1)
+}
+
+func layoutOf(e catalog.Extract) string {
+	if e.Layout == "" {
+		return time.DateOnly
+	}
+	return e.Layout
+}
+
+func extractDate(e catalog.Extract, text string) (catalog.Date, bool) {
+	t, err := time.Parse(layoutOf(e), text)
+	if err != nil || !yearKnown(t.Year()) {
+		return catalog.Date{}, false
+	}
+	return catalog.DateOf(t), true
+}
+
+func orderKey(e catalog.Extract, text string) (string, bool) {
+	if e.Layout == "" {
+		return text, true
+	}
+	t, err := time.Parse(e.Layout, text)
+	if err != nil {
+		return "", false
+	}
+	return t.UTC().Format("2006-01-02T15:04:05.000000000"), true
+}
+
+func fromName(feed *catalog.Feed, what, pattern, name string) (string, error) {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return "", fmt.Errorf("feed %s: %s.pattern: %w", feed.ID, what, err)
+	}
+	m := re.FindStringSubmatch(name)
+	if len(m) < 2 || m[1] == "" {
+		return "", fileError(event.Problem{Rule: RuleWhole,
+			Text: fmt.Sprintf("the file name does not have the form %q from which %s is read", pattern, what),
+			Hint: fmt.Sprintf("name the file as feed %s says, or change %s.pattern there", feed.ID, what)})
+	}
+	return m[1], nil
+}
+
+func fromManifest(feed *catalog.Feed, what, field string, m *Manifest) (string, error) {
+	if field == "" {
+		field = what
+	}
+	if m == nil {
+		return "", &FileError{Incomplete: true, Problems: []event.Problem{{Rule: RuleWhole,
+			Text: fmt.Sprintf("no manifest, from which %s is read", what),
+			Hint: fmt.Sprintf("send the file's %s with it", ManifestName("NAME"))}}}
+	}
+	text, ok := m.Fields[field]
+	if !ok || text == "" {
+		return "", fileError(event.Problem{Rule: RuleWhole,
+			Text: fmt.Sprintf("the manifest has no %q, from which %s is read", field, what),
+			Hint: fmt.Sprintf("write it as a text or a number in the manifest, or change %s.field of feed %s", what, feed.ID)})
+	}
+	return text, nil
+}
+
+func feedZone(feed *catalog.Feed) (*time.Location, error) {
+	if feed.TimeZone == "" {
+		return time.UTC, nil
+	}
+	zone, err := time.LoadLocation(feed.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("feed %s: time zone %q: %w", feed.ID, feed.TimeZone, err)
+	}
+	return zone, nil
+}

@@ -1,0 +1,196 @@
+package intake
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+)
+
+// ref is where a value of a row stands: in a column, or in the feed as a
+// constant.
+type ref struct {
+	name     string // of the column; empty for a constant
+	set      bool
+	col      int // -1 for a constant
+	constant []byte
+}
+
+// layout maps names to positions in one file.
+type layout struct {
+	columns  map[string]int
+	width    int  // named columns
+	nameless bool // one more, without name and values, may follow
+}
+
+// resolve finds a source of the feed: a column or, after "=", a constant.
+func (l *layout) resolve(source string) ref {
+	if source == "" {
+		return ref{col: -1}
+	}
+	if text, ok := strings.CutPrefix(source, "="); ok {
+		return ref{set: true, col: -1, constant: []byte(text)}
+	}
+	return ref{name: source, set: true, col: l.columns[source]}
+}
+
+// wanted are the columns that the feed reads, in its order, each once.
+func wanted(feed *catalog.Feed) []string {
+	var names []string
+	add := func(sources ...string) {
+		for _, s := range sources {
+			if s != "" && s[0] != '=' && !slices.Contains(names, s) {
+				names = append(names, s)
+			}
+		}
+	}
+	c := feed.Columns
+	add(c.Unit, c.Indicator, c.IndicatorVersion, c.EventDate, c.RegistrationDate, c.Subject)
+	add(c.Strata...)
+	if len(feed.Measures) == 0 {
+		add(c.Numerator, c.Denominator, c.Value, c.Expected, c.Rate)
+	}
+	for _, m := range feed.Measures {
+		add(m.Numerator, m.Denominator, m.Value, m.Expected, m.Rate)
+		if m.When != nil {
+			add(m.When.Column)
+		}
+	}
+	add(feed.Key...)
+	for _, code := range feed.Codes {
+		add(code.Column)
+	}
+	if feed.Operation != nil {
+		add(feed.Operation.Column)
+	}
+	add(feed.Order.Column, feed.AsOf.Column)
+	return names
+}
+
+// header holds the columns of a file against those of the feed (check C03).
+// Every column that the feed reads must be there once; every other must be
+// one that it ignores. A column that is ignored may be absent: no fact
+// depends on it.
+func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
+	l := &layout{columns: make(map[string]int, len(names))}
+	var problems []event.Problem
+	bad := func(column, text, hint string) {
+		problems = append(problems, event.Problem{Line: 1, Column: column, Rule: RuleHeader, Text: text, Hint: hint})
+	}
+	want := wanted(feed)
+	known := func(name string) bool {
+		return slices.Contains(want, name) || slices.Contains(feed.IgnoreColumns, name)
+	}
+	count := 0
+	for _, n := range names {
+		if known(n) {
+			count++
+		}
+	}
+	// If hardly any name is known, the first line is data, and its texts are
+	// nobody's to repeat.
+	isHeader := 2*count >= len(names) || !feed.Dialect.Header
+	show := func(name string) string {
+		if !isHeader || digits(name) >= maxDigits || utf8.RuneCountInString(name) > 64 {
+			return shape([]byte(name))
+		}
+		return name
+	}
+	if !isHeader {
+		bad("", fmt.Sprintf("the first line does not look like the header of this feed: %d of its %d fields name a column of it", count, len(names)),
+			"send the header line; or, if the file has none, declare header: false and its names in the feed; or check the delimiter")
+	}
+	var missing, unknown []string
+	for i, n := range names {
+		switch _, twice := l.columns[n]; {
+		case n == "" && i == len(names)-1 && feed.Dialect.NamelessLast && i > 0:
+			l.nameless = true
+			continue
+		case n == "":
+			bad("", fmt.Sprintf("column %d has no name", i+1), "name it; or, if it is a last column without values, declare nameless_last: true in the feed")
+		case twice:
+			bad(show(n), "the column stands twice in the header", "each column has a name of its own")
+		case !known(n):
+			unknown = append(unknown, n)
+		}
+		if _, twice := l.columns[n]; !twice {
+			l.columns[n] = i
+		}
+		l.width = i + 1
+	}
+	for _, n := range want {
+		if _, ok := l.columns[n]; !ok {
+			missing = append(missing, n)
+		}
+	}
+	for _, n := range missing {
+		hint := "the feed reads it; let the sender write it, or change the feed"
+		if near := nearest(n, unknown); near != "" && isHeader {
+			hint = fmt.Sprintf("did you mean it by the file's column %q?", show(near))
+		}
+		bad(n, "the column is missing", hint)
+	}
+	if isHeader {
+		for _, n := range unknown {
+			hint := "list it under ignore_columns of the feed if it is not used"
+			if near := nearest(n, missing); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			bad(show(n), "the feed does not know the column", hint)
+		}
+	}
+	if feed.Dialect.NamelessLast {
+		l.nameless = true
+	}
+	return l, problems
+}
+
+func digits(s string) int {
+	n := 0
+	for i := range len(s) {
+		if s[i] >= '0' && s[i] <= '9' {
+			n++
+		}
+	}
+	return n
+}
+
+// nearest is the candidate that a misspelt name most likely means, or "": at
+// most a third of its characters differ, letter case aside.
+func nearest(name string, candidates []string) string {
+	best, least := "", max(1, utf8.RuneCountInString(name)/3)+1
+	for _, c := range candidates {
+		if d := edits(strings.ToLower(name), strings.ToLower(c)); d < least {
+			best, least = c, d
+		}
+	}
+	return best
+}
+
+// edits is the Levenshtein distance.
+func edits(a, b string) int {
+	s, t := []rune(a), []rune(b)
+	if len(s) > 64 || len(t) > 64 {
+		return 64 // no slip of a key
+	}
+	row := make([]int, len(t)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range s {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range t {
+			cost := diagonal
+			if s[i] != t[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(t)]
+}

@@ -1,0 +1,148 @@
+package intake
+
+import (
+	"fmt"
+	"strings"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+)
+
+// The rules that intake applies, by their ids in the catalogue of checks.
+const (
+	RuleBytes     = "C01" // byte gate
+	RuleDialect   = "C02" // delimiters, quotes, ragged rows
+	RuleHeader    = "C03" // columns
+	RuleWhole     = "C04" // line end, trailer, manifest, declared window
+	RuleType      = "C06" // numbers, dates, texts of the wrong form
+	RuleUnit      = "C07" // unknown unit
+	RuleIndicator = "C08" // unknown indicator or version
+	RuleFuture    = "T01" // dates after the as-of date
+)
+
+// Catalog is what intake asks of the catalog.
+type Catalog interface {
+	// UnitByCode is the unit that carries the code on that date.
+	UnitByCode(system, code string, at catalog.Date) (*catalog.Unit, bool)
+	// Indicator is the indicator with that id.
+	Indicator(id string) (*catalog.Indicator, bool)
+	// CodeValid reports whether the code is in the code system on that date.
+	CodeValid(system, code string, at catalog.Date) bool
+}
+
+// Delivery is one file that is to be read.
+type Delivery struct {
+	Region string
+	ID     string
+	// Name is the base name of the file.
+	Name string
+	// Raw is the hex SHA-256 of the bytes. Empty: Read takes it while it
+	// reads, where a manifest is there to compare it with.
+	Raw string
+	// AsOf is the date on which the export was made. Zero: it is read from
+	// the column that the feed names, else dates are not held against it.
+	AsOf catalog.Date
+	// Manifest is the manifest that came with the file, or nil.
+	Manifest *Manifest
+}
+
+// Sink takes what Read finds, in the order of the file. Both methods must
+// have used or copied their argument when they return: its memory is used
+// again.
+type Sink interface {
+	// Block takes the next block. Its boundaries depend only on the file, the
+	// feed and the catalog.
+	Block(*event.Observations) error
+	// Reject takes one fault. The faults of one row follow each other.
+	Reject(*Reject) error
+}
+
+// Reject is one fault of one row.
+type Reject struct {
+	// Line is the physical line on which the row begins, from 1.
+	Line   uint64
+	Column string
+	// Value is masked where it may identify a person.
+	Value string
+	Rule  string
+	Text  string
+	Hint  string
+	// Parked rows wait for a catalog that knows their unit or indicator.
+	Parked bool
+	// Raw are the fields as delivered; where the row could not be split, one
+	// field with its text. They are for the rejected-rows file alone.
+	Raw []string
+	// Layout is that of the file.
+	Layout *Layout
+}
+
+// Layout is what of a file's form the feed does not say.
+type Layout struct {
+	// Columns in the order of the file.
+	Columns []string
+	// LineEnd is "\n", "\r\n" or "\r".
+	LineEnd string
+}
+
+// Result sums up a file that became facts.
+type Result struct {
+	// Lines is the number of data lines.
+	Lines int64
+	// Rows is the number of rows in all blocks, Blocks that of the blocks.
+	Rows   int64
+	Blocks int
+	// Observed and Deleted are observations: a wide line gives several.
+	Observed, Deleted int64
+	// Rejected and Parked are lines; a line that is both counts as rejected.
+	Rejected, Parked int64
+	// Rules counts the rejected and parked lines by rule; a line with faults
+	// under two rules counts under both.
+	Rules map[string]int64
+	// From and To (half-open) span the periods that occur in the file; zero
+	// where no row has a date.
+	From, To catalog.Date
+	// AsOf is that of the delivery, or the one read from the feed's column.
+	AsOf catalog.Date
+	// OrderKey is set where the feed reads it from a column.
+	OrderKey string
+	// First are the first faults, at most MaxFirst, without their Raw.
+	First []Reject
+	// Faults is the number of all faults.
+	Faults int64
+	Layout Layout
+}
+
+// MaxFirst is how many faults a result, and so a receipt, names.
+const MaxFirst = 100
+
+// FileError says why a file becomes no fact. Whatever the sink has taken of
+// it is to be erased.
+type FileError struct {
+	// Incomplete files may be the beginning of a whole one: a drop folder may
+	// wait for the rest before it rejects.
+	Incomplete bool
+	Problems   []event.Problem
+}
+
+// Error names every problem on a line of its own.
+func (e *FileError) Error() string {
+	var b strings.Builder
+	for i, p := range e.Problems {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		if p.Line > 0 {
+			fmt.Fprintf(&b, "line %d: ", p.Line)
+		}
+		if p.Column != "" {
+			fmt.Fprintf(&b, "column %s: ", p.Column)
+		}
+		fmt.Fprintf(&b, "%s (%s)", p.Text, p.Rule)
+		if p.Hint != "" {
+			fmt.Fprintf(&b, "; %s", p.Hint)
+		}
+	}
+	return b.String()
+}
+
+func fileError(p event.Problem) *FileError { return &FileError{Problems: []event.Problem{p}} }

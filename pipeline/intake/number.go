@@ -1,0 +1,129 @@
+package intake
+
+import (
+	"math"
+
+	"larstrom/pipeline/cell"
+)
+
+// numberForm is how a feed writes numbers.
+type numberForm struct {
+	decimal   byte
+	thousands string // in UTF-8; empty: none
+}
+
+type numberFault uint8
+
+const (
+	numberOK numberFault = iota
+	numberBroken
+	numberTooLarge
+)
+
+func (f numberFault) texts(form numberForm) (text, hint string) {
+	if f == numberTooLarge {
+		return "the number is beyond what is counted here", "numbers are below 9.2 million million"
+	}
+	return "not a number in the declared form",
+		"digits with the decimal sign " + string(form.decimal) + form.groupsHint() +
+			"; no exponent, no unit; a text that means \"no value\" belongs under dialect.missing of the feed"
+}
+
+func (n numberForm) groupsHint() string {
+	switch n.thousands {
+	case "":
+		return " and no sign between thousands"
+	case " ":
+		return " and a space between thousands, or none"
+	case "\u00a0":
+		return " and a no-break space between thousands, or none"
+	default:
+		return " and " + n.thousands + " between thousands, or none"
+	}
+}
+
+// micro reads a number exactly, as a multiple of 1e-6, and rounds what is
+// finer half to even. It takes a sign (+, - or the minus of Nordic locales,
+// U+2212), digits, groups of three where the form has them, and decimals. It
+// takes nothing that it would have to interpret: no exponent, no letters, no
+// group of another length, no decimal sign without a digit after it.
+func (n numberForm) micro(b []byte) (int64, numberFault) {
+	negative := false
+	switch {
+	case len(b) > 0 && (b[0] == '-' || b[0] == '+'):
+		negative = b[0] == '-'
+		b = b[1:]
+	case len(b) > 2 && b[0] == 0xe2 && b[1] == 0x88 && b[2] == 0x92:
+		negative = true
+		b = b[3:]
+	}
+	const most = math.MaxInt64/cell.Micro + 1
+	var units uint64
+	digits, group := 0, -1 // group: digits since the last separator; -1: none yet
+	i := 0
+	for i < len(b) {
+		c := b[i]
+		if d := c - '0'; d <= 9 {
+			if units = units*10 + uint64(d); units > most {
+				units = most // stays there; the form is still checked to its end
+			}
+			digits++
+			if group >= 0 {
+				group++
+			}
+			i++
+			continue
+		}
+		if c == n.decimal {
+			break
+		}
+		if t := n.thousands; t == "" || len(b)-i < len(t) || string(b[i:i+len(t)]) != t ||
+			digits == 0 || group < 0 && digits > 3 || group >= 0 && group != 3 {
+			return 0, numberBroken
+		}
+		group = 0
+		i += len(n.thousands)
+	}
+	if group >= 0 && group != 3 {
+		return 0, numberBroken
+	}
+	var micro uint64
+	if i < len(b) {
+		i++ // the decimal sign
+		if i == len(b) {
+			return 0, numberBroken
+		}
+		scale := uint64(cell.Micro)
+		next, rest := byte(0), false
+		for j := i; j < len(b); j++ {
+			d := b[j] - '0'
+			if d > 9 {
+				return 0, numberBroken
+			}
+			digits++
+			switch {
+			case j-i < 6:
+				scale /= 10
+				micro += uint64(d) * scale
+			case j-i == 6:
+				next = d
+			default:
+				rest = rest || d != 0
+			}
+		}
+		if next > 5 || next == 5 && (rest || micro%2 == 1) {
+			micro++
+		}
+	}
+	if digits == 0 {
+		return 0, numberBroken
+	}
+	total := units*cell.Micro + micro
+	if units >= most || total > math.MaxInt64 {
+		return 0, numberTooLarge
+	}
+	if negative {
+		return -int64(total), numberOK
+	}
+	return int64(total), numberOK
+}

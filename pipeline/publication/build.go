@@ -1,0 +1,511 @@
+package publication
+
+import (
+	"fmt"
+	"math"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/funnel"
+	"larstrom/pipeline/spc"
+	"larstrom/pipeline/variation"
+)
+
+// Input is everything that the result set of one indicator depends on.
+type Input struct {
+	Region    string
+	Index     *catalog.Index
+	Indicator *catalog.Indicator
+	// Cells are the cells that the gate shows, in any order.
+	Cells []Cell
+	// Reach is the date up to which the data of the indicator's feeds reach:
+	// the newest as-of date.
+	Reach catalog.Date
+}
+
+// Build is the result set of one indicator.
+func Build(in Input) (Set, error) {
+	raw := in.grid(asDelivered)
+	joined := in.grid(in.joined)
+	charts, err := in.charts(joined)
+	if err != nil {
+		return Set{}, fmt.Errorf("indicator %s: charts: %w", in.Indicator.ID, err)
+	}
+	funnels, variations, err := in.between(joined)
+	if err != nil {
+		return Set{}, fmt.Errorf("indicator %s: %w", in.Indicator.ID, err)
+	}
+	return Seal(in.Indicator.ID, []Table{in.cells(raw), charts, funnels, variations}), nil
+}
+
+// rows collects the key columns that all tables of an indicator share.
+type rows struct {
+	region, indicator, version, granularity, stratum []string
+	unit                                             []string
+	start, end                                       []int32
+	state, maturity                                  []string
+	through                                          []int32
+	fingerprint                                      []string
+}
+
+func (r *rows) add(in *Input, k seriesKey, start, end int32, state spc.State, mature bool, fingerprint string) {
+	r.region = append(r.region, in.Region)
+	r.indicator = append(r.indicator, in.Indicator.ID)
+	r.version = append(r.version, k.version)
+	r.granularity = append(r.granularity, k.granularity)
+	r.stratum = append(r.stratum, k.stratum)
+	r.unit = append(r.unit, k.unit)
+	r.start = append(r.start, start)
+	r.end = append(r.end, end)
+	r.state = append(r.state, state.String())
+	m := "immature"
+	if mature {
+		m = "mature"
+	}
+	r.maturity = append(r.maturity, m)
+	r.through = append(r.through, in.Reach.Days())
+	r.fingerprint = append(r.fingerprint, fingerprint)
+}
+
+func (r *rows) columns() []Column {
+	return []Column{
+		{"region", r.region}, {"indicator", r.indicator}, {"indicator_version", r.version},
+		{"granularity", r.granularity}, {"stratum", r.stratum}, {"unit", r.unit},
+		{"period_start", r.start}, {"period_end", r.end}, {"state", r.state}, {"maturity", r.maturity},
+		{"data_through", r.through}, {"fingerprint", r.fingerprint},
+	}
+}
+
+// clean makes one NaN and one zero of all, so that equal numbers have equal bits.
+func clean(v float64) float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return math.NaN()
+	}
+	return v + 0 // −0 becomes 0
+}
+
+func periodEnd(k seriesKey, start int32) int32 {
+	return catalog.Granularity(k.granularity).PeriodEnd(catalog.DateOfDays(start)).Days()
+}
+
+func (in *Input) cells(all []series) Table {
+	var r rows
+	var num, den, value, low, high, expected, coverage, missing []float64
+	z := 1.959963984540054 // 95 %
+	byar := variation.NewByar(0.95)
+	for _, s := range all {
+		for _, p := range s.points {
+			r.add(in, s.key, p.period, periodEnd(s.key, p.period), p.state, p.mature, p.fingerprint)
+			n := number{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
+			lo, hi, exp, miss := math.NaN(), math.NaN(), math.NaN(), math.NaN()
+			if p.drawn() || p.state == spc.StateNoEligible {
+				n = in.number(p.content)
+				lo, hi = in.interval(p, n, z, byar)
+				if in.Indicator.Type == catalog.StandardisedRatio {
+					exp = n.n
+				}
+				if p.content.Rows > 0 {
+					miss = float64(p.content.Missing) / float64(p.content.Rows)
+				}
+			}
+			m := in.multiplier()
+			num, den = append(num, clean(n.numerator)), append(den, clean(n.denominator))
+			value = append(value, clean(n.value*m))
+			low, high = append(low, clean(lo*m)), append(high, clean(hi*m))
+			expected, missing = append(expected, clean(exp)), append(missing, clean(miss))
+			coverage = append(coverage, math.NaN())
+		}
+	}
+	return Table{"cell", append(r.columns(),
+		Column{"numerator", num}, Column{"denominator", den}, Column{"value", value},
+		Column{"ci_low", low}, Column{"ci_high", high}, Column{"expected", expected},
+		Column{"coverage", coverage}, Column{"missing_share", missing})}
+}
+
+func (in *Input) multiplier() float64 {
+	if in.Indicator.Multiplier == 0 {
+		return 1
+	}
+	return in.Indicator.Multiplier
+}
+
+// interval is the 95 % interval of one cell: Wilson (1927) for proportions,
+// Byar (Breslow & Day 1987) for rates and ratios, Student for means.
+func (in *Input) interval(p point, n number, z float64, byar *variation.Byar) (low, high float64) {
+	switch {
+	case in.binomial():
+		return variation.WilsonZ(n.numerator, n.n, z)
+	case in.Indicator.Type == catalog.Mean:
+		se := standardError(p.content)
+		return variation.MeanT(n.value, se*math.Sqrt(n.n), int(p.content.ValueCount), 0.95)
+	case in.poisson():
+		return byar.Interval(n.numerator, n.n)
+	}
+	return math.NaN(), math.NaN()
+}
+
+// binomial: every numerator is among its denominator.
+func (in *Input) binomial() bool {
+	return in.Indicator.Type == catalog.Proportion && in.Indicator.Subset
+}
+
+// poisson: events for a denominator that does not hold them.
+func (in *Input) poisson() bool {
+	t := in.Indicator.Type
+	return t == catalog.Rate || t == catalog.StandardisedRatio || t == catalog.Proportion && !in.Indicator.Subset
+}
+
+func (in *Input) measure() spc.Measure {
+	switch {
+	case in.binomial():
+		return spc.Proportion
+	case in.poisson():
+		return spc.Rate
+	case in.Indicator.Type == catalog.Count:
+		return spc.Count
+	default:
+		return spc.Mean
+	}
+}
+
+func (in *Input) charts(all []series) (Table, error) {
+	var s spc.Series
+	starts := []int{0}
+	for _, one := range all {
+		for _, p := range one.points {
+			n := number{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
+			if p.drawn() {
+				n = in.number(p.content)
+			}
+			s.Num, s.Den = append(s.Num, n.numerator), append(s.Den, n.n)
+			s.Value = append(s.Value, n.value)
+			s.States = append(s.States, p.state)
+		}
+		starts = append(starts, len(s.States))
+	}
+	o := spc.Options{Measure: in.measure(), Overlapping: in.Indicator.Measurement == "rolling", Multiplier: in.multiplier()}
+	switch o.Measure {
+	case spc.Count:
+		s.Den, s.Value = nil, nil
+	case spc.Mean:
+		s.Num = nil
+	default:
+		s.Value = nil
+	}
+	var c spc.Charts
+	if err := spc.Batch(&c, s, starts, o, nil); err != nil {
+		return Table{}, err
+	}
+	return in.chartRows(all, &c), nil
+}
+
+func (in *Input) chartRows(all []series, c *spc.Charts) Table {
+	var r rows
+	var kind, source, why []string
+	var value, n, sd, centre, lcl, ucl, target, reference, dispersion []float64
+	var sigma, runs []bool
+	var rules [][]string
+	var phase []uint16
+	var from, to []int32
+	for k, s := range all {
+		ch := c.At(k)
+		for i, p := range s.points {
+			r.add(in, s.key, p.period, periodEnd(s.key, p.period), ch.State[i], p.mature, p.fingerprint)
+			part := partAt(ch.Parts, i)
+			kind, why = append(kind, part.Kind.String()), append(why, part.Why())
+			value = append(value, clean(ch.Value[i]))
+			size := math.NaN()
+			if p.drawn() {
+				size = in.number(p.content).n
+			}
+			n, sd = append(n, clean(size)), append(sd, clean(ch.SD[i]))
+			centre, lcl, ucl = append(centre, clean(ch.Centre[i])), append(lcl, clean(ch.LCL[i])), append(ucl, clean(ch.UCL[i]))
+			at := catalog.DateOfDays(p.period)
+			target = append(target, clean(in.target(at)*in.multiplier()))
+			ref, src := in.reference(at)
+			reference, source = append(reference, clean(ref*in.multiplier())), append(source, src)
+			sigma, runs = append(sigma, ch.SigmaSignal[i]), append(runs, ch.RunsSignal[i])
+			rules = append(rules, ruleNames(ch.Rules[i]))
+			phase = append(phase, uint16(ch.Phase[i]))
+			bf, bt := int32(0), int32(0)
+			if part.BaselineFrom >= 0 && part.Stage != spc.StageNone {
+				bf = s.points[part.BaselineFrom].period
+				bt = periodEnd(s.key, s.points[part.BaselineTo].period)
+			}
+			from, to = append(from, bf), append(to, bt)
+			dispersion = append(dispersion, clean(part.Dispersion))
+		}
+	}
+	return Table{"chart", append(r.columns(),
+		Column{"chart", kind}, Column{"value", value}, Column{"n", n}, Column{"sd", sd}, Column{"centre", centre},
+		Column{"lcl", lcl}, Column{"ucl", ucl}, Column{"target", target}, Column{"reference_value", reference},
+		Column{"reference_source", source}, Column{"sigma_signal", sigma}, Column{"runs_signal", runs},
+		Column{"rules", rules}, Column{"phase", phase}, Column{"baseline_from", from}, Column{"baseline_to", to},
+		Column{"dispersion", dispersion}, Column{"why", why})}
+}
+
+func partAt(parts []spc.Part, i int) spc.Part {
+	for _, p := range parts {
+		if p.First <= i && i <= p.Last {
+			return p
+		}
+	}
+	return spc.Part{BaselineFrom: -1, BaselineTo: -1, Dispersion: math.NaN()}
+}
+
+func ruleNames(s spc.RuleSet) []string {
+	out := []string{}
+	for r := spc.Rule(0); r < 32; r++ {
+		if s.Has(r) {
+			out = append(out, r.String())
+		}
+	}
+	return out
+}
+
+func (in *Input) target(at catalog.Date) float64 {
+	v, since := math.NaN(), catalog.Date{}
+	for _, t := range in.Indicator.Targets {
+		if t.From.IsZero() && since.IsZero() || !t.From.IsZero() && !at.Before(t.From) && !t.From.Before(since) {
+			v, since = t.Value, t.From
+		}
+	}
+	return v
+}
+
+func (in *Input) reference(at catalog.Date) (float64, string) {
+	v, source, since := math.NaN(), "", catalog.Date{}
+	for _, t := range in.Indicator.References {
+		if t.From.IsZero() && since.IsZero() || !t.From.IsZero() && !at.Before(t.From) && !t.From.Before(since) {
+			v, source, since = t.Value, t.Source, t.From
+		}
+	}
+	return v, source
+}
+
+// funnelPeriods is how many periods make the funnel's default of a year.
+func funnelPeriods(g catalog.Granularity) int {
+	switch g {
+	case catalog.Day:
+		return 365
+	case catalog.Week:
+		return 52
+	case catalog.Month:
+		return 12
+	case catalog.Quarter:
+		return 4
+	case catalog.Tertial:
+		return 3
+	case catalog.HalfYear:
+		return 2
+	default:
+		return 1
+	}
+}
+
+// yearOfUnit is one unit over the funnel's periods.
+type yearOfUnit struct {
+	key   seriesKey
+	state spc.State
+	point point
+}
+
+// between makes the funnels and the variation between units over the last
+// twelve mature months. Cross-sections and rolling windows hold the same
+// people again and again, so of these only the newest mature period counts.
+func (in *Input) between(all []series) (Table, Table, error) {
+	var fr, vr rows
+	var f funnelColumns
+	var v variationColumns
+	for i := 0; i < len(all); {
+		j := i + 1
+		for j < len(all) && all[j].key.version == all[i].key.version && all[j].key.granularity == all[i].key.granularity &&
+			all[j].key.stratum == all[i].key.stratum {
+			j++
+		}
+		from, to, units := in.lastYear(all[i:j])
+		if len(units) > 0 {
+			if err := in.funnel(&fr, &f, from, to, units); err != nil {
+				return Table{}, Table{}, fmt.Errorf("funnel of stratum %q: %w", all[i].key.stratum, err)
+			}
+			if err := in.variation(&vr, &v, from, to, units); err != nil {
+				return Table{}, Table{}, fmt.Errorf("variation of stratum %q: %w", all[i].key.stratum, err)
+			}
+		}
+		i = j
+	}
+	return Table{"funnel", append(fr.columns(), f.columns()...)}, Table{"variation", append(vr.variationColumns(), v.columns()...)}, nil
+}
+
+// lastYear adds up the value points of each series in the newest mature
+// periods.
+func (in *Input) lastYear(group []series) (from, to int32, units []yearOfUnit) {
+	k := group[0].key
+	g := catalog.Granularity(k.granularity)
+	last := int32(math.MinInt32)
+	for _, s := range group {
+		for _, p := range s.points {
+			if p.mature {
+				last = max(last, p.period)
+			}
+		}
+	}
+	if last == math.MinInt32 {
+		return 0, 0, nil
+	}
+	n := funnelPeriods(g)
+	if in.Indicator.Measurement != "event" {
+		n = 1
+	}
+	first := catalog.DateOfDays(last)
+	for range n - 1 {
+		first = g.PeriodStart(first.AddDays(-1))
+	}
+	for _, s := range group {
+		u := yearOfUnit{key: s.key, state: spc.StateNotApplicable}
+		worst := -1
+		for _, p := range s.points {
+			if p.period < first.Days() || p.period > last {
+				continue
+			}
+			if p.state == spc.StateValue {
+				if u.state == spc.StateValue {
+					u.point = join(u.point, p)
+				} else {
+					u.point = p
+				}
+				u.state = spc.StateValue
+			} else if u.state != spc.StateValue && gravity(p.state) > worst {
+				u.state, worst = p.state, gravity(p.state)
+			}
+		}
+		if u.state != spc.StateNotApplicable {
+			units = append(units, u)
+		}
+	}
+	return first.Days(), g.PeriodEnd(catalog.DateOfDays(last)).Days(), units
+}
+
+type funnelColumns struct {
+	value, den, centre, l95, u95, l998, u998, phi, tau2 []float64
+	outlier                                             []int8
+	units                                               []uint32
+	why                                                 []string
+}
+
+func (f *funnelColumns) columns() []Column {
+	return []Column{{"value", f.value}, {"denominator", f.den}, {"centre", f.centre}, {"lcl95", f.l95}, {"ucl95", f.u95},
+		{"lcl998", f.l998}, {"ucl998", f.u998}, {"outlier", f.outlier}, {"phi", f.phi}, {"tau2", f.tau2},
+		{"units", f.units}, {"why", f.why}}
+}
+
+func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []yearOfUnit) error {
+	o := funnel.Options{Multiplier: in.multiplier()}
+	switch {
+	case in.binomial():
+		o.Measure = funnel.Proportion
+	case in.Indicator.Type == catalog.StandardisedRatio:
+		o.Measure = funnel.Ratio
+	case in.poisson():
+		o.Measure = funnel.Rate
+	default:
+		return nil // counts and means without denominators have no funnel
+	}
+	var fin funnel.Input
+	for _, u := range units {
+		n := in.number(u.point.content)
+		fin.Num, fin.Den = append(fin.Num, n.numerator), append(fin.Den, n.n)
+		fin.States = append(fin.States, u.state)
+	}
+	var out funnel.Funnel
+	if err := funnel.Compute(&out, fin, o); err != nil {
+		return err
+	}
+	for i, u := range units {
+		r.add(in, u.key, from, to, out.State[i], true, "")
+		f.value, f.den = append(f.value, clean(out.Value[i])), append(f.den, clean(out.Denominator[i]))
+		f.centre = append(f.centre, clean(out.Centre))
+		f.l95, f.u95 = append(f.l95, clean(out.LCL95[i])), append(f.u95, clean(out.UCL95[i]))
+		f.l998, f.u998 = append(f.l998, clean(out.LCL998[i])), append(f.u998, clean(out.UCL998[i]))
+		f.outlier = append(f.outlier, out.Outlier[i])
+		f.phi, f.tau2 = append(f.phi, clean(out.Phi)), append(f.tau2, clean(out.Tau2))
+		f.units = append(f.units, uint32(out.Units))
+		f.why = append(f.why, out.Why())
+	}
+	return nil
+}
+
+type variationColumns struct {
+	units                                         []uint32
+	mean, phi, tau2, low, high, i2, icc, mor, scv []float64
+	deciles, raw                                  [9][]float64
+}
+
+func (r *rows) variationColumns() []Column {
+	return []Column{
+		{"region", r.region}, {"indicator", r.indicator}, {"indicator_version", r.version},
+		{"granularity", r.granularity}, {"stratum", r.stratum},
+		{"period_start", r.start}, {"period_end", r.end}, {"state", r.state}, {"data_through", r.through},
+	}
+}
+
+func (v *variationColumns) columns() []Column {
+	out := []Column{{"units", v.units}, {"mean", v.mean}, {"phi", v.phi}, {"tau2", v.tau2}, {"tau2_low", v.low},
+		{"tau2_high", v.high}, {"i2", v.i2}, {"icc", v.icc}, {"mor", v.mor}, {"scv", v.scv}}
+	for i := range v.deciles {
+		out = append(out, Column{fmt.Sprintf("p%d0", i+1), v.deciles[i]})
+	}
+	for i := range v.raw {
+		out = append(out, Column{fmt.Sprintf("raw_p%d0", i+1), v.raw[i]})
+	}
+	return out
+}
+
+func (in *Input) variation(r *rows, v *variationColumns, from, to int32, units []yearOfUnit) error {
+	o := variation.Options{Multiplier: in.multiplier()}
+	switch {
+	case in.binomial():
+		o.Measure = variation.Proportion
+	case in.Indicator.Type == catalog.StandardisedRatio:
+		o.Measure = variation.Ratio
+	case in.poisson():
+		o.Measure = variation.Rate
+	case in.Indicator.Type == catalog.Mean:
+		o.Measure = variation.Mean
+	default:
+		return nil
+	}
+	var vin variation.Input
+	for _, u := range units {
+		n := in.number(u.point.content)
+		state := u.state
+		if o.Measure == variation.Mean {
+			se := standardError(u.point.content)
+			if state == spc.StateValue && !(se > 0) {
+				state = spc.StateNoEligible // one case, or equal cases, say nothing about precision
+			}
+			vin.Value, vin.SE = append(vin.Value, n.value), append(vin.SE, se)
+		} else {
+			vin.Num = append(vin.Num, n.numerator)
+		}
+		vin.Den = append(vin.Den, n.n)
+		vin.States = append(vin.States, state)
+	}
+	var out variation.Result
+	if err := variation.Describe(&out, vin, o); err != nil {
+		return err
+	}
+	r.add(in, units[0].key, from, to, spc.StateValue, true, "")
+	v.units = append(v.units, uint32(out.Units))
+	for _, c := range []struct {
+		to *[]float64
+		x  float64
+	}{{&v.mean, out.Mean}, {&v.phi, out.Phi}, {&v.tau2, out.Tau2}, {&v.low, out.Tau2Low}, {&v.high, out.Tau2High},
+		{&v.i2, out.I2}, {&v.icc, out.ICC}, {&v.mor, out.MOR}, {&v.scv, out.SCV}} {
+		*c.to = append(*c.to, clean(c.x))
+	}
+	for i := range v.deciles {
+		v.deciles[i] = append(v.deciles[i], clean(out.Deciles[i]))
+		v.raw[i] = append(v.raw[i], clean(out.RawDeciles[i]))
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+// Package quality looks at what a delivery changed and says what is odd about
+// it: the data-quality checks, as pure functions from cells and their history
+// to findings.
+//
+// It owns the checks, their severities, thresholds and explanations, the
+// models behind them, and the identity of a flag. It refuses to own: what
+// follows from a finding (package gate), faults of rows and files as they are
+// read (package intake; their counts come in and are put on record here),
+// where history is kept, and control charts (package spc). It does no I/O and
+// reads no clock.
+//
+// # What the caller gives
+//
+// One Input per indicator, run and feed: the cells that the delivery changed,
+// the versions that they are compared with, and the series to which they
+// belong. What a point may be compared with is decided here, so the caller
+// gives everything and marks it: mature or not, withdrawn or not.
+//
+// # What every check keeps to
+//
+//   - The tested point is never in its own baseline, nor is a withdrawn or
+//     held one.
+//   - Comparisons are made at equal maturity: a period that is still filling
+//     is compared with earlier nights' views of their periods at the same lag,
+//     or not at all.
+//   - Too short a history is "not applicable". Only an error of ours, or of
+//     the data that the check needs, is "could not run", and that blocks what
+//     the check would have guarded.
+//   - The same input in any order gives the same findings in the same order.
+package quality

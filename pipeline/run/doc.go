@@ -1,0 +1,8 @@
+// Package run owns the story of the deliveries and runs as the LEDGER tells
+// it: what was received, accepted, computed, checked and published, what comes
+// next, and which deliveries are effective in which order.
+//
+// It refuses to own the gate (package gate), the rows themselves and any I/O:
+// it folds events, in LEDGER order, into values. Every service folds the same
+// events and so comes to the same next step, also after a crash.
+package run

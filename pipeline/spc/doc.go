@@ -1,0 +1,32 @@
+// Package spc computes statistical process control charts for series of
+// quality-indicator values over time: which chart a series deserves, its centre
+// line and limits, and its signals as data.
+//
+// It owns the states of a point, the choice of chart (Choose, Batch), the
+// baseline rule, the 3-sigma and Anhøj rules and the exact binomial and Poisson
+// quantiles that charts and funnels share.
+//
+// It refuses to own: what a period, unit or indicator is (a series is a slice of
+// consecutive periods), how cells become values, suppression (it charts what it
+// is given), multiplicity over a night's worklist, and drawing. It performs no
+// I/O, reads no clock and keeps no state between calls. It never re-bases: a new
+// phase is a decision that comes in through Plan.
+//
+// # Lärström's own mode
+//
+// The methods here are the corrected ones. They differ from the common tools in
+// these points, each argued where it is implemented:
+//
+//   - limits come from a frozen baseline: the first 24 mature values of a phase;
+//     12 to 23 give provisional limits, fewer a run chart;
+//   - moving ranges are divided by the exact constant 2/sqrt(pi), not by 1.128
+//     (limits differ by 0.03 % from qicharts2 and from 2.66 times the average
+//     moving range);
+//   - moving ranges are not screened unless the caller asks, and the result says
+//     which was done;
+//   - a moving range never spans a gap;
+//   - a proportion or rate chart is plain where a dispersion test allows it,
+//     Laney's where not, exact where counts are small;
+//   - a constant series has limits of zero width, not missing ones;
+//   - signals compare unclipped values and limits.
+package spc

@@ -1,0 +1,220 @@
+package spc
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+)
+
+// fuzz makes a cumulative probability that equals q up to rounding count as
+// reaching it, as R's quantile functions do; without it a quantile flips at an
+// exact tie.
+const fuzz = 1 - 64*0x1p-52
+
+// BinomialCDF is P(X <= k) for X ~ binomial(n, p), by the incomplete beta
+// function. It is 0 for k < 0, 1 for k >= n, and NaN for n < 0 or p outside
+// [0, 1].
+func BinomialCDF(k, n int, p float64) float64 {
+	switch {
+	case n < 0 || !(p >= 0 && p <= 1):
+		return math.NaN()
+	case k < 0:
+		return 0
+	case k >= n:
+		return 1
+	case p == 0:
+		return 1
+	case p == 1:
+		return 0
+	}
+	return mathext.RegIncBeta(float64(n-k), float64(k)+1, 1-p)
+}
+
+// BinomialPMF is P(X = k) for X ~ binomial(n, p); 0 outside 0..n, NaN for n < 0
+// or p outside [0, 1].
+func BinomialPMF(k, n int, p float64) float64 {
+	switch {
+	case n < 0 || !(p >= 0 && p <= 1):
+		return math.NaN()
+	case k < 0 || k > n:
+		return 0
+	case p == 0 || p == 1:
+		if (p == 0) == (k == 0) && (p == 1) == (k == n) {
+			return 1
+		}
+		return 0
+	}
+	fn, fk := float64(n), float64(k)
+	if k == 0 {
+		return math.Exp(fn * math.Log1p(-p))
+	}
+	if k == n {
+		return math.Exp(fn * math.Log(p))
+	}
+	// The saddle-point form keeps full relative precision for large n, where a
+	// difference of three log-gammas would lose it: Loader 2000.
+	lc := stirlingError(fn) - stirlingError(fk) - stirlingError(fn-fk) - deviance(fk, fn*p) - deviance(fn-fk, fn*(1-p))
+	return math.Exp(lc) * math.Sqrt(fn/(2*math.Pi*fk*(fn-fk)))
+}
+
+// BinomialQuantile is the smallest k with P(X <= k) >= q for X ~ binomial(n, p),
+// a q reached up to 64 units of rounding counting as reached. It returns -1 for
+// n < 0, p outside [0, 1] or q outside [0, 1].
+func BinomialQuantile(q float64, n int, p float64) int {
+	switch {
+	case n < 0 || !(p >= 0 && p <= 1) || !(q >= 0 && q <= 1):
+		return -1
+	case n == 0 || p == 0 || q == 0:
+		return 0
+	case p == 1 || q == 1:
+		return n
+	}
+	mean := float64(n) * p
+	sd := math.Sqrt(mean * (1 - p))
+	k := cornishFisher(q, mean, sd, (1-2*p)/sd)
+	k = min(max(k, 0), n)
+	f := BinomialCDF(k, n, p)
+	pk := BinomialPMF(k, n, p)
+	odds := p / (1 - p)
+	if f >= q*fuzz {
+		for k > 0 && f-pk >= q*fuzz {
+			f -= pk
+			pk *= float64(k) / (float64(n-k+1) * odds)
+			k--
+		}
+		return k
+	}
+	for k < n && f < q*fuzz {
+		pk *= float64(n-k) / float64(k+1) * odds
+		k++
+		f += pk
+		if pk < q*0x1p-60 && float64(k) > mean {
+			// What is left is below rounding; no further k can change f.
+			return k
+		}
+	}
+	return k
+}
+
+// PoissonCDF is P(X <= k) for X ~ Poisson(mu), by the incomplete gamma function.
+// It is 0 for k < 0 and NaN for mu negative or not finite.
+func PoissonCDF(k int, mu float64) float64 {
+	switch {
+	case !(mu >= 0) || math.IsInf(mu, 0):
+		return math.NaN()
+	case k < 0:
+		return 0
+	case mu == 0:
+		return 1
+	}
+	return mathext.GammaIncRegComp(float64(k)+1, mu)
+}
+
+// PoissonPMF is P(X = k) for X ~ Poisson(mu); 0 for k < 0, NaN for mu negative
+// or not finite.
+func PoissonPMF(k int, mu float64) float64 {
+	switch {
+	case !(mu >= 0) || math.IsInf(mu, 0):
+		return math.NaN()
+	case k < 0:
+		return 0
+	case mu == 0:
+		if k == 0 {
+			return 1
+		}
+		return 0
+	case k == 0:
+		return math.Exp(-mu)
+	}
+	fk := float64(k)
+	return math.Exp(-stirlingError(fk)-deviance(fk, mu)) / math.Sqrt(2*math.Pi*fk)
+}
+
+// PoissonQuantile is the smallest k with P(X <= k) >= q for X ~ Poisson(mu), with
+// the rounding rule of BinomialQuantile. It returns -1 for mu negative or not
+// finite and for q outside [0, 1).
+func PoissonQuantile(q, mu float64) int {
+	switch {
+	case !(mu >= 0) || math.IsInf(mu, 0) || !(q >= 0 && q < 1):
+		return -1
+	case mu == 0 || q == 0:
+		return 0
+	}
+	sd := math.Sqrt(mu)
+	k := max(cornishFisher(q, mu, sd, 1/sd), 0)
+	f := PoissonCDF(k, mu)
+	pk := PoissonPMF(k, mu)
+	if f >= q*fuzz {
+		for k > 0 && f-pk >= q*fuzz {
+			f -= pk
+			pk *= float64(k) / mu
+			k--
+		}
+		return k
+	}
+	for f < q*fuzz {
+		k++
+		pk *= mu / float64(k)
+		f += pk
+		if pk < q*0x1p-60 && float64(k) > mu {
+			return k
+		}
+	}
+	return k
+}
+
+// cornishFisher starts the search for a quantile within a step or two.
+func cornishFisher(q, mean, sd, skew float64) int {
+	z := mathext.NormalQuantile(q)
+	return int(math.Floor(mean + sd*(z+skew*(z*z-1)/6) + 0.5))
+}
+
+// stirlingError is log(n!) minus Stirling's approximation, n > 0.
+func stirlingError(n float64) float64 {
+	if n < 16 {
+		lg, _ := math.Lgamma(n + 1)
+		return lg - (n+0.5)*math.Log(n) + n - 0.5*math.Log(2*math.Pi)
+	}
+	i := 1 / (n * n)
+	return (1.0/12 - i*(1.0/360-i*(1.0/1260-i*(1.0/1680-i/1188)))) / n
+}
+
+// deviance is x log(x/m) - (x - m), without cancellation for x near m.
+func deviance(x, m float64) float64 {
+	if d := x - m; math.Abs(d) < 0.1*(x+m) {
+		v := d / (x + m)
+		s := d * v
+		ej := 2 * x * v
+		v *= v
+		for j := 1; j < 1000; j++ {
+			ej *= v
+			next := s + ej/float64(2*j+1)
+			if next == s {
+				return next
+			}
+			s = next
+		}
+		return s
+	}
+	return x*math.Log(x/m) + m - x
+}
+
+// FewestCrossings is the smallest number of crossings of the centre line that n
+// useful observations should show: the 5 % quantile of binomial(n-1, 1/2)
+// (Anhøj & Olesen 2014; Chen 2010). Fewer are a signal. n <= 1 gives 0.
+func FewestCrossings(n int) int {
+	if n <= 1 {
+		return 0
+	}
+	return BinomialQuantile(0.05, n-1, 0.5)
+}
+
+// LongestRunLimit is the longest run on one side of the centre line that n
+// useful observations should show: round(log2 n) + 3 (Anhøj & Olesen 2014;
+// Schilling 2012). A longer one is a signal. n <= 0 gives 0.
+func LongestRunLimit(n int) int {
+	if n <= 0 {
+		return 0
+	}
+	return int(math.RoundToEven(math.Log2(float64(n)))) + 3
+}

@@ -1,0 +1,410 @@
+package spc
+
+import (
+	"errors"
+	"fmt"
+	"math"
+)
+
+// Measure is what kind of number a series holds; it decides the default chart.
+type Measure uint8
+
+const (
+	// Proportion is a count of n: each numerator is a subset of its denominator.
+	// Binomial variation.
+	Proportion Measure = iota + 1
+	// Rate is a count per denominator that is not its superset (events per bed
+	// day, or a proportion whose numerator is no subset). Poisson variation.
+	Rate
+	// Mean is a continuous value: mean, median, percentile, or a ratio whose
+	// within-period variation is unknown.
+	Mean
+	// Count is a number of events without a denominator.
+	Count
+)
+
+// String gives "proportion", "rate", "mean" or "count".
+func (m Measure) String() string {
+	switch m {
+	case Proportion:
+		return "proportion"
+	case Rate:
+		return "rate"
+	case Mean:
+		return "mean"
+	case Count:
+		return "count"
+	}
+	return fmt.Sprintf("measure(%d)", uint8(m))
+}
+
+// Kind is a type of chart.
+type Kind uint8
+
+const (
+	// Auto lets Choose decide.
+	Auto Kind = iota
+	// Line is values without centre line, limits and signals.
+	Line
+	// Run is a median with runs rules, without limits.
+	Run
+	// XmR is Shewhart's chart of individual values with the average moving range.
+	XmR
+	// P is the binomial chart of proportions.
+	P
+	// PPrime is Laney's p′ chart.
+	PPrime
+	// U is the Poisson chart of rates.
+	U
+	// UPrime is Laney's u′ chart.
+	UPrime
+	// C is the Poisson chart of counts.
+	C
+)
+
+// String gives the short name that stores carry: "line", "run", "xmr", "p",
+// "pp", "u", "up", "c".
+func (k Kind) String() string {
+	switch k {
+	case Auto:
+		return "auto"
+	case Line:
+		return "line"
+	case Run:
+		return "run"
+	case XmR:
+		return "xmr"
+	case P:
+		return "p"
+	case PPrime:
+		return "pp"
+	case U:
+		return "u"
+	case UPrime:
+		return "up"
+	case C:
+		return "c"
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// Stage says how firm the limits of a part are.
+type Stage uint8
+
+const (
+	// StageNone has no centre line: a line only.
+	StageNone Stage = iota
+	// StageRun has a median only: too few mature points for limits.
+	StageRun
+	// StageProvisional has limits from 12 to 23 points, still re-estimated.
+	StageProvisional
+	// StageFrozen has limits from a complete baseline.
+	StageFrozen
+)
+
+// String gives "none", "run", "provisional" or "frozen".
+func (s Stage) String() string {
+	switch s {
+	case StageNone:
+		return "none"
+	case StageRun:
+		return "run"
+	case StageProvisional:
+		return "provisional"
+	case StageFrozen:
+		return "frozen"
+	}
+	return fmt.Sprintf("stage(%d)", uint8(s))
+}
+
+// LimitMethod says how the limits of a part were computed.
+type LimitMethod uint8
+
+const (
+	// LimitsNone means the part has no limits.
+	LimitsNone LimitMethod = iota
+	// LimitsNormal are centre line -/+ 3 standard deviations.
+	LimitsNormal
+	// LimitsExact are outward-rounded binomial or Poisson quantiles at the
+	// probabilities of 3 sigma.
+	LimitsExact
+)
+
+// String gives "none", "normal" or "exact".
+func (m LimitMethod) String() string {
+	switch m {
+	case LimitsNone:
+		return "none"
+	case LimitsNormal:
+		return "normal"
+	case LimitsExact:
+		return "exact"
+	}
+	return fmt.Sprintf("limits(%d)", uint8(m))
+}
+
+// Screening says what is done with large moving ranges before they are averaged.
+type Screening uint8
+
+const (
+	// ScreenNone averages all moving ranges (Wheeler; Laney 2002). The default.
+	ScreenNone Screening = iota
+	// ScreenOnce drops, once, the moving ranges above D4 times their average
+	// (Nelson 1982; Provost & Murray 2011), D4 = 1 + 3*sqrt(pi/2-1).
+	ScreenOnce
+)
+
+// Rule identifies a rule that can signal.
+type Rule uint8
+
+const (
+	// RuleSigma is a point beyond a 3-sigma (or exact) limit: Shewhart 1931.
+	RuleSigma Rule = iota
+	// RuleLongRun is an unusually long run on one side of the centre line:
+	// Anhøj & Olesen 2014.
+	RuleLongRun
+	// RuleFewCrossings is unusually few crossings of the centre line: Anhøj &
+	// Olesen 2014.
+	RuleFewCrossings
+)
+
+// String gives the rule's identifier in stores: "sigma3", "anhoej_run",
+// "anhoej_crossings".
+func (r Rule) String() string {
+	switch r {
+	case RuleSigma:
+		return "sigma3"
+	case RuleLongRun:
+		return "anhoej_run"
+	case RuleFewCrossings:
+		return "anhoej_crossings"
+	}
+	return fmt.Sprintf("rule(%d)", uint8(r))
+}
+
+// RuleSet is a set of rules, one bit a rule.
+type RuleSet uint32
+
+// Has reports whether r is in the set.
+func (s RuleSet) Has(r Rule) bool { return s&(1<<r) != 0 }
+
+// With returns the set with r added.
+func (s RuleSet) With(r Rule) RuleSet { return s | 1<<r }
+
+// DefaultRules are the rules that Choose and Batch apply: 3 sigma and Anhøj.
+const DefaultRules RuleSet = 1<<RuleSigma | 1<<RuleLongRun | 1<<RuleFewCrossings
+
+// Series is one series, or many one after another (see Batch), as columns. Every
+// consecutive period has an entry; what is not there is there as a state.
+//
+// Which columns are read depends on the measure. Proportion and Rate: Num and
+// Den. Count: Num. Mean: Value, or Num/Den where Value is nil; Den, where given
+// beside Value, is only used to say that periods differ much in size. Entries of
+// points that are not drawn are ignored and may be anything. A point in state
+// value with a denominator of zero becomes no_eligible in the result.
+type Series struct {
+	Num, Den, Value []float64
+	States          []State
+}
+
+// Len is the number of points.
+func (s Series) Len() int { return len(s.States) }
+
+// Slice gives the points from..to (half-open) of s, sharing memory.
+func (s Series) Slice(from, to int) Series {
+	cut := func(v []float64) []float64 {
+		if v == nil {
+			return nil
+		}
+		return v[from:to:to]
+	}
+	return Series{Num: cut(s.Num), Den: cut(s.Den), Value: cut(s.Value), States: s.States[from:to:to]}
+}
+
+// Options hold what applies to all series of a call.
+type Options struct {
+	// Measure is required.
+	Measure Measure
+	// Overlapping says that the points share data (rolling windows): they get a
+	// line and nothing else.
+	Overlapping bool
+	// Kind overrides the choice; Auto (zero) chooses. The stage rules hold
+	// nevertheless: too few points remain a run chart.
+	Kind Kind
+	// Multiplier scales values, centre lines and limits (100 for per cent);
+	// 0 means 1.
+	Multiplier float64
+	// MinPoints is the least number of mature points for limits; 0 means 12.
+	MinPoints int
+	// BaselinePoints is the number of mature points of a full baseline; 0 means
+	// 24.
+	BaselinePoints int
+	// Screening of moving ranges; none by default.
+	Screening Screening
+	// NonNegative clips drawn limits of XmR charts at 0. Proportions are always
+	// drawn within [0, 1], rates and counts within [0, ∞). Signals never see it.
+	NonNegative bool
+}
+
+// Validate joins everything that is wrong with the options.
+func (o Options) Validate() error {
+	var errs []error
+	if o.Measure < Proportion || o.Measure > Count {
+		errs = append(errs, fmt.Errorf("%w: measure: %s is none; set Proportion, Rate, Mean or Count", ErrOptions, o.Measure))
+	}
+	switch o.Kind {
+	case Auto, Line, Run, XmR:
+	case P, PPrime:
+		if o.Measure != Proportion {
+			errs = append(errs, fmt.Errorf("%w: kind: a %s chart needs the measure proportion, not %s", ErrOptions, o.Kind, o.Measure))
+		}
+	case U, UPrime:
+		if o.Measure != Rate {
+			errs = append(errs, fmt.Errorf("%w: kind: a %s chart needs the measure rate, not %s", ErrOptions, o.Kind, o.Measure))
+		}
+	case C:
+		if o.Measure != Count {
+			errs = append(errs, fmt.Errorf("%w: kind: a c chart needs the measure count, not %s", ErrOptions, o.Measure))
+		}
+	default:
+		errs = append(errs, fmt.Errorf("%w: kind: %s is none that Choose draws", ErrOptions, o.Kind))
+	}
+	if o.Multiplier < 0 || math.IsNaN(o.Multiplier) || math.IsInf(o.Multiplier, 0) {
+		errs = append(errs, fmt.Errorf("%w: multiplier: %v; give a positive number", ErrOptions, o.Multiplier))
+	}
+	if o.MinPoints < 0 || o.BaselinePoints < 0 || o.minPoints() > o.baselinePoints() {
+		errs = append(errs, fmt.Errorf("%w: minimum %d and baseline %d points; give 0 < minimum <= baseline", ErrOptions, o.minPoints(), o.baselinePoints()))
+	}
+	if o.Screening > ScreenOnce {
+		errs = append(errs, fmt.Errorf("%w: screening: %d; give ScreenNone or ScreenOnce", ErrOptions, o.Screening))
+	}
+	return errors.Join(errs...)
+}
+
+func (o *Options) minPoints() int {
+	if o.MinPoints == 0 {
+		return 12
+	}
+	return o.MinPoints
+}
+
+func (o *Options) baselinePoints() int {
+	if o.BaselinePoints == 0 {
+		return 24
+	}
+	return o.BaselinePoints
+}
+
+func (o *Options) multiplier() float64 {
+	if o.Multiplier == 0 {
+		return 1
+	}
+	return o.Multiplier
+}
+
+// Plan is what people decided for one series: its phases. The zero Plan is one
+// phase with the default baseline.
+type Plan struct {
+	// Phases in ascending order of From. Points before the first From belong to
+	// an implicit first phase.
+	Phases []Phase
+}
+
+// Phase starts a new part of a chart, computed alone.
+type Phase struct {
+	// From is the index of its first point.
+	From int
+	// BaselineFrom and BaselineTo (inclusive) fix the baseline window; both zero
+	// means the rule (the first 24 mature points of the phase). Points in other
+	// states inside the window are passed over.
+	BaselineFrom, BaselineTo int
+	// Centre and SD, where not nil, are given instead of estimated, in units of
+	// the unmultiplied value. SD is the standard deviation of a value for XmR and
+	// the factor sigma_z for charts of proportions and rates; it needs Centre.
+	Centre, SD *float64
+}
+
+// ErrOptions is wrapped by errors about options or plans.
+var ErrOptions = errors.New("spc: invalid options")
+
+// ErrSeries is wrapped by errors about the data of a series; errors.As finds a
+// *PointError where one point is at fault.
+var ErrSeries = errors.New("spc: invalid series")
+
+// PointError names the point that cannot be charted.
+type PointError struct {
+	Series, Point int    // 0-based: series in the batch, point in the series
+	What          string // what is wrong and what to do
+}
+
+// Error says where and what.
+func (e *PointError) Error() string {
+	return fmt.Sprintf("spc: series %d, point %d: %s", e.Series, e.Point, e.What)
+}
+
+// Unwrap gives ErrSeries.
+func (e *PointError) Unwrap() error { return ErrSeries }
+
+// Part is one phase of one series: how it was charted, and its runs.
+// Indices count from the start of the series, windows are inclusive, -1 is none.
+type Part struct {
+	Series      int
+	Phase       int // 1-based within the series
+	First, Last int
+	Kind        Kind
+	Stage       Stage
+	Limits      LimitMethod
+	Reason      Reason
+	Screening   Screening
+	// Points counts the mature values of the part, BaselinePoints those of its
+	// baseline, First and Last of which are BaselineFrom and BaselineTo.
+	Points, BaselinePoints   int
+	BaselineFrom, BaselineTo int
+	// Centre is the centre line, multiplied; NaN without one.
+	Centre float64
+	// Dispersion is Laney's sigma_z of the baseline for proportions and rates
+	// (c charts: of counts); NaN where it cannot be estimated or does not apply.
+	Dispersion float64
+	// Phi is the sum of squared z over its degrees of freedom, beside sigma_z: it
+	// also sees shifts inside the baseline. NaN as for Dispersion.
+	Phi float64
+	// DispersionZ is the standard normal deviate of the dispersion test; NaN
+	// where there was none. |z| > 1.96 is called dispersed.
+	DispersionZ float64
+	// Ranges is the number of moving ranges averaged, 0 without.
+	Ranges int
+	// Uneven says that baseline denominators of a mean differ by more than a
+	// factor of 2, which limits that ignore them do not show.
+	Uneven bool
+	// Runs of the part, over values not exactly on the centre line.
+	Useful, LongestRun, LongestRunMax, Crossings, CrossingsMin int
+	RunsSignal                                                 bool
+	SigmaSignals                                               int
+}
+
+// Signal is one rule that fired, as data.
+type Signal struct {
+	Series, Phase int
+	Rule          Rule
+	// From and To are the first and last point of the pattern, inclusive.
+	From, To int
+	// Points is how many values make the pattern.
+	Points int
+	// Direction is +1 above or upward, -1 below or downward, 0 neither.
+	Direction int8
+	// Observed and Limit are what was compared: value and limit (multiplied and
+	// unclipped), run length and longest allowed, crossings and fewest allowed.
+	Observed, Limit float64
+}
+
+// Chart is one charted series. Columns have one entry per point; NaN is "none".
+type Chart struct {
+	State                       []State
+	Value, Centre, LCL, UCL, SD []float64
+	SigmaSignal, RunsSignal     []bool
+	Rules                       []RuleSet
+	Phase                       []int32
+	Parts                       []Part
+	Signals                     []Signal
+	multiplier                  float64
+}

@@ -1,0 +1,214 @@
+package warehouse
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/run"
+)
+
+// Scope is what a recomputation of cells covers.
+type Scope struct {
+	Feed      *catalog.Feed
+	Effective run.Effective
+	// Indicators whose observations the feed can bring.
+	Indicators []*catalog.Indicator
+	// From and To bound the first days of the periods: half-open, zero open.
+	From, To catalog.Date
+}
+
+// text quotes s as a ClickHouse string literal.
+func text(s string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(s) + "'"
+}
+
+func texts(ss []string) string {
+	q := make([]string, len(ss))
+	for i, s := range ss {
+		q[i] = text(s)
+	}
+	return "[" + strings.Join(q, ", ") + "]"
+}
+
+func day(d catalog.Date) string { return "toDate32(" + text(d.String()) + ")" }
+
+// dateExpr is the date by which an observation falls into a period.
+func dateExpr(indicators []*catalog.Indicator) string {
+	var registered []string
+	for _, i := range indicators {
+		if i.PeriodBy == "registration_date" {
+			registered = append(registered, i.ID)
+		}
+	}
+	if len(registered) == 0 {
+		return "event_date"
+	}
+	return "if(has(" + texts(registered) + ", indicator), registration_date, event_date)"
+}
+
+// datedExpr says whether the row has that date.
+func datedExpr(indicators []*catalog.Indicator) string {
+	var registered []string
+	for _, i := range indicators {
+		if i.PeriodBy == "registration_date" {
+			registered = append(registered, i.ID)
+		}
+	}
+	ev := fmt.Sprintf("bitAnd(o.has, %d) != 0", event.HasEventDate)
+	if len(registered) == 0 {
+		return ev
+	}
+	return fmt.Sprintf("if(has(%s, o.indicator), bitAnd(o.has, %d) != 0, %s)", texts(registered), event.HasRegistrationDate, ev)
+}
+
+// periodExpr is the first day of the period of date d.
+func periodExpr(g catalog.Granularity, d string) string {
+	switch g {
+	case catalog.Day:
+		return d
+	case catalog.Week:
+		return "toDate32(toMonday(" + d + "))"
+	case catalog.Month:
+		return "toDate32(toStartOfMonth(" + d + "))"
+	case catalog.Quarter:
+		return "toDate32(toStartOfQuarter(" + d + "))"
+	case catalog.Year:
+		return "toDate32(toStartOfYear(" + d + "))"
+	case catalog.Tertial:
+		return "makeDate32(toYear(" + d + "), intDiv(toMonth(" + d + ") - 1, 4) * 4 + 1, 1)"
+	case catalog.HalfYear:
+		return "makeDate32(toYear(" + d + "), intDiv(toMonth(" + d + ") - 1, 6) * 6 + 1, 1)"
+	default:
+		panic("warehouse: the catalog let through the granularity " + strconv.Quote(string(g)))
+	}
+}
+
+// baseExpr is the ordinal of the snapshot that holds at date d.
+func baseExpr(segments []run.Segment, d string) string {
+	if len(segments) == 1 {
+		return strconv.Itoa(segments[0].Base)
+	}
+	var b strings.Builder
+	b.WriteString("multiIf(")
+	for _, s := range segments[:len(segments)-1] {
+		fmt.Fprintf(&b, "%s < %s, %d, ", d, day(s.To), s.Base)
+	}
+	fmt.Fprintf(&b, "%d)", segments[len(segments)-1].Base)
+	return b.String()
+}
+
+// columns of one effective row, in the order of the tuples below.
+var effectiveColumns = []string{"kind", "ord", "indicator", "version", "unit", "stratum", "dated", "d", "has", "finding",
+	"numerator", "denominator", "value", "expected"}
+
+// effectiveSQL selects the effective rows of the scope's feed, rejected ones
+// included, with the columns of effectiveColumns and dup: how many rows of
+// the same delivery had the same key and gave way to the first.
+//
+// Snapshot rows hold where their snapshot is the base. Delta rows first take
+// the place of older rows with their key, wherever those are; then they hold
+// if no newer snapshot covers their date.
+func (s Scope) effectiveSQL() string {
+	var ids, snapshots []string
+	var ords []string
+	for i, d := range s.Effective.Deliveries {
+		ids = append(ids, d.ID)
+		ords = append(ords, strconv.Itoa(i+1))
+		if d.Snapshot {
+			snapshots = append(snapshots, strconv.Itoa(i+1))
+		}
+	}
+	base := baseExpr(s.Effective.Segments, "d")
+	isSnapshot := "has([" + strings.Join(snapshots, ", ") + "], ord)"
+	switch {
+	case len(snapshots) == 0:
+		isSnapshot = "0"
+	case len(snapshots) == len(ids):
+		isSnapshot = "1"
+	}
+	rows := fmt.Sprintf(`SELECT o.kind AS kind, transform(o.delivery, %s, [%s], 0) AS ord, o.indicator AS indicator,
+	o.version AS version, o.unit AS unit, o.stratum AS stratum, %s AS dated, %s AS d, o.has AS has, o.finding AS finding,
+	o.numerator AS numerator, o.denominator AS denominator, o.value AS value, o.expected AS expected, o.key AS key, o.line AS line
+FROM obs AS o
+WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
+		texts(ids), strings.Join(ords, ", "), datedExpr(s.Indicators), strings.ReplaceAll(dateExpr(s.Indicators), "event_date", "o.event_date"),
+		text(s.Effective.Feed), strings.Trim(texts(ids), "[]"), event.Parked)
+	// An undated rejected row belongs to no segment: it counts while its
+	// delivery has any effect.
+	holds := fmt.Sprintf("(NOT dated OR if(%s, ord = %s, ord > %s))", isSnapshot, base, base)
+	if len(s.Feed.Key) == 0 {
+		return fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE kind != %d AND %s",
+			strings.Join(effectiveColumns, ", "), rows, event.Deleted, holds)
+	}
+	tuple := "tuple(" + strings.Join(effectiveColumns, ", ") + ")"
+	first := fmt.Sprintf(`SELECT key, ord, argMin(%s, line) AS w, count() AS n FROM (%s)
+WHERE key != toFixedString('', 16) AND (NOT %s OR NOT dated OR ord = %s) GROUP BY key, ord`, tuple, rows, isSnapshot, base)
+	newest := "SELECT argMax(w, ord) AS w, argMax(n, ord) - 1 AS dup FROM (" + first + ") GROUP BY key"
+	var named []string
+	for i, c := range effectiveColumns {
+		named = append(named, fmt.Sprintf("w.%d AS %s", i+1, c))
+	}
+	keyed := fmt.Sprintf("SELECT %s, toUInt64(dup) AS dup FROM (%s)", strings.Join(named, ", "), newest)
+	unkeyed := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key = toFixedString('', 16)", strings.Join(effectiveColumns, ", "), rows)
+	return fmt.Sprintf("SELECT * FROM (%s UNION ALL %s) WHERE kind != %d AND %s", keyed, unkeyed, event.Deleted, holds)
+}
+
+// within bounds the first day p of a period by the scope.
+func (s Scope) within(p string) string {
+	cond := "1"
+	if !s.From.IsZero() {
+		cond += " AND " + p + " >= " + day(s.From)
+	}
+	if !s.To.IsZero() {
+		cond += " AND " + p + " < " + day(s.To)
+	}
+	return cond
+}
+
+// cellsSQL aggregates the effective rows of the indicators with granularity g
+// into cells, ordered by key.
+func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator) string {
+	ids := make([]string, len(indicators))
+	var histograms []string
+	for i, ind := range indicators {
+		ids[i] = ind.ID
+		if ind.Type == catalog.Median || ind.Type == catalog.Percentile || ind.Type == catalog.TimeBetween {
+			histograms = append(histograms, ind.ID)
+		}
+	}
+	has := func(bit event.Has) string { return fmt.Sprintf("bitAnd(has, %d) != 0", bit) }
+	found := func(bit event.Finding) string {
+		return fmt.Sprintf("toInt64(countIf(bitAnd(finding, %d) != 0))", bit)
+	}
+	sum := func(col string, bit event.Has) string {
+		return fmt.Sprintf("reinterpretAsFixedString(sumIf(toInt128(%s), %s))", col, has(bit))
+	}
+	histogram := "''"
+	if len(histograms) > 0 {
+		histogram = fmt.Sprintf(`arrayStringConcat(arrayMap((v, n) -> concat(toString(v), '*', toString(n)),
+	(sumMapIf([value], [toUInt64(1)], %s AND has(%s, indicator)) AS h).1, h.2), ' ')`, has(event.HasValue), texts(histograms))
+	}
+	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(p) AS period, toInt64(count()) AS n, %s, %s,
+	toInt64(countIf(%s)), %s, reinterpretAsFixedString(sumIf(toInt128(value) * toInt128(value), %s)), %s, %s,
+	toInt64(countIf(%s)), toInt64(sum(dup)), %s, %s, %s, %s, %s
+FROM (SELECT *, %s AS p FROM (%s) WHERE kind = %d AND dated AND has(%s, indicator))
+WHERE %s
+GROUP BY indicator, version, stratum, unit, p
+ORDER BY indicator, version, stratum, unit, p`,
+		sum("numerator", event.HasNumerator), sum("denominator", event.HasDenominator),
+		has(event.HasValue), sum("value", event.HasValue), has(event.HasValue), sum("expected", event.HasExpected), histogram,
+		has(event.HasMissing), found(event.NumeratorAbove), found(event.Negative), found(event.ZeroDenominator),
+		found(event.RateMismatch), found(event.UnknownCode),
+		periodExpr(g, "d"), s.effectiveSQL(), event.Observed, texts(ids), s.within("p"))
+}
+
+// rejectedSQL counts the effective rejected rows by what could be read.
+func (s Scope) rejectedSQL(g catalog.Granularity) string {
+	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(if(dated, %s, toDate32('1970-01-01'))) AS period, toUInt8(dated) AS has_period, toInt64(count())
+FROM (%s) WHERE kind = %d
+GROUP BY indicator, version, stratum, unit, period, has_period
+ORDER BY indicator, version, stratum, unit, period, has_period`, periodExpr(g, "d"), s.effectiveSQL(), event.Rejected)
+}

@@ -1,0 +1,395 @@
+package warehouse
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/sourcegraph/conc/pool"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/event/block"
+)
+
+// ErrUnreconciled says that a table does not hold exactly the rows that the
+// log holds.
+var ErrUnreconciled = errors.New("the warehouse does not hold exactly the rows of the log")
+
+// Warehouse is the store of rows and cells. It is rebuilt from the log at any
+// time and is never the authority.
+type Warehouse struct{ conn driver.Conn }
+
+// NewWarehouse wraps a connection whose database is the warehouse.
+func NewWarehouse(conn driver.Conn) *Warehouse { return &Warehouse{conn} }
+
+// Blocks reads the payloads of a range of the log, in order. The payload is
+// valid until f returns.
+type Blocks func(ctx context.Context, f func(payload []byte) error) error
+
+// insertersPerLoad is how many blocks are on their way to the engine at once:
+// two saturate two cores.
+const insertersPerLoad = 2
+
+// LoadObservations puts the blocks of an accepted delivery into obs, undecoded,
+// and checks that exactly its rows are there. Blocks that are there already,
+// from before a crash, are passed over; a block is there whole or not at all,
+// since it is one insert into one partition.
+func (w *Warehouse) LoadObservations(ctx context.Context, d event.DeliveryAccepted, blocks Blocks) error {
+	return w.load(ctx, "obs", loadTarget{
+		where:    fmt.Sprintf("feed = %s AND delivery = %s", text(d.Feed), text(d.Delivery)),
+		identity: "block, line, indicator",
+		rows:     d.Blocks.Rows,
+		blocks:   d.Blocks.Blocks,
+		byBlock:  true,
+	}, blocks)
+}
+
+// LoadCells puts the CELLS blocks of one delivery into cell and checks that
+// exactly its versions are there.
+func (w *Warehouse) LoadCells(ctx context.Context, c event.CellsAppended, blocks Blocks) error {
+	return w.load(ctx, "cell", loadTarget{
+		where:    fmt.Sprintf("rev = %d AND delivery = %s", c.Rev, text(c.Delivery)),
+		identity: "indicator, version, granularity, stratum, unit, period_start",
+		rows:     c.Cells.Rows,
+		blocks:   c.Cells.Blocks,
+	}, blocks)
+}
+
+type loadTarget struct {
+	where, identity string
+	rows            int64
+	blocks          int
+	byBlock         bool // the table knows the number of the block
+}
+
+func (w *Warehouse) load(ctx context.Context, table string, t loadTarget, blocks Blocks) error {
+	total, distinct, err := w.count(ctx, table, t)
+	if err != nil {
+		return fmt.Errorf("load %s: %w", table, err)
+	}
+	if total == t.rows && distinct == t.rows {
+		return nil
+	}
+	present := map[int]bool{}
+	if total > 0 {
+		if !t.byBlock {
+			// Identities collapse, so inserting everything again is safe.
+		} else if present, err = w.presentBlocks(ctx, table, t); err != nil {
+			return fmt.Errorf("load %s: %w", table, err)
+		}
+	}
+	p := pool.New().WithContext(ctx).WithMaxGoroutines(insertersPerLoad).WithCancelOnError().WithFirstError()
+	i := -1
+	readErr := blocks(ctx, func(payload []byte) error {
+		i++
+		if present[i] {
+			return nil
+		}
+		body := slices.Clone(payload)
+		p.Go(func(ctx context.Context) error {
+			return w.conn.InsertFormat(ctx, "ArrowStream", "INSERT INTO "+table, bytes.NewReader(body))
+		})
+		return ctx.Err()
+	})
+	if err := errors.Join(readErr, p.Wait()); err != nil {
+		return fmt.Errorf("load %s: %w", table, err)
+	}
+	return w.reconcile(ctx, table, t)
+}
+
+// reconcile holds the table against the log: absence and excess are both
+// detected. Excess is an insert that was repeated; its identities collapse.
+func (w *Warehouse) reconcile(ctx context.Context, table string, t loadTarget) error {
+	total, distinct, err := w.count(ctx, table, t)
+	if err != nil {
+		return fmt.Errorf("reconcile %s: %w", table, err)
+	}
+	if total > distinct && distinct == t.rows {
+		if err := w.conn.Exec(ctx, "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
+			return fmt.Errorf("reconcile %s: %w", table, err)
+		}
+		if total, distinct, err = w.count(ctx, table, t); err != nil {
+			return fmt.Errorf("reconcile %s: %w", table, err)
+		}
+	}
+	if total != t.rows || distinct != t.rows {
+		return fmt.Errorf("%w: table %s has %d rows (%d distinct) where %s, the log %d; run replay",
+			ErrUnreconciled, table, total, distinct, t.where, t.rows)
+	}
+	return nil
+}
+
+func (w *Warehouse) count(ctx context.Context, table string, t loadTarget) (total, distinct int64, err error) {
+	q := fmt.Sprintf("SELECT toInt64(count()), toInt64(uniqExact(%s)) FROM %s WHERE %s", t.identity, table, t.where)
+	err = w.conn.QueryRow(ctx, q).Scan(&total, &distinct)
+	return total, distinct, err
+}
+
+func (w *Warehouse) presentBlocks(ctx context.Context, table string, t loadTarget) (map[int]bool, error) {
+	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT DISTINCT block FROM %s WHERE %s", table, t.where))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	present := map[int]bool{}
+	for rows.Next() {
+		var b uint32
+		if err := rows.Scan(&b); err != nil {
+			return nil, err
+		}
+		present[int(b)] = true
+	}
+	return present, rows.Err()
+}
+
+// Dates are the first and last period dates of the effective rows' candidates
+// that a delta delivery touches: of its own rows and of older rows with its
+// keys. ok is false when it touches none.
+func (w *Warehouse) Dates(ctx context.Context, s Scope, delivery string) (from, to catalog.Date, ok bool, err error) {
+	d := dateExpr(s.Indicators)
+	q := fmt.Sprintf(`SELECT toInt64(count()), toInt32(min(%s)), toInt32(max(%s)) FROM obs
+WHERE feed = %s AND kind != %d AND bitAnd(has, %d) != 0 AND (delivery = %s OR key IN
+	(SELECT key FROM obs WHERE feed = %s AND delivery = %s AND key != toFixedString('', 16)))`,
+		d, d, text(s.Feed.ID), event.Parked, event.HasEventDate|event.HasRegistrationDate, text(delivery), text(s.Feed.ID), text(delivery))
+	var n int64
+	var lo, hi int32
+	if err := w.conn.QueryRow(ctx, q).Scan(&n, &lo, &hi); err != nil {
+		return from, to, false, fmt.Errorf("dates of delivery %s: %w", delivery, err)
+	}
+	return catalog.DateOfDays(lo), catalog.DateOfDays(hi).AddDays(1), n > 0, nil
+}
+
+// Cells computes the cells of the scope from the effective rows, sorted by
+// key, without revision.
+func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.Version, error) {
+	if len(s.Effective.Deliveries) == 0 {
+		return nil, nil
+	}
+	byGranularity := map[catalog.Granularity][]*catalog.Indicator{}
+	for _, i := range s.Indicators {
+		byGranularity[i.Period] = append(byGranularity[i.Period], i)
+	}
+	var out []cell.Version
+	for g, indicators := range byGranularity {
+		vs, err := w.cellsOf(ctx, region, s, g, indicators)
+		if err != nil {
+			return nil, fmt.Errorf("cells of feed %s by %s: %w", s.Feed.ID, g, err)
+		}
+		out = append(out, vs...)
+	}
+	slices.SortFunc(out, func(a, b cell.Version) int { return a.Key.Compare(b.Key) })
+	for i := range out {
+		out[i].Fingerprint = cell.FingerprintOf(out[i].Key, out[i].Content, false)
+	}
+	return out, nil
+}
+
+func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catalog.Granularity, indicators []*catalog.Indicator) ([]cell.Version, error) {
+	rows, err := w.conn.Query(ctx, s.cellsSQL(g, indicators))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []cell.Version
+	index := map[cell.Key]int{}
+	for rows.Next() {
+		k := cell.Key{Region: region, Registry: s.Feed.Registry, Granularity: string(g)}
+		var c cell.Content
+		var num, den, val, sq, exp string
+		if err := rows.Scan(&k.Indicator, &k.Version, &k.Stratum, &k.Unit, &k.PeriodStart, &c.Rows, &num, &den,
+			&c.ValueCount, &val, &sq, &exp, &c.Histogram, &c.Missing, &c.Duplicates, &c.NumeratorAbove, &c.Negative,
+			&c.ZeroDenominator, &c.RateMismatch, &c.UnknownCodes); err != nil {
+			return nil, err
+		}
+		for _, f := range [...]struct {
+			to   *cell.Fixed
+			from string
+		}{{&c.Numerator, num}, {&c.Denominator, den}, {&c.Values, val}, {&c.ValueSquares, sq}, {&c.Expected, exp}} {
+			if *f.to, err = fixedOfBytes(f.from); err != nil {
+				return nil, err
+			}
+		}
+		index[k] = len(out)
+		out = append(out, cell.Version{Key: k, Content: c})
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return w.addRejected(ctx, region, s, g, indicators, out, index)
+}
+
+// addRejected lets every cell carry the number of rejected rows that may
+// belong to it. A rejected row whose cell can be read, and which has no other
+// row, makes a cell of its own: it is not an absent row.
+func (w *Warehouse) addRejected(ctx context.Context, region string, s Scope, g catalog.Granularity,
+	indicators []*catalog.Indicator, out []cell.Version, index map[cell.Key]int) ([]cell.Version, error) {
+	rows, err := w.conn.Query(ctx, s.rejectedSQL(g))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	mine := map[string]bool{}
+	for _, i := range indicators {
+		mine[i.ID] = true
+	}
+	for rows.Next() {
+		k := cell.Key{Region: region, Registry: s.Feed.Registry, Granularity: string(g)}
+		var dated uint8
+		var n int64
+		if err := rows.Scan(&k.Indicator, &k.Version, &k.Stratum, &k.Unit, &k.PeriodStart, &dated, &n); err != nil {
+			return nil, err
+		}
+		whole := dated != 0 && k.Indicator != anyOf && k.Version != anyOf && k.Stratum != anyOf && k.Unit != anyOf
+		switch {
+		case whole && mine[k.Indicator]:
+			if !s.holds(k.PeriodStart) {
+				continue
+			}
+			i, ok := index[k]
+			if !ok {
+				i = len(out)
+				index[k] = i
+				out = append(out, cell.Version{Key: k})
+			}
+			out[i].Content.Rejected += n
+		case !whole:
+			for i := range out {
+				if may(k, dated != 0, out[i].Key) {
+					out[i].Content.Rejected += n
+				}
+			}
+		}
+	}
+	return out, rows.Err()
+}
+
+// anyOf stands in a rejected row for what could not be read.
+const anyOf = "*"
+
+// may reports whether a row of which only k could be read may belong to c.
+func may(k cell.Key, dated bool, c cell.Key) bool {
+	fits := func(read, is string) bool { return read == anyOf || read == is }
+	return fits(k.Indicator, c.Indicator) && fits(k.Version, c.Version) && fits(k.Stratum, c.Stratum) &&
+		fits(k.Unit, c.Unit) && (!dated || k.PeriodStart == c.PeriodStart)
+}
+
+func (s Scope) holds(day int32) bool {
+	return catalog.DateOfDays(day).Within(s.From, s.To)
+}
+
+func fixedOfBytes(b string) (cell.Fixed, error) {
+	if len(b) != 16 {
+		return cell.Fixed{}, fmt.Errorf("a 128-bit sum has %d bytes", len(b))
+	}
+	var lo, hi uint64
+	for i := 7; i >= 0; i-- {
+		lo = lo<<8 | uint64(b[i])
+		hi = hi<<8 | uint64(b[8+i])
+	}
+	return cell.Fixed{Hi: int64(hi), Lo: lo}, nil
+}
+
+// CurrentCells are the newest versions before revision rev of the cells in
+// the scope, tombstones included, sorted by key.
+func (w *Warehouse) CurrentCells(ctx context.Context, s Scope, rev uint64) ([]cell.Version, error) {
+	ids := make([]string, len(s.Indicators))
+	for i, ind := range s.Indicators {
+		ids[i] = ind.ID
+	}
+	where := fmt.Sprintf("registry = %s AND indicator IN (%s) AND rev < %d AND %s",
+		text(s.Feed.Registry), strings.Trim(texts(ids), "[]"), rev, s.within("period_start"))
+	q := fmt.Sprintf(`SELECT %s FROM cell WHERE %s
+ORDER BY indicator, version, granularity, stratum, unit, period_start, rev DESC
+LIMIT 1 BY indicator, version, granularity, stratum, unit, period_start`, cellColumns(), where)
+	return w.readCells(ctx, q)
+}
+
+// Versions are all versions of the indicator's cells up to revision rev,
+// sorted by key and revision.
+func (w *Warehouse) Versions(ctx context.Context, indicator string, rev uint64) ([]cell.Version, error) {
+	q := fmt.Sprintf(`SELECT %s FROM cell WHERE indicator = %s AND rev <= %d
+ORDER BY indicator, version, granularity, stratum, unit, period_start, rev
+LIMIT 1 BY indicator, version, granularity, stratum, unit, period_start, rev`, cellColumns(), text(indicator), rev)
+	return w.readCells(ctx, q)
+}
+
+func cellColumns() string { return strings.Join(block.CellSchema().Names(), ", ") }
+
+func (w *Warehouse) readCells(ctx context.Context, query string) ([]cell.Version, error) {
+	r, err := w.conn.QueryFormat(ctx, "ArrowStream", query)
+	if err != nil {
+		return nil, fmt.Errorf("read cells: %w", err)
+	}
+	vs, err := block.ReadCells(r, true)
+	if err := errors.Join(err, r.Close()); err != nil {
+		return nil, fmt.Errorf("read cells: %w", err)
+	}
+	return vs, nil
+}
+
+// Fingerprint is the number of current cells and the wrapping sum over them
+// of the first eight bytes of the fingerprint: equal exactly when the cells
+// are, up to a chance of 2^-64.
+func (w *Warehouse) Fingerprint(ctx context.Context) (cells, sum uint64, err error) {
+	q := `SELECT count(), sumWithOverflow(reinterpretAsUInt64(substring(fp, 1, 8))) FROM (
+	SELECT argMax(fingerprint, rev) AS fp FROM cell
+	GROUP BY registry, indicator, version, granularity, stratum, unit, period_start)`
+	if err := w.conn.QueryRow(ctx, q).Scan(&cells, &sum); err != nil {
+		return 0, 0, fmt.Errorf("fingerprint: %w", err)
+	}
+	return cells, sum, nil
+}
+
+// Truncate empties the tables, for a rebuild from the log.
+func (w *Warehouse) Truncate(ctx context.Context) error {
+	for _, t := range []string{"obs", "cell"} {
+		if err := w.conn.Exec(ctx, "TRUNCATE TABLE "+t); err != nil {
+			return fmt.Errorf("truncate %s: %w", t, err)
+		}
+	}
+	return nil
+}
+
+// ObservationCounts are the distinct rows in obs by delivery.
+func (w *Warehouse) ObservationCounts(ctx context.Context) (map[string]int64, error) {
+	rows, err := w.conn.Query(ctx, "SELECT toString(delivery), toInt64(count()) FROM obs GROUP BY delivery")
+	if err != nil {
+		return nil, fmt.Errorf("count observations: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	counts := map[string]int64{}
+	for rows.Next() {
+		var id string
+		var n int64
+		if err := rows.Scan(&id, &n); err != nil {
+			return nil, fmt.Errorf("count observations: %w", err)
+		}
+		counts[id] = n
+	}
+	return counts, rows.Err()
+}
+
+// CellCounts are the versions in cell by revision.
+func (w *Warehouse) CellCounts(ctx context.Context) (map[uint64]int64, error) {
+	rows, err := w.conn.Query(ctx, "SELECT rev, toInt64(count()) FROM cell GROUP BY rev")
+	if err != nil {
+		return nil, fmt.Errorf("count cells: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	counts := map[uint64]int64{}
+	for rows.Next() {
+		var rev uint64
+		var n int64
+		if err := rows.Scan(&rev, &n); err != nil {
+			return nil, fmt.Errorf("count cells: %w", err)
+		}
+		counts[rev] = n
+	}
+	return counts, rows.Err()
+}

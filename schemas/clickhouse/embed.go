@@ -1,0 +1,15 @@
+// Package clickhouse holds the numbered SQL files of the two stores. It
+// refuses to own how they are applied (package warehouse).
+package clickhouse
+
+import "embed"
+
+// Warehouse has the migrations of the warehouse store, NNN_name.sql.
+//
+//go:embed warehouse/*.sql
+var Warehouse embed.FS
+
+// Released has the migrations of the released store, NNN_name.sql.
+//
+//go:embed released/*.sql
+var Released embed.FS

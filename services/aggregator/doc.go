@@ -1,0 +1,10 @@
+// Package aggregator is the service that turns accepted deliveries into cells
+// and released cells into publications: it loads rows, recomputes the cells
+// that a delivery touches, appends the changed ones to CELLS, and, when the
+// gate has released, computes, writes and verifies the result sets and moves
+// the pointer last.
+//
+// It refuses to own the checks and the gate's decisions (service validator,
+// package gate), the statistics (packages publication, spc, funnel, variation)
+// and the SQL (package warehouse).
+package aggregator

@@ -1,0 +1,308 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/crashpoint"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/pipeline/publication"
+	"larstrom/pipeline/run"
+	"larstrom/pipeline/spc"
+	"larstrom/pipeline/warehouse"
+)
+
+// built is what a result set was made from; equal inputs give the equal set.
+type built struct {
+	gate  uint64 // last gate event
+	rev   uint64 // newest delivery of the indicator's feeds
+	reach catalog.Date
+	set   string
+	flags []publication.Flag
+}
+
+// publish computes the result sets of the run's cells as the gate shows them,
+// writes and verifies them, tells the LEDGER, and moves the pointer last.
+func (s *Service) publish(ctx context.Context, r *run.Run) error {
+	started := s.cfg.Clock()
+	p := event.RunPublished{Run: r.Run, AsOf: r.AsOf, Catalog: s.cfg.Catalog.Hash, Through: s.state.Seq, Publication: 1}
+	if last := s.state.Publication; last != nil {
+		p.Publication = last.Publication + 1
+	}
+	if err := s.write(ctx, r, &p); err != nil {
+		return err
+	}
+	if err := s.appendRun(ctx, fmt.Sprint(p.Publication), p); err != nil {
+		return err
+	}
+	s.cfg.Crash.Hit(crashpoint.Published)
+	if err := s.restorePointer(ctx); err != nil {
+		return err
+	}
+	s.cfg.Crash.Hit(crashpoint.PointerMoved)
+	s.cfg.Metrics.observe("publish", s.cfg.Clock().Sub(started))
+	s.cfg.Logger.Info("published", "publication", p.Publication, "run", p.Run, "indicators", len(p.Sets))
+	return nil
+}
+
+// write makes the sets of publication p and fills in their names.
+func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) error {
+	p.Sets = map[string]string{}
+	var flags []publication.Flag
+	for i := range s.cfg.Catalog.Indicators {
+		ind := &s.cfg.Catalog.Indicators[i]
+		b, err := s.set(ctx, r, ind, p.Through)
+		if err != nil {
+			return err
+		}
+		p.Sets[ind.ID] = b.set
+		flags = append(flags, b.flags...)
+	}
+	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r)})
+	if err := s.cfg.Released.WriteSet(ctx, "meta", meta); err != nil {
+		return err
+	}
+	p.Meta = meta.ID
+	return nil
+}
+
+// set makes the result set of one indicator, unless the last one still holds.
+func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, through uint64) (built, error) {
+	b := built{gate: s.gateSeq(ind.ID, through)}
+	for _, f := range s.cfg.Catalog.Feeds {
+		if slices.ContainsFunc(s.indicatorsOf(&f), func(i *catalog.Indicator) bool { return i.ID == ind.ID }) {
+			if as := s.state.AsOf(f.ID, r); b.reach.Before(as) {
+				b.reach = as
+			}
+			b.rev = max(b.rev, s.state.FeedRev(f.ID, r))
+		}
+	}
+	if was, ok := s.built[ind.ID]; ok && was.gate == b.gate && was.rev == b.rev && was.reach == b.reach {
+		return was, nil
+	}
+	versions, err := s.cfg.Warehouse.Versions(ctx, ind.ID, s.state.Rev(r))
+	if err != nil {
+		return b, err
+	}
+	g, err := s.gate(ind.ID, versions, through)
+	if err != nil {
+		return b, err
+	}
+	set, err := publication.Build(publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
+		Cells: shown(g, versions), Reach: b.reach})
+	if err != nil {
+		return b, err
+	}
+	if err := s.cfg.Released.WriteSet(ctx, ind.ID, set); err != nil {
+		return b, err
+	}
+	s.cfg.Crash.Hit(crashpoint.SetWritten)
+	b.set = set.ID
+	raised := s.raisedAt(ind.ID)
+	for f := range g.Flags {
+		b.flags = append(b.flags, publication.Flag{FlagRaised: f.FlagRaised, Status: f.Status.String(), RaisedAt: raised[f.Flag]})
+	}
+	s.built[ind.ID] = b
+	return b, nil
+}
+
+// raisedAt is when each flag of the indicator was first raised.
+func (s *Service) raisedAt(indicator string) map[string]time.Time {
+	at := map[string]time.Time{}
+	for _, e := range s.state.GateEvents(indicator) {
+		if f, err := event.Decode[event.FlagRaised](e); err == nil {
+			if _, ok := at[f.Flag]; !ok {
+				at[f.Flag] = e.Time
+			}
+		}
+	}
+	return at
+}
+
+func (s *Service) gateSeq(indicator string, through uint64) uint64 {
+	var seq uint64
+	for _, e := range s.state.GateEvents(indicator) {
+		if e.Sequence <= through {
+			seq = e.Sequence
+		}
+	}
+	return seq
+}
+
+// gate folds the indicator's gate up to a LEDGER sequence.
+func (s *Service) gate(indicator string, versions []cell.Version, through uint64) (*gate.State, error) {
+	vs := make([]gate.Version, len(versions))
+	for i, v := range versions {
+		vs[i] = gate.Version{Key: v.Key, Fingerprint: v.Fingerprint, Rev: v.Rev, Tombstone: v.Tombstone}
+	}
+	slices.SortStableFunc(vs, func(a, b gate.Version) int { return compareRev(a.Rev, b.Rev) })
+	events := s.state.GateEvents(indicator)
+	n := len(events)
+	for n > 0 && events[n-1].Sequence > through {
+		n--
+	}
+	return gate.Fold(s.cfg.Catalog.Region.Code, indicator, vs, events[:n])
+}
+
+func compareRev(a, b uint64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// shown are the cells as the gate shows them, with the content of the version
+// that is visible.
+func shown(g *gate.State, versions []cell.Version) []publication.Cell {
+	type ref struct {
+		key cell.Key
+		rev uint64
+	}
+	content := make(map[ref]*cell.Version, len(versions))
+	for i := range versions {
+		content[ref{versions[i].Key, versions[i].Rev}] = &versions[i]
+	}
+	var out []publication.Cell
+	for k, v := range g.Views {
+		c := publication.Cell{Key: k}
+		switch v.State {
+		case gate.Released:
+			c.State = spc.StateValue
+		case gate.HeldPrevious:
+			c.State = spc.StateHeldPrevious
+		case gate.HeldEmpty, gate.Waiting:
+			c.State = spc.StateHeldEmpty
+		case gate.Missing:
+			c.State, c.Tombstone = spc.StateValue, true
+		}
+		if v.State == gate.Released || v.State == gate.HeldPrevious {
+			version := content[ref{k, v.Shown.Rev}]
+			c.Content, c.Fingerprint, c.Tombstone = version.Content, version.Fingerprint, version.Tombstone
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// deliveries are those of the runs up to and including r, and the rejected ones.
+func (s *Service) deliveries(r *run.Run) []publication.Delivery {
+	var out []publication.Delivery
+	for _, d := range s.state.Deliveries() {
+		p := publication.Delivery{Received: d.DeliveryReceived, ReceivedAt: d.ReceivedAt}
+		switch {
+		case d.Rejected != nil:
+			p.Rejected = d.Rejected
+		case d.Accepted != nil && d.Run != "" && s.state.Run(d.Run).Ordinal <= r.Ordinal:
+			p.Accepted = d.Accepted
+		default:
+			continue
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// restorePointer shows the last publication. Its sets were verified before
+// the LEDGER named it; a set that the store has lost is made again.
+func (s *Service) restorePointer(ctx context.Context) error {
+	p := s.state.Publication
+	if p == nil {
+		return nil
+	}
+	at, ok, err := s.cfg.Released.Pointer(ctx)
+	if err != nil {
+		return err
+	}
+	if ok && at.Publication > uint64(p.Publication) {
+		return fmt.Errorf("the released store shows publication %d, the ledger knows %d: the store belongs to another log; run replay", at.Publication, p.Publication)
+	}
+	if ok && at.Publication == uint64(p.Publication) && at.Run == p.Run && at.Meta == p.Meta {
+		s.show(p.Publication)
+		return nil
+	}
+	whole, err := s.cfg.Released.Holds(ctx, p.Sets, p.Meta)
+	if err != nil {
+		return err
+	}
+	if !whole {
+		if err := s.rewrite(ctx, *p); err != nil {
+			return err
+		}
+	}
+	pointer := warehouse.Pointer{Publication: uint64(p.Publication), Run: p.Run, AsOf: p.AsOf, Catalog: p.Catalog,
+		PublishedAt: s.state.PublishedAt, Meta: p.Meta}
+	keep := []string{p.Meta}
+	for _, id := range p.Sets {
+		pointer.Sets = append(pointer.Sets, id)
+	}
+	slices.Sort(pointer.Sets)
+	if err := s.cfg.Released.MovePointer(ctx, pointer); err != nil {
+		return err
+	}
+	s.show(p.Publication)
+	if ok {
+		keep = append(append(keep, at.Sets...), at.Meta)
+	}
+	return s.cfg.Released.DropUnused(ctx, append(keep, pointer.Sets...))
+}
+
+func (s *Service) show(publication int) {
+	s.shown.Lock()
+	defer s.shown.Unlock()
+	s.shown.publication = publication
+	close(s.shown.changed)
+	s.shown.changed = make(chan struct{})
+}
+
+// AwaitShown returns when the released store shows the publication or a later
+// one.
+func (s *Service) AwaitShown(ctx context.Context, publication int) error {
+	for {
+		s.shown.Lock()
+		done, changed := s.shown.publication >= publication, s.shown.changed
+		s.shown.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// ErrDiverged says that a publication cannot be made again as it was.
+var ErrDiverged = errors.New("the publication cannot be made again as it was")
+
+// rewrite makes the sets of a publication again, from CELLS and the LEDGER.
+func (s *Service) rewrite(ctx context.Context, p event.RunPublished) error {
+	was, err := s.cfg.CatalogOf(p.Catalog)
+	if err != nil {
+		return err
+	}
+	then := &Service{cfg: s.cfg, index: was.Index(), state: s.state, built: map[string]built{}}
+	then.cfg.Catalog = was
+	again := p
+	if err := then.write(ctx, s.state.Run(p.Run), &again); err != nil {
+		return err
+	}
+	for ind, id := range p.Sets {
+		if again.Sets[ind] != id {
+			return fmt.Errorf("%w: indicator %s gives set %s where the ledger has %s", ErrDiverged, ind, again.Sets[ind], id)
+		}
+	}
+	if again.Meta != p.Meta {
+		return fmt.Errorf("%w: meta gives set %s where the ledger has %s", ErrDiverged, again.Meta, p.Meta)
+	}
+	return nil
+}

@@ -1,0 +1,323 @@
+package aggregator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/crashpoint"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/event/block"
+	"larstrom/pipeline/eventlog"
+	"larstrom/pipeline/run"
+	"larstrom/pipeline/warehouse"
+)
+
+// Config is what the service needs.
+type Config struct {
+	Log     *eventlog.Log
+	Catalog *catalog.Catalog
+	// CatalogOf reads an earlier catalog by its hash.
+	CatalogOf func(hash string) (*catalog.Catalog, error)
+	Warehouse *warehouse.Warehouse
+	Released  *warehouse.Released
+	Clock     func() time.Time
+	Logger    *slog.Logger
+	Metrics   *Metrics
+	Crash     crashpoint.Hook
+}
+
+// Validate joins everything that is missing.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Log == nil || c.Catalog == nil || c.CatalogOf == nil || c.Warehouse == nil || c.Released == nil {
+		errs = append(errs, errors.New("aggregator: a log, a catalog and both stores are needed"))
+	}
+	if c.Clock == nil || c.Logger == nil {
+		errs = append(errs, errors.New("aggregator: a clock and a logger are needed"))
+	}
+	return errors.Join(errs...)
+}
+
+// Service computes cells and publications.
+type Service struct {
+	cfg   Config
+	index *catalog.Index
+	state run.State
+	// shown is the newest publication that the pointer shows.
+	shown struct {
+		sync.Mutex
+		publication int
+		changed     chan struct{}
+	}
+	built map[string]built // by indicator: what its last set was made from
+}
+
+// New is a service that is ready to run.
+func New(cfg Config) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{cfg: cfg, index: cfg.Catalog.Index(), built: map[string]built{}}
+	s.shown.changed = make(chan struct{})
+	return s, nil
+}
+
+// Run works until ctx ends: it takes every step that the LEDGER asks for and
+// then waits for the LEDGER to grow.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.Recover(ctx); err != nil {
+		return fmt.Errorf("aggregator: recover: %w", err)
+	}
+	for {
+		worked, err := s.Step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("aggregator: %w", err)
+		case worked:
+			continue
+		}
+		if err := run.Await(ctx, s.cfg.Log, s.state.Seq); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("aggregator: %w", err)
+		}
+	}
+}
+
+// Step takes the next step, if there is one for this service.
+func (s *Service) Step(ctx context.Context) (worked bool, err error) {
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return false, err
+	}
+	r := s.state.NextRun()
+	switch {
+	case r == nil && s.state.LastChecked() != nil && s.state.Stale():
+		return true, s.publish(ctx, s.state.LastChecked())
+	case r == nil:
+		return false, nil
+	case s.state.NextCells(r) != nil:
+		return true, s.cells(ctx, r, s.state.NextCells(r))
+	case r.Checked != nil:
+		return true, s.publish(ctx, r)
+	default:
+		return false, nil // the validator's turn
+	}
+}
+
+// Recover holds the stores against the LEDGER: rows and cells that are
+// missing are loaded again, and the pointer is moved to the last publication.
+func (s *Service) Recover(ctx context.Context) error {
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return err
+	}
+	if err := s.reload(ctx); err != nil {
+		return err
+	}
+	return s.restorePointer(ctx)
+}
+
+// reload loads what the LEDGER names and the warehouse lacks.
+func (s *Service) reload(ctx context.Context) error {
+	obs, err := s.cfg.Warehouse.ObservationCounts(ctx)
+	if err != nil {
+		return err
+	}
+	cells, err := s.cfg.Warehouse.CellCounts(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range s.state.Deliveries() {
+		if d.Cells == nil {
+			continue
+		}
+		if obs[d.Delivery] != d.Accepted.Blocks.Rows {
+			if err := s.load(ctx, d); err != nil {
+				return err
+			}
+		}
+		if cells[d.Rev] != d.Cells.Cells.Rows {
+			if err := s.cfg.Warehouse.LoadCells(ctx, *d.Cells, s.blocks(eventlog.CELLS, d.Cells.Cells)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Service) blocks(stream string, r event.Range) warehouse.Blocks {
+	return func(ctx context.Context, f func([]byte) error) error {
+		return s.cfg.Log.ReadRange(ctx, stream, r, func(_ uint64, payload []byte) error { return f(payload) })
+	}
+}
+
+func (s *Service) load(ctx context.Context, d *run.Delivery) error {
+	return s.cfg.Warehouse.LoadObservations(ctx, *d.Accepted, s.blocks(eventlog.OBS, d.Accepted.Blocks))
+}
+
+// cells recomputes what one delivery touches and appends what changed.
+func (s *Service) cells(ctx context.Context, r *run.Run, d *run.Delivery) error {
+	started := s.cfg.Clock()
+	if err := s.load(ctx, d); err != nil {
+		return err
+	}
+	s.cfg.Crash.Hit(crashpoint.Loaded)
+	s.cfg.Metrics.observe("load", s.cfg.Clock().Sub(started))
+	started = s.cfg.Clock()
+	changed, tombstones, err := s.changed(ctx, r, d)
+	if err != nil {
+		return err
+	}
+	region := s.cfg.Catalog.Region.Code
+	subject := event.CellsSubject(region, d.Registry, d.Delivery)
+	splitter := block.NewSplitter()
+	blocks := func(yield func(eventlog.Block, error) bool) {
+		err := splitter.Cells(changed, r.Run, d.Delivery, func(payload []byte, rows int) error {
+			if !yield(eventlog.Block{Payload: payload, Rows: rows}, nil) {
+				return errStopped
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(eventlog.Block{}, err)
+		}
+	}
+	rng, err := s.cfg.Log.AppendBlocks(ctx, eventlog.CELLS, subject, blocks)
+	if err != nil {
+		return err
+	}
+	s.cfg.Crash.Hit(crashpoint.CellsAppended)
+	body := event.CellsAppended{Run: r.Run, Delivery: d.Delivery, Rev: d.Rev, Cells: rng, Tombstones: tombstones}
+	if err := s.cfg.Warehouse.LoadCells(ctx, body, s.blocks(eventlog.CELLS, rng)); err != nil {
+		return err
+	}
+	s.cfg.Metrics.observe("cells", s.cfg.Clock().Sub(started))
+	s.cfg.Metrics.changed(len(changed))
+	s.cfg.Logger.Info("cells computed", "run", r.Run, "delivery", d.Delivery, "changed", len(changed), "tombstones", tombstones)
+	return s.appendRun(ctx, d.Delivery, body)
+}
+
+var errStopped = errors.New("the log takes no more blocks")
+
+// changed are the versions that a delivery brings, sorted by key.
+func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) (out []cell.Version, tombstones int64, err error) {
+	feed, ok := s.index.Feed(d.Feed)
+	if !ok {
+		return nil, 0, fmt.Errorf("delivery %s: the catalog no longer has the feed %s; put it back", d.Delivery, d.Feed)
+	}
+	scope := warehouse.Scope{Feed: feed, Effective: s.state.EffectiveOf(d.Feed, r, d.Delivery), Indicators: s.indicatorsOf(feed)}
+	if touched, err := s.touch(ctx, &scope, d); err != nil || !touched {
+		return nil, 0, err
+	}
+	now, err := s.cfg.Warehouse.Cells(ctx, s.cfg.Catalog.Region.Code, scope)
+	if err != nil {
+		return nil, 0, err
+	}
+	before, err := s.cfg.Warehouse.CurrentCells(ctx, scope, d.Rev)
+	if err != nil {
+		return nil, 0, err
+	}
+	if out, err = cell.Diff(nil, before, now, d.Rev); err != nil {
+		return nil, 0, err
+	}
+	for _, v := range out {
+		if v.Tombstone {
+			tombstones++
+		}
+	}
+	return out, tombstones, nil
+}
+
+// touch bounds the scope by the periods that the delivery can change; false:
+// it can change none.
+func (s *Service) touch(ctx context.Context, scope *warehouse.Scope, d *run.Delivery) (bool, error) {
+	a := d.Accepted
+	if a.Replaces != "" {
+		return true, nil // the earlier reading may have had other periods
+	}
+	var from, to catalog.Date
+	bounded := false
+	if a.Kind == "snapshot" {
+		if a.From.IsZero() && a.To.IsZero() {
+			return true, nil
+		}
+		from, to, bounded = a.From, a.To, true
+	}
+	if a.Kind != "snapshot" || len(scope.Feed.Key) > 0 {
+		lo, hi, ok, err := s.cfg.Warehouse.Dates(ctx, *scope, d.Delivery)
+		if err != nil {
+			return false, err
+		}
+		if ok {
+			if !bounded || lo.Before(from) {
+				from = lo
+			}
+			if !bounded || to.Before(hi) {
+				to = hi
+			}
+			bounded = true
+		}
+	}
+	if !bounded {
+		// Rejected rows without a date may belong to any period.
+		return a.Rejected > 0, nil
+	}
+	for _, i := range scope.Indicators {
+		if p := i.Period.PeriodStart(from); scope.From.IsZero() || p.Before(scope.From) {
+			scope.From = p
+		}
+		if p := i.Period.PeriodEnd(i.Period.PeriodStart(to.AddDays(-1))); scope.To.Before(p) {
+			scope.To = p
+		}
+	}
+	if a.Rejected > 0 {
+		scope.From, scope.To = catalog.Date{}, catalog.Date{}
+	}
+	return true, nil
+}
+
+// indicatorsOf are the indicators whose observations the feed can bring.
+func (s *Service) indicatorsOf(feed *catalog.Feed) []*catalog.Indicator {
+	measured := map[string]bool{}
+	for _, m := range feed.Measures {
+		measured[m.Indicator] = true
+	}
+	var out []*catalog.Indicator
+	for i := range s.cfg.Catalog.Indicators {
+		ind := &s.cfg.Catalog.Indicators[i]
+		if ind.Registry == feed.Registry && (len(feed.Measures) == 0 || measured[ind.ID]) {
+			out = append(out, ind)
+		}
+	}
+	return out
+}
+
+// appendRun writes one event about runs, after whatever others wrote.
+func (s *Service) appendRun(ctx context.Context, cause string, body event.Body) error {
+	for {
+		e, err := event.New(event.RunSubject(s.cfg.Catalog.Region.Code), cause, body, s.cfg.Clock())
+		if err != nil {
+			return err
+		}
+		expected := s.state.RunSeq()
+		_, err = s.cfg.Log.AppendEvent(ctx, e, &expected)
+		var conflict *eventlog.WrongLastSequenceError
+		if !errors.As(err, &conflict) {
+			return errors.Join(err, s.state.Sync(ctx, s.cfg.Log))
+		}
+		if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+			return err
+		}
+		if s.state.Has(e.ID) {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,150 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"larstrom/pipeline/intake"
+)
+
+// settle is how long a file must not have changed before it is taken while
+// the service runs; exporters that rename a finished file into the folder wait
+// for nothing else.
+const settle = 300 * time.Millisecond
+
+// rescan is how often the folder is read although no change was noticed.
+const rescan = 2 * time.Second
+
+// Run recovers, then takes files as they appear in the drop folder until ctx
+// ends. A file that is being read is finished first.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.Recover(ctx); err != nil {
+		return fmt.Errorf("ingest: recover: %w", err)
+	}
+	if s.cfg.Drop == "" {
+		<-ctx.Done()
+		return nil
+	}
+	watch, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("ingest: watch the drop folder: %w", err)
+	}
+	defer func() { _ = watch.Close() }()
+	if err := watch.Add(s.cfg.Drop); err != nil {
+		return fmt.Errorf("ingest: watch the drop folder: %w", err)
+	}
+	tick := time.NewTicker(rescan)
+	defer tick.Stop()
+	for {
+		young, err := s.scan(ctx, settle)
+		if err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("ingest: %w", err)
+		}
+		var soon <-chan time.Time
+		if young {
+			soon = time.After(settle)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-watch.Events:
+		case err := <-watch.Errors:
+			s.cfg.Logger.Warn("drop folder", "error", err.Error())
+		case <-soon:
+		case <-tick.C:
+		}
+	}
+}
+
+// Scan takes everything that lies in the drop folder now.
+func (s *Service) Scan(ctx context.Context) error {
+	if s.cfg.Drop == "" {
+		return nil
+	}
+	_, err := s.scan(ctx, 0)
+	return err
+}
+
+// scan takes the files that have not changed for the given time; young reports
+// that there are others.
+func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	entries, err := os.ReadDir(s.cfg.Drop)
+	if err != nil {
+		return false, fmt.Errorf("drop folder: %w", err)
+	}
+	var files []file
+	at := map[string]sighting{}
+	for _, e := range entries {
+		name := e.Name()
+		if _, manifest := intake.IsManifest(name); manifest || strings.HasPrefix(name, ".") || !e.Type().IsRegular() {
+			continue
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // gone between two looks
+		}
+		if err != nil {
+			return false, fmt.Errorf("drop folder: %w", err)
+		}
+		path := filepath.Join(s.cfg.Drop, name)
+		seen := sighting{info.Size(), info.ModTime(), manifestSeen(path)}
+		if s.known[name] == seen {
+			continue
+		}
+		if quiet > 0 && s.cfg.Clock().Sub(info.ModTime()) < quiet {
+			young = true
+			continue
+		}
+		at[name] = seen
+		files = append(files, file{path: path, name: name})
+	}
+	if len(files) == 0 {
+		return young, s.openRuns(ctx)
+	}
+	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
+	receipts, err := s.take(ctx, files)
+	if err != nil {
+		return young, err
+	}
+	for i, f := range files {
+		// A file that waits for its rest is looked at again when it changes.
+		s.known[f.name] = at[f.name]
+		if receipts[i].Status == intake.StatusWaiting {
+			s.cfg.Logger.Info("file waits", "feed", receipts[i].Feed, "problems", len(receipts[i].Problems))
+		}
+	}
+	s.last = receipts
+	return young, s.openRuns(ctx)
+}
+
+// Last are the receipts of the last look into the drop folder that found
+// something new.
+func (s *Service) Last() []intake.Receipt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.last)
+}
+
+// manifestSeen is when the file's manifest was written, so that a file is
+// looked at again when its manifest comes.
+func manifestSeen(path string) time.Time {
+	info, err := os.Stat(intake.ManifestName(path))
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}

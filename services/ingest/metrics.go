@@ -1,0 +1,87 @@
+package ingest
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larstrom/pipeline/event"
+)
+
+// Metrics are the numbers of the service; nil counts nothing. Labels are feeds
+// and rules of the catalogue, never files or units.
+type Metrics struct {
+	rows    *prometheus.CounterVec
+	files   *prometheus.CounterVec
+	rules   *prometheus.CounterVec
+	seconds *prometheus.HistogramVec
+}
+
+// NewMetrics registers the metrics.
+func NewMetrics(reg *prometheus.Registry) *Metrics {
+	m := &Metrics{
+		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larstrom_rows_total", Help: "Observations and lines by what became of them.",
+		}, []string{"feed", "outcome"}),
+		files: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larstrom_deliveries_total", Help: "Files by what became of them.",
+		}, []string{"feed", "outcome"}),
+		rules: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larstrom_rejects_total", Help: "Rejected and parked lines by rule.",
+		}, []string{"feed", "rule"}),
+		seconds: stepSeconds(),
+	}
+	reg.MustRegister(m.rows, m.files, m.rules)
+	m.seconds = register(reg, m.seconds)
+	return m
+}
+
+func stepSeconds() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "larstrom_step_seconds", Help: "Duration of each step of the main job.",
+		Buckets: prometheus.ExponentialBuckets(0.01, 4, 9),
+	}, []string{"step"})
+}
+
+// register shares one collector between the services of a process.
+func register(reg *prometheus.Registry, h *prometheus.HistogramVec) *prometheus.HistogramVec {
+	if err := reg.Register(h); err != nil {
+		if was, ok := err.(prometheus.AlreadyRegisteredError); ok {
+			return was.ExistingCollector.(*prometheus.HistogramVec)
+		}
+		panic(err)
+	}
+	return h
+}
+
+func (m *Metrics) observe(step string, d time.Duration) {
+	if m != nil {
+		m.seconds.WithLabelValues(step).Observe(d.Seconds())
+	}
+}
+
+func (m *Metrics) accepted(a event.DeliveryAccepted) {
+	if m == nil {
+		return
+	}
+	m.files.WithLabelValues(a.Feed, "accepted").Inc()
+	m.rows.WithLabelValues(a.Feed, "observed").Add(float64(a.Observed))
+	m.rows.WithLabelValues(a.Feed, "deleted").Add(float64(a.Deleted))
+	m.rows.WithLabelValues(a.Feed, "rejected").Add(float64(a.Rejected))
+	m.rows.WithLabelValues(a.Feed, "parked").Add(float64(a.Parked))
+	for rule, n := range a.Rules {
+		m.rules.WithLabelValues(a.Feed, rule).Add(float64(n))
+	}
+}
+
+func (m *Metrics) rejectedFile(feed string) {
+	if m != nil {
+		m.files.WithLabelValues(feed, "rejected").Inc()
+	}
+}
+
+func (m *Metrics) repeated(feed string) {
+	if m != nil {
+		m.files.WithLabelValues(feed, "repeated").Inc()
+	}
+}

@@ -1,0 +1,524 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/crashpoint"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/event/block"
+	"larstrom/pipeline/eventlog"
+	"larstrom/pipeline/intake"
+	"larstrom/pipeline/intake/rawstore"
+	"larstrom/pipeline/run"
+)
+
+// Config is what the service needs.
+type Config struct {
+	Log     *eventlog.Log
+	Catalog *catalog.Catalog
+	Raw     *rawstore.Store
+	// Receipts is the folder with one folder a delivery.
+	Receipts string
+	// Drop is the folder that is watched; empty: none.
+	Drop    string
+	Clock   func() time.Time
+	Logger  *slog.Logger
+	Metrics *Metrics
+	Crash   crashpoint.Hook
+}
+
+// Validate joins everything that is missing.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Log == nil || c.Catalog == nil || c.Raw == nil {
+		errs = append(errs, errors.New("ingest: a log, a catalog and a raw store are needed"))
+	}
+	if c.Receipts == "" {
+		errs = append(errs, errors.New("ingest: no folder for receipts"))
+	}
+	if c.Clock == nil || c.Logger == nil {
+		errs = append(errs, errors.New("ingest: a clock and a logger are needed"))
+	}
+	return errors.Join(errs...)
+}
+
+// Service takes exports.
+type Service struct {
+	cfg   Config
+	index *catalog.Index
+
+	mu    sync.Mutex // one file batch at a time: the order of acceptance is a fact
+	state run.State
+	// known are the files of the drop folder that need no second look.
+	known map[string]sighting
+	last  []intake.Receipt
+}
+
+// sighting is what a file and its manifest looked like when they were taken.
+type sighting struct {
+	size               int64
+	modified, manifest time.Time
+}
+
+// New is a service that is ready to run.
+func New(cfg Config) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Service{cfg: cfg, index: cfg.Catalog.Index(), known: map[string]sighting{}}, nil
+}
+
+// file is one export on its way in.
+type file struct {
+	path, name string
+	feed       *catalog.Feed
+	again      bool
+	// own says that this program hands the file in, so that a repetition is
+	// worth a note; a file that lies in the drop folder is only seen again.
+	submitted bool
+}
+
+// taken is a file that was read and waits for its acceptance.
+type taken struct {
+	received event.DeliveryReceived
+	accepted event.DeliveryAccepted
+	receipt  intake.Receipt
+}
+
+// Submit hands in files and returns their receipts in the same order.
+func (s *Service) Submit(ctx context.Context, paths []string, again bool) ([]intake.Receipt, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var files []file
+	for _, p := range paths {
+		files = append(files, file{path: p, name: filepath.Base(p), again: again, submitted: true})
+	}
+	receipts, err := s.take(ctx, files)
+	if err != nil {
+		return receipts, err
+	}
+	return receipts, s.openRuns(ctx)
+}
+
+// Recover finishes what a crash left: deliveries that were received and not
+// decided, accepted ones that no run has, and parked rows that a new catalog
+// may know.
+func (s *Service) Recover(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return err
+	}
+	var done []*taken
+	for _, d := range s.state.Undecided() {
+		if err := s.readInto(ctx, d.DeliveryReceived, &done); err != nil {
+			return err
+		}
+	}
+	if err := s.retryParked(ctx, &done); err != nil {
+		return err
+	}
+	if _, err := s.accept(ctx, done); err != nil {
+		return err
+	}
+	return s.openRuns(ctx)
+}
+
+// retryParked reads deliveries with parked rows again when the catalog is a
+// newer one than they were read with.
+func (s *Service) retryParked(ctx context.Context, done *[]*taken) error {
+	for _, d := range s.state.Deliveries() {
+		if d.Accepted == nil || d.Accepted.Parked == 0 || d.Retried != "" || d.Accepted.Catalog == s.cfg.Catalog.Hash {
+			continue
+		}
+		if _, ok := s.index.Feed(d.Feed); !ok {
+			continue
+		}
+		r := d.DeliveryReceived
+		r.Reason, r.Replaces, r.Catalog = event.CauseCatalog, d.Delivery, s.cfg.Catalog.Hash
+		r.Delivery = deliveryID(r.Raw, r.Feed, "catalog "+s.cfg.Catalog.Hash+" "+d.Delivery)
+		if err := s.receive(ctx, r); err != nil {
+			return err
+		}
+		if err := s.readInto(ctx, r, done); err != nil {
+			return err
+		}
+	}
+	return s.state.Sync(ctx, s.cfg.Log)
+}
+
+// readInto reads a received delivery; one that becomes no fact is rejected.
+func (s *Service) readInto(ctx context.Context, r event.DeliveryReceived, done *[]*taken) error {
+	t, err := s.read(ctx, r)
+	if bad, ok := isFileError(err); ok {
+		_, err := s.reject(ctx, r, bad)
+		return err
+	}
+	if err != nil {
+		return err
+	}
+	*done = append(*done, t)
+	return nil
+}
+
+// take brings files in, in the order of their as-of dates.
+func (s *Service) take(ctx context.Context, files []file) ([]intake.Receipt, error) {
+	receipts := make([]intake.Receipt, len(files))
+	at := map[string][]int{} // delivery → places in receipts
+	var done []*taken
+	for i, f := range files {
+		started := s.cfg.Clock()
+		r, t, err := s.bring(ctx, f)
+		s.cfg.Metrics.observe("ingest", s.cfg.Clock().Sub(started))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", f.name, err)
+		}
+		if t == nil {
+			receipts[i] = *r
+			continue
+		}
+		if len(at[t.received.Delivery]) == 0 {
+			done = append(done, t)
+		}
+		at[t.received.Delivery] = append(at[t.received.Delivery], i)
+	}
+	accepted, err := s.accept(ctx, done)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range accepted {
+		for _, i := range at[r.Delivery] {
+			receipts[i] = r
+		}
+	}
+	return receipts, nil
+}
+
+// bring stores the raw file and reads it. Either a receipt is final (a
+// repetition, a rejection, a file that no feed knows or that waits for its
+// rest) or the file waits for acceptance.
+func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, error) {
+	feed, err := s.index.FeedFor(f.name)
+	if err != nil {
+		return undelivered(f, intake.StatusRejected, event.Problem{Rule: intake.RuleHeader, Text: err.Error(),
+			Hint: "name the file as one of the feeds says, or add a feed to the catalog"}), nil, nil
+	}
+	in, err := os.Open(f.path)
+	if err != nil {
+		return nil, nil, err
+	}
+	raw, err := s.cfg.Raw.Put(in)
+	if err := errors.Join(err, in.Close()); err != nil {
+		return nil, nil, err
+	}
+	s.cfg.Crash.Hit(crashpoint.RawStored)
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return nil, nil, err
+	}
+	seen := s.state.SeenRaw(raw.SHA256, feed.ID)
+	if seen != nil && !f.again && (seen.Accepted != nil || seen.Rejected != nil) {
+		return s.repeated(ctx, f, seen)
+	}
+	r := event.DeliveryReceived{
+		Delivery: deliveryID(raw.SHA256, feed.ID, ""), Raw: raw.SHA256, Size: raw.Size, Name: f.name, Feed: feed.ID,
+		Registry: feed.Registry, Reason: event.CauseNew, Catalog: s.cfg.Catalog.Hash,
+	}
+	text, manifest, err := s.manifest(f)
+	if err == nil {
+		r.Manifest = string(text)
+		r.AsOf, _, err = intake.AsOf(feed, f.name, manifest, s.cfg.Clock())
+	}
+	if err == nil && feed.Complete.By == "manifest" && manifest == nil {
+		err = &intake.FileError{Incomplete: true, Problems: []event.Problem{{Rule: intake.RuleWhole, Text: "the file's manifest is not there",
+			Hint: "send " + intake.ManifestName(f.name) + " with it"}}}
+	}
+	if bad, ok := isFileError(err); ok && bad.Incomplete && !f.submitted {
+		w := undelivered(f, intake.StatusWaiting, bad.Problems...)
+		w.Feed = feed.ID
+		return w, nil, nil
+	} else if ok {
+		return s.received(ctx, f, seen, r, func(event.DeliveryReceived) (*taken, error) { return nil, bad })
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.received(ctx, f, seen, r, func(r event.DeliveryReceived) (*taken, error) { return s.read(ctx, r) })
+}
+
+// received tells the LEDGER of the file, unless it knows, and reads it.
+func (s *Service) received(ctx context.Context, f file, seen *run.Delivery, r event.DeliveryReceived,
+	read func(event.DeliveryReceived) (*taken, error)) (*intake.Receipt, *taken, error) {
+	switch {
+	case seen != nil && !f.again:
+		r = seen.DeliveryReceived // received before a crash
+	case seen != nil:
+		r.Reason = event.CauseAgain
+		r.Delivery = deliveryID(r.Raw, r.Feed, fmt.Sprintf("again %d", s.state.Seq))
+		if err := s.receive(ctx, r); err != nil {
+			return nil, nil, err
+		}
+	default:
+		if err := s.receive(ctx, r); err != nil {
+			return nil, nil, err
+		}
+	}
+	t, err := read(r)
+	bad, ok := isFileError(err)
+	switch {
+	case ok:
+		receipt, err := s.reject(ctx, r, bad)
+		return &receipt, nil, err
+	case err != nil:
+		return nil, nil, err
+	}
+	return nil, t, nil
+}
+
+func isFileError(err error) (*intake.FileError, bool) {
+	var bad *intake.FileError
+	ok := errors.As(err, &bad)
+	return bad, ok
+}
+
+func deliveryID(raw, feed, again string) string {
+	h := sha256.Sum256([]byte("larstrom delivery 1\n" + raw + "\n" + feed + "\n" + again))
+	return hex.EncodeToString(h[:8])
+}
+
+func (s *Service) subject(r event.DeliveryReceived) string {
+	return event.DeliverySubject(s.cfg.Catalog.Region.Code, r.Registry, r.Delivery)
+}
+
+func (s *Service) receive(ctx context.Context, r event.DeliveryReceived) error {
+	if err := s.append(ctx, s.subject(r), r.Raw, r, 0); err != nil {
+		return err
+	}
+	s.cfg.Crash.Hit(crashpoint.Received)
+	return s.state.Sync(ctx, s.cfg.Log)
+}
+
+// append writes one event on a subject whose last event is at expected.
+func (s *Service) append(ctx context.Context, subject, cause string, body event.Body, expected uint64) error {
+	e, err := event.New(subject, cause, body, s.cfg.Clock())
+	if err != nil {
+		return err
+	}
+	_, err = s.cfg.Log.AppendEvent(ctx, e, &expected)
+	return err
+}
+
+// read turns the raw file of a received delivery into OBS blocks, which are
+// inert until the acceptance. A *intake.FileError says that it becomes no fact;
+// what had been written of it is erased then.
+func (s *Service) read(ctx context.Context, r event.DeliveryReceived) (*taken, error) {
+	feed, ok := s.index.Feed(r.Feed)
+	if !ok {
+		return nil, &intake.FileError{Problems: []event.Problem{{Rule: intake.RuleHeader,
+			Text: "the catalog no longer has the feed " + r.Feed, Hint: "put the feed back, or hand the file in again for another feed"}}}
+	}
+	manifest, err := manifestOf(r)
+	if err != nil {
+		return nil, err
+	}
+	raw, err := s.cfg.Raw.Open(r.Raw)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = raw.Close() }()
+	rejects, err := s.newRejects(r.Delivery, feed)
+	if err != nil {
+		return nil, err
+	}
+	defer rejects.discard()
+	d := intake.Delivery{Region: s.cfg.Catalog.Region.Code, ID: r.Delivery, Name: r.Name, Raw: r.Raw, AsOf: r.AsOf, Manifest: manifest}
+	result, rng, err := s.blocks(ctx, raw, feed, d, rejects)
+	if bad, ok := isFileError(err); ok {
+		_, err := s.cfg.Log.EraseSubject(ctx, eventlog.OBS, event.ObsSubject(d.Region, r.Registry, r.Delivery))
+		return nil, errors.Join(err, bad)
+	}
+	if err != nil {
+		return nil, err
+	}
+	s.cfg.Crash.Hit(crashpoint.BlockPublished)
+	if err := rejects.keep(); err != nil {
+		return nil, err
+	}
+	key, inColumn, err := intake.OrderKey(feed, r.Name, manifest)
+	if err != nil {
+		return nil, err
+	}
+	if inColumn {
+		key = result.OrderKey
+	}
+	receipt, err := intake.NewReceipt(feed, d, result, nil)
+	if err != nil {
+		return nil, err
+	}
+	receipt.RejectedRows = rejects.path
+	from, to := intake.Window(feed, &result)
+	return &taken{received: r, receipt: receipt, accepted: event.DeliveryAccepted{
+		Delivery: r.Delivery, Raw: r.Raw, Name: r.Name, Feed: r.Feed, Registry: r.Registry, AsOf: result.AsOf,
+		OrderKey: key, Kind: feed.Delivery, From: from, To: to, Blocks: rng, Lines: result.Lines,
+		Observed: result.Observed, Deleted: result.Deleted, Rejected: result.Rejected, Parked: result.Parked,
+		Rules: result.Rules, Catalog: s.cfg.Catalog.Hash, Replaces: r.Replaces,
+	}}, nil
+}
+
+// blocks reads the file into the log, a block at a time.
+func (s *Service) blocks(ctx context.Context, raw io.Reader, feed *catalog.Feed, d intake.Delivery, rejects *rejectsFile) (result intake.Result, rng event.Range, err error) {
+	// The order key is wanted before the first block: a file without it is rejected.
+	if _, _, err := intake.OrderKey(feed, d.Name, d.Manifest); err != nil {
+		return result, rng, err
+	}
+	splitter := block.NewSplitter()
+	rng, err = s.cfg.Log.AppendBlocks(ctx, eventlog.OBS, event.ObsSubject(d.Region, feed.Registry, d.ID), func(yield func(eventlog.Block, error) bool) {
+		var err error
+		sink := &sink{rejects: rejects, emit: func(o *event.Observations) error {
+			return splitter.Observations(o, func(payload []byte, rows int) error {
+				if !yield(eventlog.Block{Payload: payload, Rows: rows}, nil) {
+					return errStopped
+				}
+				return nil
+			})
+		}}
+		result, err = intake.Read(ctx, raw, feed, s.index, d, sink)
+		if err != nil && !errors.Is(err, errStopped) {
+			yield(eventlog.Block{}, err)
+		}
+	})
+	return result, rng, err
+}
+
+var errStopped = errors.New("the log takes no more blocks")
+
+type sink struct {
+	emit    func(*event.Observations) error
+	rejects *rejectsFile
+}
+
+func (s *sink) Block(o *event.Observations) error { return s.emit(o) }
+func (s *sink) Reject(r *intake.Reject) error     { return s.rejects.rows.Reject(r) }
+
+// accept makes the files that were read facts, in the order of their as-of
+// dates and, within one, of their names.
+func (s *Service) accept(ctx context.Context, done []*taken) ([]intake.Receipt, error) {
+	slices.SortStableFunc(done, func(a, b *taken) int {
+		return cmp.Or(a.accepted.AsOf.Compare(b.accepted.AsOf), strings.Compare(a.received.Name, b.received.Name))
+	})
+	var out []intake.Receipt
+	for _, t := range done {
+		d := s.state.Delivery(t.received.Delivery)
+		if d == nil {
+			return nil, fmt.Errorf("delivery %s was read and is not in the ledger", t.received.Delivery)
+		}
+		if err := s.writeReceipt(t.receipt); err != nil {
+			return nil, err
+		}
+		if err := s.append(ctx, s.subject(t.received), t.received.Raw, t.accepted, d.ReceivedSeq); err != nil {
+			return nil, err
+		}
+		s.cfg.Crash.Hit(crashpoint.Accepted)
+		s.cfg.Metrics.accepted(t.accepted)
+		s.cfg.Logger.Info("delivery accepted", "delivery", t.accepted.Delivery, "feed", t.accepted.Feed, "as_of", t.accepted.AsOf.String(),
+			"lines", t.accepted.Lines, "observed", t.accepted.Observed, "rejected", t.accepted.Rejected, "parked", t.accepted.Parked)
+		out = append(out, t.receipt)
+	}
+	return out, s.state.Sync(ctx, s.cfg.Log)
+}
+
+// reject records why a file became no fact.
+func (s *Service) reject(ctx context.Context, r event.DeliveryReceived, bad *intake.FileError) (intake.Receipt, error) {
+	d := s.state.Delivery(r.Delivery)
+	if d == nil {
+		return intake.Receipt{}, fmt.Errorf("delivery %s was read and is not in the ledger", r.Delivery)
+	}
+	feed := &catalog.Feed{ID: r.Feed, Registry: r.Registry}
+	receipt, err := intake.NewReceipt(feed, intake.Delivery{Region: s.cfg.Catalog.Region.Code, ID: r.Delivery, Name: r.Name, Raw: r.Raw, AsOf: r.AsOf},
+		intake.Result{}, bad)
+	if err != nil {
+		return receipt, err
+	}
+	if err := s.writeReceipt(receipt); err != nil {
+		return receipt, err
+	}
+	body := event.DeliveryRejected{Delivery: r.Delivery, Raw: r.Raw, Name: r.Name, Feed: r.Feed, Registry: r.Registry,
+		Problems: bad.Problems, Catalog: s.cfg.Catalog.Hash}
+	if err := s.append(ctx, s.subject(r), r.Raw, body, d.ReceivedSeq); err != nil {
+		return receipt, err
+	}
+	s.cfg.Metrics.rejectedFile(r.Feed)
+	s.cfg.Logger.Warn("delivery rejected", "delivery", r.Delivery, "feed", r.Feed, "problems", len(bad.Problems), "rule", bad.Problems[0].Rule)
+	return receipt, s.state.Sync(ctx, s.cfg.Log)
+}
+
+// repeated notes bytes that were seen before (C05).
+func (s *Service) repeated(ctx context.Context, f file, seen *run.Delivery) (*intake.Receipt, *taken, error) {
+	receipt, err := s.readReceipt(seen.Delivery)
+	if err != nil {
+		return nil, nil, err
+	}
+	receipt.Note = "these bytes came before as " + seen.Name + " and changed nothing; submit --again takes them once more"
+	receipt.Status, receipt.File = intake.StatusRepeated, f.name
+	if !f.submitted && f.name == seen.Name {
+		return &receipt, nil, nil // the file still lies in the drop folder
+	}
+	body := event.DeliveryRepeated{Delivery: seen.Delivery, Raw: seen.Raw, Name: f.name, Feed: seen.Feed}
+	e, err := event.New(s.subject(seen.DeliveryReceived), f.name, body, s.cfg.Clock())
+	if err != nil {
+		return nil, nil, err
+	}
+	if !s.state.Has(e.ID) {
+		if _, err := s.cfg.Log.AppendEvent(ctx, e, nil); err != nil {
+			return nil, nil, err
+		}
+	}
+	s.cfg.Metrics.repeated(seen.Feed)
+	return &receipt, nil, s.state.Sync(ctx, s.cfg.Log)
+}
+
+// openRuns puts every accepted delivery into a run, one run for each as-of
+// date, in their order.
+func (s *Service) openRuns(ctx context.Context) error {
+	for {
+		if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+			return err
+		}
+		waiting := s.state.Waiting()
+		if len(waiting) == 0 {
+			return nil
+		}
+		r := event.RunOpened{Ordinal: len(s.state.Runs()) + 1, AsOf: waiting[0].Accepted.AsOf, Catalog: s.cfg.Catalog.Hash}
+		h := sha256.New()
+		for _, d := range waiting {
+			if d.Accepted.AsOf == r.AsOf {
+				r.Deliveries = append(r.Deliveries, d.Delivery)
+				h.Write([]byte(d.Delivery))
+			}
+		}
+		r.Run = fmt.Sprintf("%s-%04d-%s", r.AsOf, r.Ordinal, hex.EncodeToString(h.Sum(nil)[:3]))
+		err := s.append(ctx, event.RunSubject(s.cfg.Catalog.Region.Code), r.Run, r, s.state.RunSeq())
+		var conflict *eventlog.WrongLastSequenceError
+		if errors.As(err, &conflict) {
+			continue // another service wrote about a run meanwhile
+		}
+		if err != nil {
+			return err
+		}
+		s.cfg.Crash.Hit(crashpoint.RunOpened)
+		s.cfg.Logger.Info("run opened", "run", r.Run, "deliveries", len(r.Deliveries))
+	}
+}

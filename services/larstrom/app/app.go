@@ -1,0 +1,341 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sourcegraph/conc/pool"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/crashpoint"
+	"larstrom/pipeline/embedded/engine"
+	natsd "larstrom/pipeline/embedded/nats"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/eventlog"
+	"larstrom/pipeline/intake/rawstore"
+	"larstrom/pipeline/run"
+	"larstrom/pipeline/warehouse"
+	"larstrom/schemas/clickhouse"
+	"larstrom/services/aggregator"
+	"larstrom/services/ingest"
+	"larstrom/services/validator"
+)
+
+// Config says what one process has.
+type Config struct {
+	// Data is the data folder. Required.
+	Data string
+	// Catalog is a folder of YAML to adopt; empty: the adopted catalog.
+	Catalog string
+	// Drop is the drop folder; empty: none.
+	Drop string
+	// NATS is the URL of a NATS server or cluster; empty: the log is embedded.
+	NATS string
+	// Credentials is the NATS credentials file for NATS.
+	Credentials string
+	// WarehouseDSN and ReleasedDSN are http(s):// data source names of
+	// ClickHouse servers; empty: that store is embedded. Each names a database
+	// and a user of its own.
+	WarehouseDSN, ReleasedDSN string
+	Clock    func() time.Time
+	Logger   *slog.Logger
+	Registry *prometheus.Registry
+	Crash    crashpoint.Hook
+	// EngineCommand runs the engine child; empty: this executable.
+	EngineCommand []string
+}
+
+// App is one running process: the log, both stores and the services.
+type App struct {
+	cfg       Config
+	nats      *natsd.Client
+	log       *eventlog.Log
+	engines   []*engine.Engine // warehouse, released
+	conns     []driver.Conn
+	Catalog   *catalog.Catalog
+	raw       *rawstore.Store
+	warehouse *warehouse.Warehouse
+	released  *warehouse.Released
+
+	ingest     *ingest.Service
+	aggregator *aggregator.Service
+	validator  *validator.Service
+	metrics    *metrics
+	running    atomic.Bool // the services work by themselves
+}
+
+// ErrNoCatalog says that the data folder has no catalog yet.
+var ErrNoCatalog = errors.New("the data folder has no catalog yet: start `larstrom up` with --catalog DIR")
+
+// memoryOf an engine process, and of one query in it.
+const (
+	engineMemory = 6 << 30
+	queryMemory  = 4 << 30
+)
+
+// Open starts the log and the stores and wires the services; nothing is
+// processed yet. The caller holds the lock of the data folder.
+func Open(ctx context.Context, cfg Config) (_ *App, err error) {
+	a := &App{cfg: cfg, raw: rawstore.New(filepath.Join(cfg.Data, "raw")), metrics: newMetrics(cfg.Registry)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.Close())
+		}
+	}()
+	// The engines need longest: start them beside the log.
+	p := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
+	a.engines, a.conns = make([]*engine.Engine, 2), make([]driver.Conn, 2)
+	p.Go(func(ctx context.Context) error { return a.openStore(ctx, 0, "warehouse", cfg.WarehouseDSN, clickhouse.Warehouse) })
+	p.Go(func(ctx context.Context) error { return a.openStore(ctx, 1, "released", cfg.ReleasedDSN, clickhouse.Released) })
+	p.Go(a.startLog)
+	if err := p.Wait(); err != nil {
+		return nil, err
+	}
+	a.warehouse, a.released = warehouse.NewWarehouse(a.conns[0]), warehouse.NewReleased(a.conns[1])
+	if err := a.adopt(ctx); err != nil {
+		return nil, err
+	}
+	return a, a.wire()
+}
+
+func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations fs.FS) (err error) {
+	if dsn == "" {
+		a.engines[i], err = engine.Start(ctx, engine.Config{
+			Path: filepath.Join(a.cfg.Data, name), Databases: []string{name}, MaxMemory: engineMemory, MaxQueryMemory: queryMemory,
+			Command: a.cfg.EngineCommand, Logger: a.cfg.Logger.With("engine", name),
+			OnRestart: func(int, error) { a.metrics.engineRestarts.WithLabelValues(name).Inc() },
+		})
+		if err != nil {
+			return fmt.Errorf("start the %s engine: %w", name, err)
+		}
+		a.conns[i], err = a.engines[i].Open()
+	} else {
+		a.conns[i], err = warehouse.Connect(dsn)
+	}
+	if err != nil {
+		return fmt.Errorf("connect to the %s store: %w", name, err)
+	}
+	if err := warehouse.Migrate(ctx, a.conns[i], migrations, name); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+func (a *App) startLog(ctx context.Context) (err error) {
+	cfg := natsd.Config{URL: a.cfg.NATS, Credentials: a.cfg.Credentials, Logger: a.cfg.Logger.With("part", "nats")}
+	if cfg.URL == "" {
+		cfg.StoreDir = filepath.Join(a.cfg.Data, "log")
+	}
+	a.nats, err = natsd.Open(ctx, cfg)
+	if err != nil {
+		return fmt.Errorf("start the log: %w", err)
+	}
+	a.log, err = eventlog.Open(ctx, a.nats.JetStream(), eventlog.Config{Replicas: a.nats.Replicas(), Logger: a.cfg.Logger.With("part", "eventlog")})
+	if err != nil {
+		return fmt.Errorf("open the log: %w", err)
+	}
+	return nil
+}
+
+// adopt makes the catalog of the folder, or the adopted one, that of this
+// process, and tells the LEDGER when it is a new one.
+func (a *App) adopt(ctx context.Context) error {
+	var state run.State
+	if err := state.Sync(ctx, a.log); err != nil {
+		return err
+	}
+	if a.cfg.Catalog == "" {
+		if state.Catalog == "" {
+			return ErrNoCatalog
+		}
+		c, err := a.catalogOf(state.Catalog)
+		a.Catalog = c
+		return err
+	}
+	c, err := catalog.LoadDir(a.cfg.Catalog)
+	if err != nil {
+		return err
+	}
+	a.Catalog = c
+	if state.Catalog == c.Hash {
+		return nil
+	}
+	if err := rawstore.WriteFile(a.catalogPath(c.Hash), c.Canonical(), 0o600); err != nil {
+		return fmt.Errorf("keep the catalog: %w", err)
+	}
+	body := event.CatalogAdopted{Hash: c.Hash, Previous: state.Catalog}
+	e, err := event.New(event.CatalogSubject(c.Region.Code), fmt.Sprint(state.Seq), body, a.cfg.Clock())
+	if err != nil {
+		return err
+	}
+	_, err = a.log.AppendEvent(ctx, e, nil)
+	return err
+}
+
+func (a *App) catalogPath(hash string) string {
+	return filepath.Join(a.cfg.Data, "catalogs", hash+".json")
+}
+
+func (a *App) catalogOf(hash string) (*catalog.Catalog, error) {
+	b, err := os.ReadFile(a.catalogPath(hash))
+	if err != nil {
+		return nil, fmt.Errorf("catalog %s: %w", hash, err)
+	}
+	c, err := catalog.Decode(b)
+	if err != nil {
+		return nil, fmt.Errorf("catalog %s: %w", hash, err)
+	}
+	if c.Hash != hash {
+		return nil, fmt.Errorf("catalog %s is damaged: its content is %s", hash, c.Hash)
+	}
+	return c, nil
+}
+
+func (a *App) wire() (err error) {
+	a.ingest, err = ingest.New(ingest.Config{Log: a.log, Catalog: a.Catalog, Raw: a.raw, Receipts: filepath.Join(a.cfg.Data, "receipts"),
+		Drop: a.cfg.Drop, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "ingest"),
+		Metrics: ingest.NewMetrics(a.cfg.Registry), Crash: a.cfg.Crash})
+	if err != nil {
+		return err
+	}
+	a.validator, err = validator.New(validator.Config{Log: a.log, Catalog: a.Catalog, Warehouse: a.warehouse, Clock: a.cfg.Clock,
+		Logger: a.cfg.Logger.With("service", "validator"), Metrics: validator.NewMetrics(a.cfg.Registry), Crash: a.cfg.Crash})
+	if err != nil {
+		return err
+	}
+	a.aggregator, err = aggregator.New(aggregator.Config{Log: a.log, Catalog: a.Catalog, CatalogOf: a.catalogOf, Warehouse: a.warehouse,
+		Released: a.released, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "aggregator"),
+		Metrics: aggregator.NewMetrics(a.cfg.Registry), Crash: a.cfg.Crash})
+	return err
+}
+
+// Close stops the stores and then the log.
+func (a *App) Close() error {
+	var errs []error
+	for i, e := range a.engines {
+		if i < len(a.conns) && a.conns[i] != nil {
+			errs = append(errs, a.conns[i].Close())
+		}
+		if e != nil {
+			errs = append(errs, e.Close())
+		}
+	}
+	if a.nats != nil {
+		a.nats.Shutdown()
+	}
+	return errors.Join(errs...)
+}
+
+// Engines are the warehouse and the released engine.
+func (a *App) Engines() []*engine.Engine { return a.engines }
+
+// Run runs all services until ctx ends, and stops them in the order of the
+// data: ingest first, then what it feeds.
+func (a *App) Run(ctx context.Context) error {
+	a.running.Store(true)
+	defer a.running.Store(false)
+	base := context.WithoutCancel(ctx)
+	ingestCtx, stopIngest := context.WithCancel(base)
+	computeCtx, stopCompute := context.WithCancel(base)
+	defer stopIngest()
+	defer stopCompute()
+	failed, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	guard := func(f func(context.Context) error) func(context.Context) error {
+		return func(ctx context.Context) error {
+			err := f(ctx)
+			if err != nil {
+				fail(err)
+			}
+			return err
+		}
+	}
+	intake := pool.New().WithContext(ingestCtx)
+	intake.Go(guard(a.ingest.Run))
+	compute := pool.New().WithContext(computeCtx)
+	compute.Go(guard(a.aggregator.Run))
+	compute.Go(guard(a.validator.Run))
+	<-failed.Done()
+	stopIngest()
+	err := intake.Wait()
+	stopCompute()
+	return errors.Join(err, compute.Wait())
+}
+
+// RunService runs one service alone until ctx ends, for deployments with one
+// process a service.
+func (a *App) RunService(ctx context.Context, name string) error {
+	switch name {
+	case "ingest":
+		return a.ingest.Run(ctx)
+	case "aggregator":
+		return a.aggregator.Run(ctx)
+	case "validator":
+		return a.validator.Run(ctx)
+	}
+	return fmt.Errorf("service %q: there are ingest, aggregator, validator and portal", name)
+}
+
+// Once takes what lies in the drop folder, works until nothing is left to do
+// and returns.
+func (a *App) Once(ctx context.Context) error {
+	if err := a.ingest.Recover(ctx); err != nil {
+		return fmt.Errorf("ingest: %w", err)
+	}
+	if err := a.ingest.Scan(ctx); err != nil {
+		return fmt.Errorf("ingest: %w", err)
+	}
+	return a.Settle(ctx)
+}
+
+// Settle lets the aggregator and the validator work, in this goroutine, until
+// nothing is left to do.
+func (a *App) Settle(ctx context.Context) error {
+	if err := a.aggregator.Recover(ctx); err != nil {
+		return fmt.Errorf("aggregator: %w", err)
+	}
+	for {
+		computed, err := a.aggregator.Step(ctx)
+		if err != nil {
+			return fmt.Errorf("aggregator: %w", err)
+		}
+		checked, err := a.validator.Step(ctx)
+		if err != nil {
+			return fmt.Errorf("validator: %w", err)
+		}
+		if !computed && !checked {
+			return nil
+		}
+	}
+}
+
+// SQL writes the result of a query on one of the stores in a ClickHouse format.
+func (a *App) SQL(ctx context.Context, store, format, query string, w io.Writer) error {
+	i := 0
+	switch store {
+	case "released", "":
+		i = 1
+	case "warehouse":
+	default:
+		return fmt.Errorf("store %q: there are released and warehouse", store)
+	}
+	if format == "" {
+		format = "PrettyCompact"
+	}
+	r, err := a.conns[i].QueryFormat(ctx, format, query)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, r)
+	return errors.Join(err, r.Close())
+}

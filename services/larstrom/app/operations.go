@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"fmt"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/pipeline/intake"
+	"larstrom/pipeline/run"
+)
+
+// State is a fresh fold of the LEDGER.
+func (a *App) State(ctx context.Context) (*run.State, error) {
+	var s run.State
+	return &s, s.Sync(ctx, a.log)
+}
+
+// Submit hands in files; it returns when their receipts exist. The
+// publication follows by Settle or by the running services.
+func (a *App) Submit(ctx context.Context, paths []string, again bool) ([]intake.Receipt, error) {
+	return a.ingest.Submit(ctx, paths, again)
+}
+
+// Received are the receipts of the last look into the drop folder.
+func (a *App) Received() []intake.Receipt { return a.ingest.Last() }
+
+// Flags are all flags, by indicator and then as they were raised.
+func (a *App) Flags(ctx context.Context) ([]gate.Flag, error) { return a.validator.Flags(ctx) }
+
+// Flag is the flag of that id.
+func (a *App) Flag(ctx context.Context, id string) (gate.Flag, error) {
+	return a.validator.Flag(ctx, id)
+}
+
+// Decision is what became of a person's command.
+type Decision struct {
+	Events []event.Event
+	// Publication is the first that shows it.
+	Publication int
+}
+
+// Decide carries out a person's command and returns when the released store
+// shows what follows from it.
+func (a *App) Decide(ctx context.Context, who catalog.Person, cmd gate.Command) (Decision, error) {
+	on := catalog.DateOf(a.cfg.Clock())
+	d, err := a.validator.Decide(ctx, gate.NewActor(who, a.Catalog.Units, on), cmd, on)
+	if err != nil {
+		return Decision{}, err
+	}
+	if err := a.await(ctx, d.Seq); err != nil {
+		return Decision{}, fmt.Errorf("the decision is taken but not shown yet: %w", err)
+	}
+	s, err := a.State(ctx)
+	if err != nil {
+		return Decision{}, err
+	}
+	out := Decision{Events: d.Events}
+	if s.Publication != nil {
+		out.Publication = s.Publication.Publication
+	}
+	return out, nil
+}
+
+// await returns when a publication shows the LEDGER up to seq. Where no
+// services run, the work is done here.
+func (a *App) await(ctx context.Context, seq uint64) error {
+	if !a.running.Load() {
+		return a.Settle(ctx)
+	}
+	for {
+		s, err := a.State(ctx)
+		if err != nil {
+			return err
+		}
+		if s.Publication != nil && s.Publication.Through >= seq {
+			return a.aggregator.AwaitShown(ctx, s.Publication.Publication)
+		}
+		if err := run.Await(ctx, a.log, s.Seq); err != nil {
+			return err
+		}
+	}
+}

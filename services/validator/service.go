@@ -1,0 +1,413 @@
+package validator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/crashpoint"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/eventlog"
+	"larstrom/pipeline/gate"
+	"larstrom/pipeline/quality"
+	"larstrom/pipeline/run"
+	"larstrom/pipeline/warehouse"
+)
+
+// Config is what the service needs.
+type Config struct {
+	Log       *eventlog.Log
+	Catalog   *catalog.Catalog
+	Warehouse *warehouse.Warehouse
+	Clock     func() time.Time
+	Logger    *slog.Logger
+	Metrics   *Metrics
+	Crash     crashpoint.Hook
+	// Checks of the catalogue; nil: all of quality.Registry.
+	Checks []quality.Check
+}
+
+// Validate joins everything that is missing.
+func (c Config) Validate() error {
+	var errs []error
+	if c.Log == nil || c.Catalog == nil || c.Warehouse == nil {
+		errs = append(errs, errors.New("validator: a log, a catalog and the warehouse are needed"))
+	}
+	if c.Clock == nil || c.Logger == nil {
+		errs = append(errs, errors.New("validator: a clock and a logger are needed"))
+	}
+	return errors.Join(errs...)
+}
+
+// Service checks runs and takes decisions.
+type Service struct {
+	cfg   Config
+	index *catalog.Index
+
+	mu    sync.Mutex // a step and a decision never mix
+	state run.State
+}
+
+// New is a service that is ready to run.
+func New(cfg Config) (*Service, error) {
+	if cfg.Checks == nil {
+		cfg.Checks = quality.Registry()
+	}
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	return &Service{cfg: cfg, index: cfg.Catalog.Index()}, nil
+}
+
+// Run works until ctx ends.
+func (s *Service) Run(ctx context.Context) error {
+	for {
+		worked, err := s.Step(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case err != nil:
+			return fmt.Errorf("validator: %w", err)
+		case worked:
+			continue
+		}
+		if err := run.Await(ctx, s.cfg.Log, s.seq()); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return fmt.Errorf("validator: %w", err)
+		}
+	}
+}
+
+func (s *Service) seq() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state.Seq
+}
+
+// Step checks the next run whose cells are complete, if there is one.
+func (s *Service) Step(ctx context.Context) (worked bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return false, err
+	}
+	r := s.state.NextRun()
+	if r == nil || r.Checked != nil || s.state.NextCells(r) != nil {
+		return false, nil
+	}
+	return true, s.check(ctx, r)
+}
+
+// check runs every check on every indicator that the run's feeds can bring,
+// and releases what is clean.
+func (s *Service) check(ctx context.Context, r *run.Run) error {
+	started := s.cfg.Clock()
+	night := s.night(r)
+	raised := map[string]int{}
+	var matters []*matter
+	for i := range s.cfg.Catalog.Indicators {
+		ind := &s.cfg.Catalog.Indicators[i]
+		feeds := night.feedsOf(s.cfg.Catalog, ind)
+		if len(feeds) == 0 {
+			continue
+		}
+		m, err := s.matter(ctx, night, ind, feeds)
+		if err != nil {
+			return fmt.Errorf("indicator %s: %w", ind.ID, err)
+		}
+		matters = append(matters, m)
+	}
+	weighSilence(matters)
+	for _, m := range matters {
+		if err := s.checkIndicator(ctx, night, m, raised); err != nil {
+			return fmt.Errorf("indicator %s: %w", m.indicator.ID, err)
+		}
+	}
+	body := event.RunChecked{Run: r.Run, Rev: night.rev, Flags: raised}
+	for {
+		e, err := event.New(event.RunSubject(s.cfg.Catalog.Region.Code), r.Run, body, s.cfg.Clock())
+		if err != nil {
+			return err
+		}
+		expected := s.state.RunSeq()
+		_, err = s.cfg.Log.AppendEvent(ctx, e, &expected)
+		var conflict *eventlog.WrongLastSequenceError
+		if err := errors.Join(ignore(err, &conflict), s.state.Sync(ctx, s.cfg.Log)); err != nil {
+			return err
+		}
+		if r.Checked != nil {
+			break
+		}
+	}
+	s.cfg.Crash.Hit(crashpoint.Checked)
+	s.cfg.Metrics.observe("check", s.cfg.Clock().Sub(started))
+	s.cfg.Logger.Info("run checked", "run", r.Run, "flags", raised)
+	return nil
+}
+
+// ignore drops an error that is only a conflict: the caller reads and decides
+// again.
+func ignore(err error, conflict **eventlog.WrongLastSequenceError) error {
+	if errors.As(err, conflict) {
+		return nil
+	}
+	return err
+}
+
+// checkIndicator raises the flags of one indicator, closes those whose cause
+// is gone, and releases the rest.
+func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raised map[string]int) error {
+	ind, g := m.indicator, m.gate
+	for _, e := range s.state.GateEvents(ind.ID) {
+		switch e.Type {
+		case event.TypeReleaseMade:
+			if e.Cause == n.run.Run {
+				return nil // done before a crash
+			}
+		case event.TypeFlagRaised:
+			if f, err := event.Decode[event.FlagRaised](e); err != nil {
+				return err
+			} else if f.Run == n.run.Run {
+				raised[f.Check]++ // before a crash
+			}
+		}
+	}
+	origin := quality.Origin{Run: n.run.Run, Rev: n.rev, Catalog: s.cfg.Catalog.Hash, AsOf: n.run.AsOf}
+	var flags []event.Body
+	for _, f := range quality.Evaluate(m.input, s.cfg.Checks) {
+		if !f.Raises() {
+			continue
+		}
+		flag, verdict := g.Admit(quality.ToFlag(f, origin), n.run.AsOf)
+		if verdict == gate.Known {
+			continue
+		}
+		flags = append(flags, flag)
+		raised[f.Check]++
+	}
+	g, err := s.appendGate(ctx, ind.ID, n.run.Run, m.versions, g, flags)
+	if err != nil {
+		return err
+	}
+	if len(flags) > 0 {
+		s.cfg.Crash.Hit(crashpoint.Flagged)
+	}
+	var closed []event.Body
+	for _, c := range g.Resolutions(n.run.Run, n.rev) {
+		closed = append(closed, c)
+	}
+	if g, err = s.appendGate(ctx, ind.ID, n.run.Run, m.versions, g, closed); err != nil {
+		return err
+	}
+	if !n.changes(m.versions) && len(flags)+len(closed) == 0 {
+		return nil // nothing new to show
+	}
+	release := g.Release(n.run.Run, n.rev, n.cellsFrom, n.cellsTo)
+	if g, err = s.appendGate(ctx, ind.ID, n.run.Run, m.versions, g, []event.Body{release}); err != nil {
+		return err
+	}
+	s.cfg.Crash.Hit(crashpoint.Released)
+	s.cfg.Metrics.gate(ind.ID, g.Counts())
+	return nil
+}
+
+// weighSilence gives every indicator of a feed the weight of what its units'
+// silence means over all of them.
+func weighSilence(matters []*matter) {
+	byFeeds := map[string][]*matter{}
+	for _, m := range matters {
+		for _, f := range m.feeds {
+			byFeeds[f.ID] = append(byFeeds[f.ID], m)
+		}
+	}
+	for _, feed := range slices.Sorted(maps.Keys(byFeeds)) {
+		group := byFeeds[feed]
+		units := silent(group)
+		if len(units) == 0 {
+			continue
+		}
+		inputs := make([]quality.Input, len(group))
+		for i, m := range group {
+			inputs[i] = m.input
+		}
+		weighed := quality.Silences(units, inputs)
+		for _, m := range group {
+			m.input.Silent = append(m.input.Silent, weighed...)
+		}
+	}
+}
+
+// gate folds the indicator's gate as the LEDGER has it.
+func (s *Service) gate(indicator string, versions []cell.Version) (*gate.State, error) {
+	return s.foldGate(indicator, versions, s.state.GateEvents(indicator))
+}
+
+// gateBefore folds the gate as it was before the run's own events.
+func (s *Service) gateBefore(indicator string, versions []cell.Version, run string) (*gate.State, error) {
+	events := s.state.GateEvents(indicator)
+	if at := slices.IndexFunc(events, func(e event.Event) bool { return e.Cause == run }); at >= 0 {
+		events = events[:at]
+	}
+	return s.foldGate(indicator, versions, events)
+}
+
+func (s *Service) foldGate(indicator string, versions []cell.Version, events []event.Event) (*gate.State, error) {
+	vs := make([]gate.Version, len(versions))
+	for i, v := range versions {
+		vs[i] = gate.Version{Key: v.Key, Fingerprint: v.Fingerprint, Rev: v.Rev, Tombstone: v.Tombstone}
+	}
+	return gate.Fold(s.cfg.Catalog.Region.Code, indicator, vs, events)
+}
+
+// appendGate writes gate events in one atomic batch behind the ones that g has
+// seen, and gives the gate after them.
+func (s *Service) appendGate(ctx context.Context, indicator, cause string, versions []cell.Version, g *gate.State, bodies []event.Body) (*gate.State, error) {
+	if len(bodies) == 0 {
+		return g, nil
+	}
+	subject := event.GateSubject(s.cfg.Catalog.Region.Code, indicator)
+	var events []event.Event
+	for _, b := range bodies {
+		e, err := event.New(subject, cause, b, s.cfg.Clock())
+		if err != nil {
+			return nil, err
+		}
+		// The gate judges before the LEDGER hears of it.
+		if err := g.Apply(e); err != nil {
+			return nil, fmt.Errorf("the gate refuses its own event: %w", err)
+		}
+		events = append(events, e)
+	}
+	expected := s.state.GateSeq(indicator)
+	if _, _, err := s.cfg.Log.AppendEvents(ctx, events, &expected); err != nil {
+		return nil, err
+	}
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return nil, err
+	}
+	return s.gate(indicator, versions)
+}
+
+// Flags are all flags of all indicators, by indicator and then as they were
+// raised.
+func (s *Service) Flags(ctx context.Context) ([]gate.Flag, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return nil, err
+	}
+	var out []gate.Flag
+	for i := range s.cfg.Catalog.Indicators {
+		id := s.cfg.Catalog.Indicators[i].ID
+		if len(s.state.GateEvents(id)) == 0 {
+			continue
+		}
+		_, g, err := s.fold(ctx, id)
+		if err != nil {
+			return nil, err
+		}
+		for f := range g.Flags {
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+func (s *Service) fold(ctx context.Context, indicator string) ([]cell.Version, *gate.State, error) {
+	r := s.state.LastChecked()
+	if r == nil {
+		return nil, gate.New(s.cfg.Catalog.Region.Code, indicator), nil
+	}
+	rev := s.state.Rev(r)
+	// Flags of a run that is being checked already guard its cells.
+	if next := s.state.NextRun(); next != nil && s.state.NextCells(next) == nil {
+		rev = s.state.Rev(next)
+	}
+	versions, err := s.cfg.Warehouse.Versions(ctx, indicator, rev)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := s.gate(indicator, versions)
+	return versions, g, err
+}
+
+// ErrUnknownFlag says that no indicator has the flag.
+var ErrUnknownFlag = gate.ErrUnknownFlag
+
+// Flag is the flag of that id.
+func (s *Service) Flag(ctx context.Context, id string) (gate.Flag, error) {
+	flags, err := s.Flags(ctx)
+	if err != nil {
+		return gate.Flag{}, err
+	}
+	at := slices.IndexFunc(flags, func(f gate.Flag) bool { return f.FlagRaised.Flag == id })
+	if at < 0 {
+		return gate.Flag{}, fmt.Errorf("%w: %q; `larstrom flags list` shows the flags", ErrUnknownFlag, id)
+	}
+	return flags[at], nil
+}
+
+// Decided is what a decision led to.
+type Decided struct {
+	// Events that were appended; none when the command had been carried out
+	// before.
+	Events []event.Event
+	// Seq is the LEDGER sequence that a publication must reach to show it.
+	Seq uint64
+}
+
+// Decide carries out a person's command: the decision and the release that
+// follows from it are one atomic batch.
+func (s *Service) Decide(ctx context.Context, who gate.Actor, cmd gate.Command, on catalog.Date) (Decided, error) {
+	f, err := s.Flag(ctx, cmd.Flag)
+	if err != nil {
+		return Decided{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return Decided{}, err
+	}
+	versions, g, err := s.fold(ctx, f.Indicator)
+	if err != nil {
+		return Decided{}, err
+	}
+	bodies, err := g.Decide(cmd, who, on)
+	if err != nil || len(bodies) == 0 {
+		return Decided{Seq: s.state.GateSeq(f.Indicator)}, err
+	}
+	before := s.state.GateSeq(f.Indicator)
+	// The flag's version makes the cause of every command its own.
+	cause := fmt.Sprintf("command %s %s %d", who.ID, cmd.Flag, f.Version)
+	for _, b := range bodies {
+		e, err := event.New(event.GateSubject(s.cfg.Catalog.Region.Code, f.Indicator), cause, b, s.cfg.Clock())
+		if err != nil {
+			return Decided{}, err
+		}
+		if err := g.Apply(e); err != nil {
+			return Decided{}, err
+		}
+	}
+	if last, ok := g.LastRelease(); ok {
+		bodies = append(bodies, g.Release(last.Run, last.Rev, last.CellsFrom, last.CellsTo))
+	}
+	if _, err := s.appendGate(ctx, f.Indicator, cause, versions, g, bodies); err != nil {
+		return Decided{}, err
+	}
+	d := Decided{Seq: s.state.GateSeq(f.Indicator)}
+	for _, e := range s.state.GateEvents(f.Indicator) {
+		if e.Sequence > before {
+			d.Events = append(d.Events, e)
+		}
+	}
+	return d, nil
+}
