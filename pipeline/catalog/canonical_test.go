@@ -45,24 +45,24 @@ func TestDecodeReadsCanonical(t *testing.T) {
 
 func TestDecodeRefuses(t *testing.T) {
 	b := string(example(t, "norrsund").Canonical())
-	for name, damaged := range map[string]string{
-		"empty":         "",
-		"cut":           b[:len(b)-1],
-		"white space":   strings.Replace(b, ",", ", ", 1),
-		"follows":       b + "{}",
-		"unknown field": strings.Replace(b, `{"format":1,`, `{"format":1,"x":1,`, 1),
-		"other case":    strings.Replace(b, `"region":`, `"Region":`, 1),
-		"format":        strings.Replace(b, `{"format":1,`, `{"format":2,`, 1),
-		"no format":     strings.Replace(b, `{"format":1,`, `{`, 1),
-		"twice":         strings.Replace(b, `{"code":"norrsund"`, `{"code":"x","code":"norrsund"`, 1),
-		"bad date":      strings.Replace(b, `"from":"2023-01-01"`, `"from":"2023-1-1"`, 1),
-		"null":          "null",
+	for name, c := range map[string]struct{ damaged, says string }{
+		"empty":         {"", "cannot be read"},
+		"cut":           {b[:len(b)-1], "cannot be read"},
+		"white space":   {strings.Replace(b, ",", ", ", 1), "differ at byte"},
+		"follows":       {b + "{}", "something follows"},
+		"unknown field": {strings.Replace(b, `{"format":1,`, `{"format":1,"x":1,`, 1), `unknown field "x"`},
+		"other case":    {strings.Replace(b, `"region":`, `"Region":`, 1), "differ at byte"},
+		"format":        {strings.Replace(b, `{"format":1,`, `{"format":2,`, 1), "has format 2"},
+		"no format":     {strings.Replace(b, `{"format":1,`, `{`, 1), "has format 0"},
+		"twice":         {strings.Replace(b, `{"code":"norrsund"`, `{"code":"x","code":"norrsund"`, 1), "differ at byte"},
+		"bad date":      {strings.Replace(b, `"from":"2023-01-01"`, `"from":"2023-1-1"`, 1), "2023-1-1"},
+		"null":          {"null", "has format 0"},
 	} {
-		if damaged == b {
+		if c.damaged == b {
 			t.Fatalf("%s: nothing was damaged", name)
 		}
-		if c, err := catalog.Decode([]byte(damaged)); err == nil || c != nil || !strings.HasPrefix(err.Error(), "catalog: ") {
-			t.Errorf("%s: %v, %v", name, c != nil, err)
+		if got, err := catalog.Decode([]byte(c.damaged)); err == nil || got != nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, %v; want %q", name, got != nil, err, c.says)
 		}
 	}
 }
@@ -160,20 +160,24 @@ func shuffle(n *yaml.Node, key string, r *rand.Rand) {
 // TestHashKnowsValuesOnly: files split and named anyhow, lists, keys and
 // comments permuted: the hash, the canonical bytes and the values are equal.
 func TestHashKnowsValuesOnly(t *testing.T) {
-	for _, name := range []string{"nhs-ae", "norrsund"} {
-		fsys, err := catalogschema.Example(name)
+	for _, name := range []string{"base", "norrsund"} {
+		var fsys fs.FS = mapFS(base)
+		if name != "base" {
+			var err error
+			if fsys, err = catalogschema.Example(name); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := catalog.Load(fsys)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := example(t, name)
 		var texts []string
 		err = fs.WalkDir(fsys, ".", func(file string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() {
 				return err
 			}
 			text, err := fs.ReadFile(fsys, file)
-			// Anchors are local to a file and to the order in it; write
-			// them out.
 			texts = append(texts, string(text))
 			return err
 		})
@@ -263,5 +267,30 @@ func TestOrderThatHasMeaning(t *testing.T) {
 		if first.Hash == second.Hash {
 			t.Errorf("%s: the order is not in the hash", change)
 		}
+	}
+}
+
+// TestZeroHasOneForm: a negative zero and an empty mapping leave no trace.
+func TestZeroHasOneForm(t *testing.T) {
+	hash := func(old, now string) string {
+		c, problems, err := loadText(strings.Replace(base, old, now, 1))
+		if err != nil || problems != nil {
+			t.Fatal(err, problems)
+		}
+		back, err := catalog.Decode(c.Canonical())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := sameValues(c, back); d != "" {
+			t.Error(d)
+		}
+		return c.Hash
+	}
+	if hash("count: 3", "count: 0") != hash("count: 3", "count: -0") {
+		t.Error("a negative zero is not a zero")
+	}
+	checks := "    checks:\n      C11: {count: 3, fraction: 0.02, note: tried}\n"
+	if hash(checks, "") != hash(checks, "    checks: {}\n") {
+		t.Error("no checks are not no checks")
 	}
 }

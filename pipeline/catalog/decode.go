@@ -192,9 +192,6 @@ func syntaxPlace(file string, text []byte, err error) *place {
 			good = n
 		}
 	}
-	for good < len(lines)-1 && blank(lines[good]) {
-		good++
-	}
 	p.line = good + 1
 	l := lines[good]
 	p.col = 1 + len(l) - len(strings.TrimLeft(l, " "))

@@ -284,9 +284,6 @@ func (x *Index) Covers(role Role, unit string, registry string, at Date) bool {
 	if len(role.Units) == 0 || slices.Contains(role.Units, unit) {
 		return true
 	}
-	if unit == "" {
-		return false
-	}
 	for _, above := range x.Ancestors(unit, at) {
 		if slices.Contains(role.Units, above) {
 			return true

@@ -170,6 +170,9 @@ func TestExplicitZeros(t *testing.T) {
 	if f, _ := c.Index().Feed("hip"); f.Dialect.Header {
 		t.Error("header: false was lost")
 	}
+	if f, _ := c.Index().Feed("hip"); f.AsOf != (catalog.Extract{By: "arrival"}) {
+		t.Errorf("as of %+v; want arrival and nothing else", f.AsOf)
+	}
 	back, err := catalog.Decode(c.Canonical())
 	if err != nil {
 		t.Fatal(err)
@@ -214,6 +217,7 @@ func TestUnreadable(t *testing.T) {
 		{"open bracket", "people: [\n", "cannot be read", "brackets", 1, 1},
 		{"indentation", "people:\n  - id: x\n   name: y\n", "cannot be read", "indentation", 3, 4},
 		{"indentation far down", "people:\n" + strings.Repeat("  - {id: x}\n", 3000) + "   - {id: y}\n  - {id: z}\n", "cannot be read", "indentation", 3002, 4},
+		{"after a comment", "region:\n  code: a\n  # so\n\n   name: b\n", "cannot be read", "", 5, 4},
 		{"value in a value", "region:\n  code: a: b\n  name: c\n", "cannot be read", "", 2, 3},
 		{"unknown anchor", "people:\n  - *p\n", "cannot be read", "", 2, 5},
 		{"latin 1", "people:\n  # \xe5\n", "must be UTF-8", "save it", 2, 5},
@@ -246,6 +250,24 @@ func TestBrokenFileDoesNotMakeReferencesDangle(t *testing.T) {
 	var wrong *catalog.Error
 	if !errors.As(err, &wrong) || len(wrong.Problems) != 1 || wrong.Problems[0].File != "units.yaml" {
 		t.Errorf("want one problem, have:\n%v", err)
+	}
+}
+
+// TestBrokenListDoesNotMakeReferencesDangle is the same for a list that is none.
+func TestBrokenListDoesNotMakeReferencesDangle(t *testing.T) {
+	parts := split(t, base)
+	parts["units.yaml"].Data = []byte("units: {}\n")
+	_, err := catalog.Load(parts)
+	var wrong *catalog.Error
+	if !errors.As(err, &wrong) || len(wrong.Problems) != 1 || wrong.Problems[0].Path != "units" {
+		t.Errorf("want one problem, have:\n%v", err)
+	}
+}
+
+func TestByteOrderMark(t *testing.T) {
+	c, problems, err := loadText("\ufeff" + base)
+	if err != nil || problems != nil || c.Region.Code != "r1" {
+		t.Errorf("%v %v", err, problems)
 	}
 }
 
@@ -389,4 +411,45 @@ func day(s string) catalog.Date {
 		panic(err)
 	}
 	return d
+}
+
+// TestREADME: the walk through adding a registry, typed in beside the example
+// region, gives a catalog with that registry.
+func TestREADME(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "..", "schemas", "catalog", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	region, err := catalogschema.Example("norrsund")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fsys := fstest.MapFS{}
+	files, err := fs.Glob(region, "*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	deeper, err := fs.Glob(region, "*/*.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range append(files, deeper...) {
+		b, err := fs.ReadFile(region, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fsys[name] = &fstest.MapFile{Data: b}
+	}
+	blocks := strings.Split(string(text), "```yaml\n")[1:]
+	for i, block := range blocks {
+		block, _, _ = strings.Cut(block, "```")
+		fsys["readme"+string(rune('0'+i))+".yaml"] = &fstest.MapFile{Data: []byte(strings.ReplaceAll("\n"+block, "\n   ", "\n"))}
+	}
+	c, err := catalog.Load(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := c.FeedFor("diab_2024.csv"); err != nil || len(f.Measures) != 1 || len(blocks) != 4 {
+		t.Errorf("%d blocks, feed %v, %v", len(blocks), f, err)
+	}
 }

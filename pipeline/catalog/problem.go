@@ -77,7 +77,7 @@ func sortProblems(ps []Problem) []Problem {
 			strings.Compare(a.Hint, b.Hint),
 		)
 	})
-	return slices.Compact(ps)
+	return ps
 }
 
 // shorten keeps a value readable in one line.

@@ -102,7 +102,7 @@ feeds:
     columns: {unit: sor, unit_system: sor, event_date: day}
     measures:
       - {indicator: op24, numerator: n, denominator: "=1", when: {column: when, in: [a]}}
-      - {indicator: op24, numerator: n, denominator: d, when: {column: when, in: [b]}}
+      - {indicator: op24, numerator: n, denominator: d, when: {column: when, in: [c, b]}}
       - {indicator: mort, numerator: n, expected: e}
       - {indicator: stay, value: los}
       - {indicator: roll, numerator: "=1"}
@@ -145,6 +145,9 @@ func brokenCatalogs() []broken {
 		{"wrong type mapping", "introduction: {signed: 2022-01-01, by: board, pilot_units: [vc1]}", "introduction: ¤[board]", "indicators[hba1c].introduction", "must be a mapping, not a list", "", true, 0},
 		{"wrong type bool", "subset: true", "subset: ¤yes", "indicators[hba1c].subset", "must be true or false, not text", "", true, 0},
 		{"wrong type number", "targets: [0.5]", "targets: [{value: ¤\"0,5\"}]", "indicators[hba1c].targets[0].value", "must be a finite number, not text", "decimal point", true, 0},
+		{"octal", "rolling_months: 12", "rolling_months: ¤012", "indicators[roll].rolling_months", "whole number", "plain digits", false, 0},
+		{"wrong type of measures", "    measures:\n", "    measures: ¤5\n    x-measures:\n", "feeds[hip].measures", "must be a list", "", true, 1},
+		{"layout without date", "{by: name, pattern: '_(\\d{8})\\.csv$'}", "{by: acceptance, layout: ¤\"2006-01-02\"}", "feeds[night].order.layout", "has no layout", "", true, 0},
 		{"wrong type integer", "rolling_months: 12", "rolling_months: ¤12.5", "indicators[roll].rolling_months", "whole number", "", true, 0},
 		{"infinite", "value: 0.6", "value: ¤.inf", "indicators[hba1c].references[0].value", "must be a finite number", "", true, 0},
 		{"null", "    class: outcome\n    targets", "    class: ¤~\n    targets", "indicators[hba1c].class", "has no value", "", true, 0},
@@ -172,6 +175,7 @@ func brokenCatalogs() []broken {
 		{"duplicate profile", "{id: SE, rule: SE}", "{id: ¤internal, rule: SE}", "profiles[internal].id", "used twice", "", false, 0},
 		{"duplicate token", strings.Repeat("b", 64), "¤" + strings.Repeat("a", 64), "people[p2].token_sha256", "two people", "", false, 0},
 		{"unknown registry of an indicator", "registry: pv\n    name: HbA1c", "registry: ¤pw\n    name: HbA1c", "indicators[hba1c].registry", "no registry", "did you mean pv?", false, 0},
+		{"swapped letters", "{id: cov, registry: pv,", "{id: cov, registry: ¤vp,", "indicators[cov].registry", "no registry", "did you mean pv?", false, 0},
 		{"unknown registry of a feed", "registry: pv\n    files", "registry: ¤px\n    files", "feeds[night].registry", "no registry", "did you mean pv?", false, 0},
 		{"unknown coverage", "coverage: cov", "coverage: ¤covv", "indicators[hba1c].coverage", "no indicator", "did you mean cov?", false, 0},
 		{"own coverage", "coverage: cov", "coverage: ¤hba1c", "indicators[hba1c].coverage", "its own coverage", "", false, 0},
@@ -252,13 +256,13 @@ func brokenCatalogs() []broken {
 		{"wide and long", "columns: {unit: sor,", "columns: {indicator: op, unit: sor,", "feeds[hip].measures", "not both", "", true, 0},
 		{"neither wide nor long", "      indicator: Indicator\n", "", "feeds[night].columns", "needs measures or columns.indicator", "", true, 0},
 		{"long column in a wide file", "columns: {unit: sor,", "columns: {numerator: ¤n, unit: sor,", "feeds[hip].columns.numerator", "only a long file", "", true, 0},
-		{"measure without denominator", "{indicator: op24, numerator: n, denominator: d, when: {column: when, in: [b]}}", "¤{indicator: op24, numerator: n, when: {column: when, in: [b]}}", "feeds[hip].measures[op24]", "a rate needs denominator", "", false, 0},
-		{"measure without both", "{indicator: op24, numerator: n, denominator: d, when: {column: when, in: [b]}}", "¤{indicator: op24, when: {column: when, in: [b]}}", "feeds[hip].measures[op24]", "a rate needs denominator", "", false, 1},
+		{"measure without denominator", "{indicator: op24, numerator: n, denominator: d, when: {column: when, in: [c, b]}}", "¤{indicator: op24, numerator: n, when: {column: when, in: [c, b]}}", "feeds[hip].measures[op24]", "a rate needs denominator", "", false, 0},
+		{"measure without both", "{indicator: op24, numerator: n, denominator: d, when: {column: when, in: [c, b]}}", "¤{indicator: op24, when: {column: when, in: [c, b]}}", "feeds[hip].measures[op24]", "a rate needs denominator", "", false, 1},
 		{"measure without expected", "{indicator: mort, numerator: n, expected: e}", "¤{indicator: mort, numerator: n}", "feeds[hip].measures[mort]", "a standardised_ratio needs expected", "", false, 0},
 		{"measure without value", "{indicator: stay, value: los}", "¤{indicator: stay, numerator: n}", "feeds[hip].measures[stay]", "a percentile needs value", "", false, 0},
 		{"measure without numerator", "{indicator: roll, numerator: \"=1\"}", "¤{indicator: roll}", "feeds[hip].measures[roll]", "a count needs numerator", "", false, 0},
 		{"measure with useless column", "{indicator: stay, value: los}", "{indicator: stay, value: los, expected: ¤e}", "feeds[hip].measures[stay].expected", "no use for expected", "", false, 0},
-		{"measure twice", "when: {column: when, in: [b]}}", "when: {column: when, in: [a, b]}}", "feeds[hip].measures[op24]", "give the indicator twice", "", false, 0},
+		{"measure twice", "when: {column: when, in: [c, b]}}", "when: {column: when, in: [a, b]}}", "feeds[hip].measures[op24]", "give the indicator twice", "", false, 0},
 		{"long feed that cannot bring an indicator", "      denominator: D\n", "", "feeds[night].columns", "a proportion needs denominator", "", false, 1},
 		{"dates too coarse", "dialect: {header: false,", "dialect: {dates: year, header: false,", "feeds[hip].measures[stay].indicator", "dates of the form year do not tell", "year", false, 4},
 		{"registration date", "type: percentile,", "period_by: registration_date, type: percentile,", "feeds[hip].measures[stay].indicator", "by registration date", "", false, 0},
@@ -310,6 +314,45 @@ func loadText(text string) (*catalog.Catalog, []catalog.Problem, error) {
 func TestBaseIsValid(t *testing.T) {
 	if _, problems, err := loadText(base); err != nil || len(problems) > 0 {
 		t.Fatalf("%v\n%v", err, &catalog.Error{Problems: problems})
+	}
+}
+
+// TestVariantsAreValid: what looks like a fault and is none.
+func TestVariantsAreValid(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"a unit above another and later below it": {
+			"codes: {sor: \"1001\"}, parents: [region]}",
+			"codes: {sor: \"1001\"}, parents: [{unit: vc1, from: 2020-01-01}]}\n  - {id: a, name: A, kind: k, parents: [{unit: b, to: 2020-01-01}]}\n  - {id: b, name: B, kind: k, parents: [{unit: a, from: 2020-01-01}]}"},
+		"a long feed beside another of its registry": {
+			"      denominator: D\n    codes:",
+			"    codes:"},
+		"a place for anchors":      {"people:\n", "x-anything: [1, {a: b}]\npeople:\n"},
+		"a shorthand of each kind": {"{by: trailer, pattern: '^END;(\\d+)$'}", "manifest"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if strings.Count(base, change[0]) != 1 {
+				t.Fatalf("%q does not stand once in the base", change[0])
+			}
+			text := strings.Replace(base, change[0], change[1], 1)
+			if strings.HasPrefix(name, "a long feed") {
+				text = strings.Replace(text, "\npeople:", `
+  - id: other
+    registry: pv
+    files: ["other_*.csv"]
+    delivery: snapshot
+    columns: {unit: u, unit_system: hsa, event_date: d}
+    measures:
+      - {indicator: hba1c, numerator: n, denominator: d}
+      - {indicator: cov, numerator: n, denominator: d}
+people:`, 1)
+			}
+			if _, problems, err := loadText(text); err != nil || problems != nil {
+				t.Errorf("%v\n%v", err, &catalog.Error{Problems: problems})
+			}
+			if err := catalog.SchemaValidator(t)(text); err != nil {
+				t.Errorf("the schema: %v", err)
+			}
+		})
 	}
 }
 

@@ -528,7 +528,7 @@ func (v *validator) feed(f *Feed, p *place) {
 		for i := range f.Measures {
 			v.measure(f, i, p)
 		}
-	} else if known {
+	} else if known && f.Columns.Indicator != "" {
 		v.longFeed(f, p)
 	}
 }

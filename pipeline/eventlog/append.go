@@ -91,7 +91,7 @@ func (l *Log) appendAll(ctx context.Context, stream, subject string, expected ui
 		}
 	}
 	for len(msgs) > 0 {
-		n := batchLength(msgs)
+		n := l.batchLength(msgs)
 		f, e, err := l.commit(ctx, stream, subject, expected, msgs[:n])
 		if err != nil {
 			return first, last, err
@@ -111,11 +111,11 @@ func (l *Log) checkSize(subject string, size int) error {
 	return nil
 }
 
-func batchLength(msgs []message) int {
+func (l *Log) batchLength(msgs []message) int {
 	size := 0
 	for i, m := range msgs {
 		size += m.size()
-		if i > 0 && (i == MaxBatch || size > MaxBatchBytes) {
+		if i > 0 && (i == l.maxBatch || size > l.batchBytes) {
 			return i
 		}
 	}
@@ -280,10 +280,11 @@ func (l *Log) publish(ctx context.Context, stream, subject string, expected uint
 	return 0, fmt.Errorf("nothing to append: %w", ErrInvalid)
 }
 
-func (l *Log) request(ctx context.Context, m *nats.Msg) (*nats.Msg, error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.AckWait)
-	defer cancel()
-	reply, err := l.nc.RequestMsgWithContext(ctx, m)
+func (l *Log) request(ctx context.Context, m *nats.Msg) (reply *nats.Msg, err error) {
+	err = l.connected(ctx, func(ctx context.Context) (err error) {
+		reply, err = l.nc.RequestMsgWithContext(ctx, m)
+		return err
+	})
 	if err != nil {
 		return nil, classify(err)
 	}

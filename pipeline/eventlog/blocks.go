@@ -10,6 +10,7 @@ import (
 	"hash"
 	"iter"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/sourcegraph/conc"
 
 	"larstrom/pipeline/event"
@@ -158,7 +159,7 @@ func (a *appender) add(b Block) error {
 		return err
 	}
 	f := &a.filling
-	if len(f.ends) == MaxBatch || len(f.ends) > 0 && len(f.bytes)+len(b.Payload) > MaxBatchBytes {
+	if len(f.ends) == a.log.maxBatch || len(f.ends) > 0 && len(f.bytes)+len(b.Payload) > a.log.batchBytes {
 		if err := a.dispatch(); err != nil {
 			return err
 		}
@@ -355,4 +356,23 @@ func (l *Log) EraseSubject(ctx context.Context, stream, subject string) (erased 
 		return 0, err
 	}
 	return l.SecureErase(ctx, stream, event.Range{Subject: subject, First: 1, Last: end})
+}
+
+// eraseOne erases one message. The server answers the erasure of what is gone
+// with one of several errors, so that after any error the message is looked for.
+func (l *Log) eraseOne(ctx context.Context, stream string, seq uint64) error {
+	err := l.ask(ctx, func(ctx context.Context) error {
+		err := l.streams[stream].SecureDeleteMsg(ctx, seq)
+		if err == nil {
+			return nil
+		}
+		if _, look := l.streams[stream].GetMsg(ctx, seq); errors.Is(look, jetstream.ErrMsgNotFound) {
+			return nil
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("log: erasing sequence %d of %s: %w", seq, stream, err)
+	}
+	return nil
 }

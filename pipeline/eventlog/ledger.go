@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"larstrom/pipeline/event"
 )
@@ -137,7 +136,7 @@ func (l *Log) Events(ctx context.Context, from uint64) iter.Seq2[event.Event, er
 		if info.Last < from {
 			return
 		}
-		next := from
+		next, stopped := from, false
 		err = l.each(ctx, query{stream: LEDGER, from: from, until: info.Last, contiguous: true}, func(m Message) error {
 			ev, err := eventOf(m)
 			if err != nil {
@@ -145,12 +144,13 @@ func (l *Log) Events(ctx context.Context, from uint64) iter.Seq2[event.Event, er
 			}
 			next = m.Sequence + 1
 			if !yield(ev, nil) {
+				stopped = true
 				return errStop
 			}
 			return nil
 		})
-		if err == nil && next > from && next <= info.Last {
-			return // the consumer of the iteration stopped it
+		if stopped {
+			return
 		}
 		if err == nil && next <= info.Last {
 			err = fmt.Errorf("log: LEDGER ends at sequence %d and its events from %d on are gone: %w: restore the stream", info.Last, next, ErrCorrupt)
@@ -184,18 +184,4 @@ func (l *Log) LastEvent(ctx context.Context, subject string) (ev event.Event, fo
 	}
 	ev, err = eventOf(m)
 	return ev, err == nil, err
-}
-
-func (l *Log) eraseOne(ctx context.Context, stream string, seq uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.AckWait)
-	defer cancel()
-	err := l.streams[stream].SecureDeleteMsg(ctx, seq)
-	var api *jetstream.APIError
-	if errors.Is(err, jetstream.ErrMsgNotFound) || errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeMessageNotFound {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("log: erasing sequence %d of %s: %w", seq, stream, err)
-	}
-	return nil
 }

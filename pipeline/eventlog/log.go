@@ -11,6 +11,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/sourcegraph/conc"
 )
 
 // Log is the log. Its methods are safe for concurrent use. It owns no
@@ -22,9 +23,12 @@ type Log struct {
 	streams map[string]jetstream.Stream
 	// token and batches name atomic batches apart while they are under way; the
 	// name means nothing afterwards.
-	token   string
-	batches atomic.Uint64
-	// reached is called at named points of an append; tests kill the process there.
+	token      string
+	batches    atomic.Uint64
+	maxBatch   int
+	batchBytes int
+	// reached is called at named points of appending and reading; tests kill the
+	// process there.
 	reached func(point string, sequence uint64)
 }
 
@@ -36,7 +40,7 @@ func Open(ctx context.Context, js jetstream.JetStream, cfg Config) (*Log, error)
 	}
 	cfg = cfg.withDefaults()
 	l := &Log{js: js, nc: js.Conn(), cfg: cfg, streams: make(map[string]jetstream.Stream), token: rand.Text(),
-		reached: func(string, uint64) {}}
+		maxBatch: MaxBatch, batchBytes: MaxBatchBytes, reached: func(string, uint64) {}}
 	for _, want := range streamConfigs(cfg.Replicas) {
 		s, err := openStream(ctx, js, want)
 		if err != nil {
@@ -86,13 +90,17 @@ func (l *Log) state(ctx context.Context, stream string) (StreamInfo, error) {
 	if err != nil {
 		return StreamInfo{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.AckWait)
-	defer cancel()
-	info, err := s.Info(ctx)
+	var st jetstream.StreamState
+	err = l.ask(ctx, func(ctx context.Context) error {
+		info, err := s.Info(ctx)
+		if err == nil {
+			st = info.State
+		}
+		return err
+	})
 	if err != nil {
 		return StreamInfo{}, fmt.Errorf("log: state of stream %s: %w", stream, err)
 	}
-	st := info.State
 	return StreamInfo{Stream: stream, First: st.FirstSeq, Last: st.LastSeq, Messages: st.Msgs, Bytes: st.Bytes,
 		Missing: uint64(st.NumDeleted)}, nil
 }
@@ -115,9 +123,11 @@ func (l *Log) Last(ctx context.Context, stream, subject string) (m Message, foun
 	if err := checkSubject(stream, subject); err != nil {
 		return Message{}, false, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.AckWait)
-	defer cancel()
-	raw, err := s.GetLastMsgForSubject(ctx, subject)
+	var raw *jetstream.RawStreamMsg
+	err = l.ask(ctx, func(ctx context.Context) (err error) {
+		raw, err = s.GetLastMsgForSubject(ctx, subject)
+		return err
+	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Message{}, false, nil
 	}
@@ -136,9 +146,11 @@ func (l *Log) LastSequence(ctx context.Context, stream, subject string) (uint64,
 
 // after is the first message of subject with a sequence above seq.
 func (l *Log) after(ctx context.Context, stream, subject string, seq uint64) (m Message, found bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, l.cfg.AckWait)
-	defer cancel()
-	raw, err := l.streams[stream].GetMsg(ctx, seq+1, jetstream.WithGetMsgSubject(subject))
+	var raw *jetstream.RawStreamMsg
+	err = l.ask(ctx, func(ctx context.Context) (err error) {
+		raw, err = l.streams[stream].GetMsg(ctx, seq+1, jetstream.WithGetMsgSubject(subject))
+		return err
+	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return Message{}, false, nil
 	}
@@ -146,6 +158,51 @@ func (l *Log) after(ctx context.Context, stream, subject string, seq uint64) (m 
 		return Message{}, false, fmt.Errorf("log: message of %s after sequence %d: %w", subject, seq, err)
 	}
 	return messageOf(raw), true, nil
+}
+
+// ask puts a question that may be put again, until it is answered or patience
+// ends. What the server says of the question itself is an answer.
+func (l *Log) ask(ctx context.Context, question func(context.Context) error) error {
+	patience, cancel := context.WithTimeout(ctx, l.cfg.Patience)
+	defer cancel()
+	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
+		err := l.connected(patience, question)
+		var api *jetstream.APIError
+		switch {
+		case err == nil, errors.Is(err, jetstream.ErrMsgNotFound), errors.Is(err, nats.ErrConnectionClosed):
+			return err
+		case errors.As(err, &api) && api.Code < 500:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		}
+		if !wait(patience, pause) {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return fmt.Errorf("no answer for %s: %w", l.cfg.Patience, err)
+		}
+	}
+}
+
+// connected runs an exchange with the server, for at most AckWait and for as
+// long as the connection lasts: an answer does not come back over another one,
+// and to wait for it would only delay the look at what is stored.
+func (l *Log) connected(ctx context.Context, exchange func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, l.cfg.AckWait)
+	var watch conc.WaitGroup
+	defer watch.Wait()
+	defer cancel()
+	lost := l.nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	defer l.nc.RemoveStatusListener(lost)
+	watch.Go(func() {
+		select {
+		case <-lost:
+			cancel()
+		case <-ctx.Done():
+		}
+	})
+	return exchange(ctx)
 }
 
 func messageOf(raw *jetstream.RawStreamMsg) Message {

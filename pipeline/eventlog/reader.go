@@ -120,21 +120,32 @@ func (l *Log) generation(ctx context.Context, q query, next *uint64, fn func(Mes
 	// Next cannot watch a context and a deadline at once.
 	defer context.AfterFunc(ctx, msgs.Stop)()
 	l.reached("consumer "+name, *next)
+	left := cons.CachedInfo().NumPending
 	for delivered := uint64(1); ; {
+		// The consumer knows of nothing more: when that is so, it is not waited for
+		// what was erased.
+		if q.until > 0 && left == 0 {
+			pending, err := l.pending(ctx, q, *next)
+			if err != nil {
+				return renew, err
+			}
+			if !pending {
+				return answered, nil
+			}
+		}
 		m, err := msgs.Next(jetstream.NextMaxWait(l.cfg.StuckAfter))
 		if ctx.Err() != nil {
 			return renew, ctx.Err()
 		}
 		if errors.Is(err, nats.ErrTimeout) || errors.Is(err, jetstream.ErrNoHeartbeat) {
 			pending, err := l.pending(ctx, q, *next)
-			switch {
-			case err != nil:
+			if err != nil {
 				return renew, err
-			case pending:
-				return renew, errors.New("messages are pending and none arrives")
-			case q.until > 0:
-				return answered, nil
 			}
+			if pending {
+				return renew, errors.New("messages are pending and none arrives")
+			}
+			left = 0
 			continue
 		}
 		if err != nil {
@@ -148,6 +159,7 @@ func (l *Log) generation(ctx context.Context, q query, next *uint64, fn func(Mes
 			return renew, fmt.Errorf("delivery %d follows %d: messages were lost on the way", meta.Sequence.Consumer, delivered-1)
 		}
 		delivered++
+		left = meta.NumPending
 		seq := meta.Sequence.Stream
 		if q.until > 0 && seq > q.until {
 			return answered, nil
@@ -167,11 +179,11 @@ func (l *Log) generation(ctx context.Context, q query, next *uint64, fn func(Mes
 
 // pending reports whether the query has messages at or after next.
 func (l *Log) pending(ctx context.Context, q query, next uint64) (bool, error) {
-	if q.subject == "" {
-		info, err := l.state(ctx, q.stream)
-		return info.Last >= next && info.Messages > 0, err
+	subject := q.subject
+	if subject == "" {
+		subject = ">"
 	}
-	m, found, err := l.after(ctx, q.stream, q.subject, next-1)
+	m, found, err := l.after(ctx, q.stream, subject, next-1)
 	if err != nil || !found {
 		return false, err
 	}

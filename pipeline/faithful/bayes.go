@@ -1,10 +1,9 @@
 package faithful
 
 import (
-	"fmt"
 	"math"
 
-	"gonum.org/v1/gonum/mathext"
+	"larstrom/pipeline/variation"
 )
 
 // Empirical Bayes: VGAM's beta-binomial, MASS's negative binomial, spdep's EBest.
@@ -22,126 +21,34 @@ func lgamma(x float64) float64 {
 	return v
 }
 
-// newton2 climbs a smooth function of two parameters with given gradient; the
-// Hessian is of differences of the gradient. Steps that do not climb are halved.
-func newton2(at [2]float64, f func([2]float64) float64, gradient func([2]float64) [2]float64) [2]float64 {
-	value := f(at)
-	for range 200 {
-		g := gradient(at)
-		const h = 1e-5
-		var hess [2][2]float64
-		for j := range 2 {
-			up, down := at, at
-			up[j] += h
-			down[j] -= h
-			gu, gd := gradient(up), gradient(down)
-			for i := range 2 {
-				hess[i][j] = (gu[i] - gd[i]) / (2 * h)
-			}
-		}
-		det := hess[0][0]*hess[1][1] - hess[0][1]*hess[1][0]
-		step := [2]float64{
-			-(hess[1][1]*g[0] - hess[0][1]*g[1]) / det,
-			-(hess[0][0]*g[1] - hess[1][0]*g[0]) / det,
-		}
-		if !(hess[0][0] < 0 && det > 0) {
-			// Not concave here: go uphill.
-			size := math.Hypot(g[0], g[1])
-			step = [2]float64{g[0] / (1 + size), g[1] / (1 + size)}
-		}
-		moved := false
-		for range 60 {
-			next := [2]float64{at[0] + step[0], at[1] + step[1]}
-			if v := f(next); v >= value {
-				moved = math.Hypot(step[0], step[1]) > 1e-12
-				at, value = next, v
-				break
-			}
-			step[0] /= 2
-			step[1] /= 2
-		}
-		if !moved {
-			break
-		}
-	}
-	return at
-}
-
+// betaBinomial is VGAM's maximum likelihood; any that converges is the same.
 func betaBinomial(in countInput) (object, error) {
-	if err := sameLength(len(in.X), map[string]int{"n": len(in.N)}); err != nil {
+	f, err := variation.FitBetaBinomial(in.X, in.N)
+	if err != nil {
 		return nil, err
 	}
-	p := sum(in.X) / sum(in.N)
-	if !(p > 0 && p < 1) {
-		return nil, fmt.Errorf("the units have no events, or nothing but events")
-	}
-	likelihood := func(t [2]float64) float64 {
-		a, b := math.Exp(t[0]), math.Exp(t[1])
-		s := 0.0
-		for i, x := range in.X {
-			n := in.N[i]
-			s += lgamma(n+1) - lgamma(x+1) - lgamma(n-x+1)
-			s += lgamma(x+a) + lgamma(n-x+b) - lgamma(n+a+b) + lgamma(a+b) - lgamma(a) - lgamma(b)
-		}
-		return s
-	}
-	gradient := func(t [2]float64) [2]float64 {
-		a, b := math.Exp(t[0]), math.Exp(t[1])
-		var ga, gb float64
-		for i, x := range in.X {
-			n := in.N[i]
-			common := mathext.Digamma(a+b) - mathext.Digamma(n+a+b)
-			ga += mathext.Digamma(x+a) - mathext.Digamma(a) + common
-			gb += mathext.Digamma(n-x+b) - mathext.Digamma(b) + common
-		}
-		return [2]float64{ga * a, gb * b}
-	}
-	t := newton2([2]float64{math.Log(20 * p), math.Log(20 * (1 - p))}, likelihood, gradient)
-	a, b := math.Exp(t[0]), math.Exp(t[1])
 	shrunk, weight := make([]float64, len(in.X)), make([]float64, len(in.X))
+	total := f.Alpha + f.Beta
 	for i, x := range in.X {
-		shrunk[i], weight[i] = (x+a)/(in.N[i]+a+b), in.N[i]/(in.N[i]+a+b)
+		shrunk[i], weight[i] = f.Shrink(x, in.N[i]), in.N[i]/(in.N[i]+total)
 	}
 	return object{
-		{"mu", a / (a + b)}, {"rho", 1 / (1 + a + b)}, {"alpha", a}, {"beta", b}, {"logLik", likelihood(t)},
+		{"mu", f.Alpha / total}, {"rho", 1 / (1 + total)}, {"alpha", f.Alpha}, {"beta", f.Beta}, {"logLik", f.LogLik},
 		{"shrunk", shrunk}, {"shrink_weight", weight},
 	}, nil
 }
 
+// gammaPoisson is MASS::glm.nb with the expected events as offset.
 func gammaPoisson(in countInput) (object, error) {
-	if err := sameLength(len(in.Observed), map[string]int{"expected": len(in.Expected)}); err != nil {
+	f, err := variation.FitGammaPoisson(in.Observed, in.Expected)
+	if err != nil {
 		return nil, err
 	}
-	m := sum(in.Observed) / sum(in.Expected)
-	if !(m > 0) {
-		return nil, fmt.Errorf("the units have no events")
-	}
-	likelihood := func(t [2]float64) float64 {
-		m, th := math.Exp(t[0]), math.Exp(t[1])
-		s := 0.0
-		for i, o := range in.Observed {
-			mu := m * in.Expected[i]
-			s += lgamma(o+th) - lgamma(th) - lgamma(o+1) - th*math.Log1p(mu/th) - o*math.Log1p(th/mu)
-		}
-		return s
-	}
-	gradient := func(t [2]float64) [2]float64 {
-		m, th := math.Exp(t[0]), math.Exp(t[1])
-		var gm, gt float64
-		for i, o := range in.Observed {
-			mu := m * in.Expected[i]
-			gm += (o - mu) * th / (th + mu)
-			gt += mathext.Digamma(o+th) - mathext.Digamma(th) - math.Log1p(mu/th) + (mu-o)/(th+mu)
-		}
-		return [2]float64{gm, gt * th}
-	}
-	t := newton2([2]float64{math.Log(m), math.Log(10)}, likelihood, gradient)
-	m, th := math.Exp(t[0]), math.Exp(t[1])
 	shrunk := make([]float64, len(in.Observed))
 	for i, o := range in.Observed {
-		shrunk[i] = (o + th) / (in.Expected[i] + th/m)
+		shrunk[i] = f.Shrink(o, in.Expected[i])
 	}
-	return object{{"mean_ratio", m}, {"theta_shape", th}, {"logLik", likelihood(t)}, {"shrunk", shrunk}}, nil
+	return object{{"mean_ratio", f.Mean}, {"theta_shape", f.Shape}, {"logLik", f.LogLik}, {"shrunk", shrunk}}, nil
 }
 
 func marshallPoisson(in countInput) (object, error) { return marshall(in, false) }
@@ -181,6 +88,9 @@ func marshall(in countInput, binomial bool) (object, error) {
 		if a > 0 {
 			est[i] = b + (raw[i]-b)*a/(a+noise)
 		}
+	}
+	if binomial {
+		a = s2 / total // the tool shows the total variance, not the one it used
 	}
 	return object{{"a", a}, {"m_or_b", b}, {"raw", raw}, {"estimate", est}}, nil
 }

@@ -105,6 +105,12 @@ func methods() []method {
 		{"variation.small_area", with(smallArea)},
 		{"eb.beta_binomial", with(betaBinomial)},
 		{"eb.gamma_poisson", with(gammaPoisson)},
+		{"mor.logit_normal", with(morLogitNormal)},
+		{"mor.poisson_lognormal", with(morPoisson)},
+		{"arl.cusum_normal", with(arlCusum)},
+		{"arl.ewma_normal", with(arlEwma)},
+		{"arl.critical", with(arlCritical)},
+		{"arl.racusum", with(arlRacusum)},
 		{"eb.marshall_poisson", with(marshallPoisson)},
 		{"eb.marshall_binomial", with(marshallBinomial)},
 	}

@@ -95,7 +95,7 @@ func indirectRate(in standardInput) (object, error) {
 		low[i], high[i], _ = byar(obs[i], or(in.Confidence, 0.95))
 		low[i], high[i] = low[i]*rate/exp[i], high[i]*rate/exp[i]
 	}
-	return object{{"unit", names}, {"observed", obs}, {"expected", exp}, {"ref_rate", rate}, {"value", value}, {"lower", low}, {"upper", high}}, nil
+	return object{{"unit", names}, {"observed", obs}, {"expected", exp}, {"ref_rate", same(rate, k)}, {"value", value}, {"lower", low}, {"upper", high}}, nil
 }
 
 // direct is Dobson's method on Byar's limits; fewer than 10 events give null.
@@ -193,7 +193,7 @@ func pheProportion(in pheInput) (object, error) {
 	}
 	return object{
 		{"significance", verdict}, {"limits_x", x}, {"lower_2s", l2}, {"upper_2s", u2},
-		{"lower_3s", l3}, {"upper_3s", u3}, {"baseline", p},
+		{"lower_3s", l3}, {"upper_3s", u3}, {"baseline", same(p, len(x))},
 	}, nil
 }
 

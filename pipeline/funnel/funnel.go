@@ -57,8 +57,22 @@ const (
 	// Additive adds a variance between units to the sampling variance
 	// (Spiegelhalter 2005). The default.
 	Additive Overdispersion = iota
-	// Unadjusted ignores it; phi and tau² are reported all the same.
+	// Unadjusted ignores it; phi is reported all the same.
 	Unadjusted
+	// Multiplicative widens the sampling limits by the square root of phi where
+	// that is above 1 (Spiegelhalter 2005): large units then get as much allowance
+	// as small ones. Tau2 stays 0.
+	Multiplicative
+)
+
+// Outliers says how extreme units are kept from the estimate of phi and tau².
+type Outliers uint8
+
+const (
+	// Winsorise sets the tails to their quantiles. The default.
+	Winsorise Outliers = iota
+	// Truncate leaves the tails out (the SHMI's method).
+	Truncate
 )
 
 // Source says whose variance between units widens the limits.
@@ -72,6 +86,8 @@ const (
 	SourceOwn
 	// SourcePrevious means too few units; the given previous estimate was used.
 	SourcePrevious
+	// SourcePhi means that limits were widened by phi (Multiplicative).
+	SourcePhi
 )
 
 // String gives "none", "own" or "previous".
@@ -83,6 +99,8 @@ func (s Source) String() string {
 		return "own"
 	case SourcePrevious:
 		return "previous"
+	case SourcePhi:
+		return "phi"
 	}
 	return fmt.Sprintf("source(%d)", uint8(s))
 }
@@ -103,9 +121,11 @@ type Options struct {
 	Target *float64
 	// Multiplier scales values, centre and limits; 0 means 1.
 	Multiplier float64
-	// Winsor is the share of z scores clamped in each tail before the variation
-	// between units is estimated; 0 means 0.1, negative means none.
-	Winsor float64
+	// Winsor is the share of z scores in each tail that are set to its quantile, or
+	// left out, before the variation between units is estimated; 0 means 0.1,
+	// negative means none.
+	Winsor   float64
+	Outliers Outliers
 	// MinUnits is the least number of units with a variance of their own; 0
 	// means 10.
 	MinUnits int
@@ -113,6 +133,53 @@ type Options struct {
 	PreviousTau2   *float64
 	Limits         LimitMethod
 	Overdispersion Overdispersion
+	// LeaveOneOut judges each unit against a target and a variation between units
+	// estimated without it, so that no unit moves the limits that it is judged by.
+	// Limits and NoLow, NoHigh are then each unit's own; Centre, Phi and Tau2 stay
+	// those of all. A given target, previous tau² and a ratio's 1 are kept.
+	LeaveOneOut bool
+}
+
+// LimitsAt gives the limits that the funnel would draw at denominator n for a
+// tail probability of its own, such as 0.01 in each tail, with the funnel's
+// centre and its variation between units; for drawing lines and other levels.
+// Unmultiplied n, multiplied limits. NaN where there are no limits, or for n <= 0
+// or a tail outside (0, 0.5).
+func (f *Funnel) LimitsAt(n, tail float64, o Options) (low, high float64) {
+	target := f.Centre
+	if o.Multiplier != 0 {
+		target /= o.Multiplier
+	}
+	variance := target
+	if o.Measure == Proportion {
+		variance *= 1 - target
+	}
+	if !(variance > 0 && n > 0 && tail > 0 && tail < 0.5) {
+		return math.NaN(), math.NaN()
+	}
+	z := -mathext.NormalQuantile(tail)
+	below, above := between(o.Measure, target, z, math.Sqrt(f.Tau2))
+	s := math.Sqrt(variance / n)
+	low, high = target-z*s, target+z*s
+	if o.Limits == Exact && exactFits(o.Measure, n, target) {
+		low, high = PoissonLimit(tail, n, target), PoissonLimit(1-tail, n, target)
+		if o.Measure == Proportion {
+			low, high = BinomialLimit(tail, int(n), target), BinomialLimit(1-tail, int(n), target)
+		}
+	}
+	widen := 1.0
+	if f.Source == SourcePhi {
+		widen = math.Sqrt(max(f.Phi, 1))
+	}
+	low = max(target-math.Hypot(widen*max(target-low, 0), below), 0)
+	high = target + math.Hypot(widen*max(high-target, 0), above)
+	if o.Measure == Proportion {
+		high = min(high, 1)
+	}
+	if o.Multiplier != 0 {
+		low, high = low*o.Multiplier, high*o.Multiplier
+	}
+	return low, high
 }
 
 // ErrOptions is wrapped by errors about options.
@@ -170,6 +237,12 @@ type Funnel struct {
 	minUnits  int
 	limits    LimitMethod
 	z, sorted []float64
+	skip      int // the unit left out, -1 for none
+	between   struct {
+		measure      Measure
+		target, tau2 float64
+		distance     [4]float64
+	}
 }
 
 const (
@@ -203,7 +276,7 @@ func (o Options) Validate() error {
 	if o.PreviousTau2 != nil && !(*o.PreviousTau2 >= 0 && *o.PreviousTau2 <= 100) {
 		add("previous tau2: %v; give a variance on the logit or log scale", *o.PreviousTau2)
 	}
-	if o.Limits > Normal || o.Overdispersion > Unadjusted {
+	if o.Limits > Normal || o.Overdispersion > Multiplicative || o.Outliers > Truncate {
 		add("limits or overdispersion is none of the known")
 	}
 	return errors.Join(errs...)
@@ -249,11 +322,53 @@ func Compute(dst *Funnel, in Input, o Options) error {
 		dst.scale(&o)
 		return nil
 	}
+	dst.skip = -1
 	dst.dispersion(variance, target, &o)
-	dst.draw(in, variance, target, &o)
+	if o.LeaveOneOut {
+		dst.leaveOneOut(in, variance, target, &o)
+	} else {
+		for i := range dst.State {
+			dst.draw(i, in, variance, target, &o)
+		}
+	}
 	dst.scale(&o)
 	return nil
 }
+
+// leaveOneOut draws each unit from what the others give. Each costs a whole
+// estimate: quadratic in the number of units.
+func (f *Funnel) leaveOneOut(in Input, variance, target float64, o *Options) {
+	units, phi, tau2, source, pooled, doubt := f.Units, f.Phi, f.Tau2, f.Source, f.PooledRatio, f.ModelDoubt
+	for i, st := range f.State {
+		if !st.Drawn() {
+			continue
+		}
+		v, t := variance, target
+		if st == spc.StateValue {
+			f.skip = i
+			f.Units = units - 1
+			f.Phi, f.Tau2, f.Source = math.NaN(), 0, SourceNone
+			var ok bool
+			t, ok = f.target(in, o)
+			v = t
+			if o.Measure == Proportion {
+				v = t * (1 - t)
+			}
+			if !ok || !(v > 0) {
+				continue // alone, or the others have no events: nothing to judge by
+			}
+			f.dispersion(v, t, o)
+		} else {
+			f.Phi, f.Tau2, f.Source = phi, tau2, source
+		}
+		f.draw(i, in, v, t, o)
+	}
+	f.skip, f.Centre = -1, target
+	f.Units, f.Phi, f.Tau2, f.Source, f.PooledRatio, f.ModelDoubt = units, phi, tau2, source, pooled, doubt
+}
+
+// enters says whether unit i enters what is estimated.
+func (f *Funnel) enters(i int) bool { return f.State[i] == spc.StateValue && i != f.skip }
 
 func (f *Funnel) load(in Input, o *Options) error {
 	n := len(in.States)
@@ -276,7 +391,7 @@ func (f *Funnel) load(in Input, o *Options) error {
 	clear(f.NoHigh)
 	f.Centre, f.Units, f.Phi, f.Tau2, f.Source = nan, 0, nan, 0, SourceNone
 	f.PooledRatio, f.ModelDoubt = nan, false
-	f.measure, f.limits = o.Measure, o.Limits
+	f.measure, f.limits, f.skip = o.Measure, o.Limits, -1
 	f.minUnits = o.MinUnits
 	if f.minUnits == 0 {
 		f.minUnits = 10
@@ -309,8 +424,8 @@ func (f *Funnel) load(in Input, o *Options) error {
 
 func (f *Funnel) target(in Input, o *Options) (target float64, ok bool) {
 	var events, total float64
-	for i, st := range f.State {
-		if st == spc.StateValue {
+	for i := range f.State {
+		if f.enters(i) {
 			events += in.Num[i]
 			total += in.Den[i]
 		}
@@ -345,17 +460,17 @@ func (f *Funnel) dispersion(variance, target float64, o *Options) {
 	n := float64(f.Units)
 	kept := 1.0
 	if w > 0 {
-		kept = winsorisedVariance(f.Units, w)
+		kept = trimmedVariance(f.Units, w, o.Outliers)
 	}
 	// On the scale of the value: s² = variance/n_i, and between units t2.
 	square := func(t2 float64) float64 {
 		f.z = f.z[:0]
-		for i, st := range f.State {
-			if st == spc.StateValue {
+		for i := range f.State {
+			if f.enters(i) {
 				f.z = append(f.z, (f.Value[i]-target)/math.Sqrt(variance/f.Denominator[i]+t2))
 			}
 		}
-		return f.winsorisedSquare(w) / kept
+		return f.robustSquare(w, o.Outliers) / kept
 	}
 	f.Phi = square(0)
 	if o.Overdispersion == Unadjusted {
@@ -365,11 +480,15 @@ func (f *Funnel) dispersion(variance, target float64, o *Options) {
 		f.previous(o)
 		return
 	}
+	if o.Overdispersion == Multiplicative {
+		f.Source = SourcePhi
+		return
+	}
 	t2, phi := 0.0, f.Phi
 	for range 4 {
 		var a, a2, as, a2s float64
-		for i, st := range f.State {
-			if st == spc.StateValue {
+		for i := range f.State {
+			if f.enters(i) {
 				s2 := variance / f.Denominator[i]
 				wi := 1 / (s2 + t2)
 				a += wi
@@ -401,13 +520,22 @@ func (f *Funnel) previous(o *Options) {
 	}
 }
 
-// winsorisedSquare is the mean square of f.z after its tails of share w are set
-// to the type-7 quantiles (Hyndman & Fan 1996).
-func (f *Funnel) winsorisedSquare(w float64) float64 {
+// robustSquare is the mean square of f.z after its tails of share w are set to
+// the type-7 quantiles (Hyndman & Fan 1996), or left out.
+func (f *Funnel) robustSquare(w float64, how Outliers) float64 {
 	low, high := math.Inf(-1), math.Inf(1)
 	if w > 0 {
 		f.sorted = append(f.sorted[:0], f.z...)
 		slices.Sort(f.sorted)
+		if how == Truncate {
+			k := int(w * float64(len(f.sorted)))
+			kept := f.sorted[k : len(f.sorted)-k]
+			sum := 0.0
+			for _, z := range kept {
+				sum += z * z
+			}
+			return sum / float64(len(kept))
+		}
 		low, high = quantile7(f.sorted, w), quantile7(f.sorted, 1-w)
 	}
 	sum := 0.0
@@ -427,14 +555,19 @@ func quantile7(sorted []float64, q float64) float64 {
 	return sorted[k] + (h-float64(k))*(sorted[k+1]-sorted[k])
 }
 
-// winsorisedVariance is the expected mean square of n standard normal deviates
-// whose tails of share w were winsorised: 0.679 for large n and w = 0.1. Below
-// 200 it uses the first two moments of normal order statistics (Blom 1958; David
-// & Johnson 1954): within 3 % at n = 10 and 1 % from n = 15.
-func winsorisedVariance(n int, w float64) float64 {
+// trimmedVariance is the expected mean square of n standard normal deviates
+// whose tails of share w were winsorised (0.679 for large n and w = 0.1) or
+// truncated (0.438). Below 200 it uses the first two moments of normal order
+// statistics (Blom 1958; David & Johnson 1954): within 3 % at n = 10 and 1.5 %
+// from n = 15.
+func trimmedVariance(n int, w float64, how Outliers) float64 {
 	if n >= 200 {
 		c := -mathext.NormalQuantile(w)
-		return 2*w*c*c + 1 - 2*w - 2*c*math.Exp(-c*c/2)/math.Sqrt(2*math.Pi)
+		inside := 1 - 2*w - 2*c*math.Exp(-c*c/2)/math.Sqrt(2*math.Pi)
+		if how == Truncate {
+			return inside / (1 - 2*w)
+		}
+		return 2*w*c*c + inside
 	}
 	// Mean of the product of order statistics i <= j.
 	product := func(i, j float64) float64 {
@@ -442,6 +575,14 @@ func winsorisedVariance(n int, w float64) float64 {
 		a, b := mathext.NormalQuantile(p), mathext.NormalQuantile(q)
 		density := math.Exp(-(a*a+b*b)/2) / (2 * math.Pi)
 		return a*b + p*(1-q)/(float64(n+2)*density)
+	}
+	if how == Truncate {
+		cut := int(w * float64(n))
+		sum := 0.0
+		for i := cut + 1; i <= n-cut; i++ {
+			sum += product(float64(i), float64(i))
+		}
+		return sum / float64(n-2*cut)
 	}
 	// The type-7 quantile w lies at rank 1 + w(n-1), between two of them; ranks
 	// below it take its value.
@@ -475,33 +616,47 @@ func between(m Measure, target, z float64, tau float64) (below, above float64) {
 	return target - target*math.Exp(-z*tau), target*math.Exp(z*tau) - target
 }
 
-func (f *Funnel) draw(in Input, variance, target float64, o *Options) {
-	tau := math.Sqrt(f.Tau2)
-	below95, above95 := between(o.Measure, target, z95, tau)
-	below998, above998 := between(o.Measure, target, z998, tau)
+// draw fills the limits of unit i and judges it.
+func (f *Funnel) draw(i int, in Input, variance, target float64, o *Options) {
+	if !f.State[i].Drawn() {
+		return
+	}
+	below95, above95, below998, above998 := f.betweens(target, o)
 	ceiling := math.Inf(1)
 	if o.Measure == Proportion {
 		ceiling = 1
 	}
-	for i, st := range f.State {
-		if !st.Drawn() {
-			continue
-		}
-		n := f.Denominator[i]
-		l95, u95, l998, u998 := target, target, target, target
-		if s := math.Sqrt(variance / n); o.Limits == Normal || !exactFits(o.Measure, n, target) {
-			l95, u95, l998, u998 = target-z95*s, target+z95*s, target-z998*s, target+z998*s
-		} else {
-			l998, l95, u95, u998 = exactLimits(o.Measure, n, target)
-		}
-		// Where less than one event is expected, an interpolated upper quantile can
-		// lie below the target; a limit cannot.
-		f.LCL95[i] = max(target-math.Hypot(max(target-l95, 0), below95), 0)
-		f.UCL95[i] = min(target+math.Hypot(max(u95-target, 0), above95), ceiling)
-		f.LCL998[i] = max(target-math.Hypot(max(target-l998, 0), below998), 0)
-		f.UCL998[i] = min(target+math.Hypot(max(u998-target, 0), above998), ceiling)
-		f.judge(i, in.Num[i], n, target, o)
+	widen := 1.0
+	if o.Overdispersion == Multiplicative && f.Source == SourcePhi {
+		widen = math.Sqrt(max(f.Phi, 1))
 	}
+	n := f.Denominator[i]
+	var l95, u95, l998, u998 float64
+	if s := math.Sqrt(variance / n); o.Limits == Normal || !exactFits(o.Measure, n, target) {
+		l95, u95, l998, u998 = target-z95*s, target+z95*s, target-z998*s, target+z998*s
+	} else {
+		l998, l95, u95, u998 = exactLimits(o.Measure, n, target)
+	}
+	// Where less than one event is expected, an interpolated upper quantile can
+	// lie below the target; a limit cannot.
+	f.LCL95[i] = max(target-math.Hypot(widen*max(target-l95, 0), below95), 0)
+	f.UCL95[i] = min(target+math.Hypot(widen*max(u95-target, 0), above95), ceiling)
+	f.LCL998[i] = max(target-math.Hypot(widen*max(target-l998, 0), below998), 0)
+	f.UCL998[i] = min(target+math.Hypot(widen*max(u998-target, 0), above998), ceiling)
+	f.judge(i, in.Num[i], n, target, widen, o)
+}
+
+// betweens are the distances of the quantiles between units, remembered while
+// target and variance stay the same.
+func (f *Funnel) betweens(target float64, o *Options) (below95, above95, below998, above998 float64) {
+	if b := &f.between; b.target != target || b.tau2 != f.Tau2 || b.measure != o.Measure {
+		tau := math.Sqrt(f.Tau2)
+		b.target, b.tau2, b.measure = target, f.Tau2, o.Measure
+		b.distance[0], b.distance[1] = between(o.Measure, target, z95, tau)
+		b.distance[2], b.distance[3] = between(o.Measure, target, z998, tau)
+	}
+	d := &f.between.distance
+	return d[0], d[1], d[2], d[3]
 }
 
 // exactFits says whether exact quantiles apply: whole denominators of
@@ -515,7 +670,7 @@ func exactFits(m Measure, n, target float64) bool {
 }
 
 // judge names the unit an outlier, and says where none could be.
-func (f *Funnel) judge(i int, events, n, target float64, o *Options) {
+func (f *Funnel) judge(i int, events, n, target, widen float64, o *Options) {
 	v := f.Value[i]
 	exact := exactFits(o.Measure, n, target) && events == math.Floor(events)
 	// Without any event, and with nothing but events, mid-p is half of a power.
@@ -523,13 +678,14 @@ func (f *Funnel) judge(i int, events, n, target float64, o *Options) {
 	if o.Measure == Proportion {
 		noneLow, noneHigh = math.Exp(n*math.Log1p(-target)), math.Pow(target, n)
 	}
-	f.NoLow[i] = noneLow/2 >= tail || (f.Tau2 > 0 && f.LCL998[i] <= 0)
-	f.NoHigh[i] = noneHigh/2 >= tail || (f.Tau2 > 0 && o.Measure == Proportion && f.UCL998[i] >= 1)
+	wider := f.Tau2 > 0 || widen > 1
+	f.NoLow[i] = noneLow/2 >= tail || (wider && f.LCL998[i] <= 0)
+	f.NoHigh[i] = noneHigh/2 >= tail || (wider && o.Measure == Proportion && f.UCL998[i] >= 1)
 	if f.State[i] != spc.StateValue {
 		return
 	}
 	low, high := v < f.LCL998[i], v > f.UCL998[i]
-	if exact && (f.Tau2 == 0 || low || high) {
+	if exact && (!wider || low || high) {
 		// A tail needs computing only where the value is far out.
 		var pLow, pHigh float64
 		if o.Measure == Proportion {
@@ -539,8 +695,8 @@ func (f *Funnel) judge(i int, events, n, target float64, o *Options) {
 			pLow, pHigh = midP(int(events), v < target, func(k int) float64 { return spc.PoissonCDF(k, n*target) },
 				func(k int) float64 { return spc.PoissonPMF(k, n*target) })
 		}
-		low = pLow < tail && (f.Tau2 == 0 || low)
-		high = pHigh < tail && (f.Tau2 == 0 || high)
+		low = pLow < tail && (!wider || low)
+		high = pHigh < tail && (!wider || high)
 	}
 	switch {
 	case low:
@@ -615,6 +771,8 @@ func (f *Funnel) Why() string {
 		} else {
 			s += fmt.Sprintf("; no variation between the %d units beyond chance (phi %.2f).", f.Units, f.Phi)
 		}
+	case SourcePhi:
+		s += fmt.Sprintf(" widened by the square root of phi (%.2f) where it is above 1.", f.Phi)
 	case SourcePrevious:
 		s += fmt.Sprintf(" widened by the previous variation between units (tau² %.3g): %d units are too few for their own.", f.Tau2, f.Units)
 	default:

@@ -213,7 +213,8 @@ func TestErrors(t *testing.T) {
 // TestWinsorisedVariance compares the correction with simulation.
 func TestWinsorisedVariance(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
-	for _, n := range []int{10, 15, 30, 100, 199, 500} {
+	for i, n := range []int{10, 15, 30, 100, 199, 500, 10, 15, 30, 100, 199, 500} {
+		how := Outliers(i / 6)
 		var f Funnel
 		total := 0.0
 		const reps = 4000
@@ -222,15 +223,18 @@ func TestWinsorisedVariance(t *testing.T) {
 			for range n {
 				f.z = append(f.z, r.NormFloat64())
 			}
-			total += f.winsorisedSquare(0.1)
+			total += f.robustSquare(0.1, how)
 		}
-		got, want := winsorisedVariance(n, 0.1), total/reps
+		got, want := trimmedVariance(n, 0.1, how), total/reps
 		tol := 0.015
 		if n == 10 {
 			tol = 0.03
 		}
+		if how == Truncate {
+			tol *= 2 // what is left is smaller and noisier
+		}
 		if math.Abs(got/want-1) > tol {
-			t.Errorf("n = %d: %.4f, simulated %.4f", n, got, want)
+			t.Errorf("n = %d, %d: %.4f, simulated %.4f", n, how, got, want)
 		}
 	}
 }
@@ -366,5 +370,85 @@ func TestDoesNotAllocate(t *testing.T) {
 		}
 	}); got > 0 {
 		t.Errorf("%v allocations for a second funnel", got)
+	}
+}
+
+// TestMultiplicative: phi 4 doubles the width of the sampling limits.
+func TestMultiplicative(t *testing.T) {
+	in := units([]float64{40, 60, 40, 60, 40, 60, 40, 60, 40, 60}, []float64{100, 100, 100, 100, 100, 100, 100, 100, 100, 100})
+	f := compute(t, in, Options{Measure: Proportion, Winsor: -1, Limits: Normal, Overdispersion: Multiplicative})
+	near(t, "ucl998", f.UCL998[0], 0.5+z998*0.1, 1e-12)
+	if f.Source != SourcePhi || f.Tau2 != 0 || !strings.Contains(f.Why(), "phi") {
+		t.Errorf("%s %v: %s", f.Source, f.Tau2, f.Why())
+	}
+}
+
+// TestLeaveOneOut: with an extreme unit among few, the others' target and limits
+// judge it, not its own.
+func TestLeaveOneOut(t *testing.T) {
+	num, den := make([]float64, 12), make([]float64, 12)
+	for i := range num {
+		den[i], num[i] = 200, []float64{38, 42}[i%2]
+	}
+	num[0] = 90
+	in := units(num, den)
+	all := compute(t, in, Options{Measure: Proportion})
+	out := compute(t, in, Options{Measure: Proportion, LeaveOneOut: true})
+	var others Funnel
+	rest := units(append([]float64(nil), num[1:]...), den[1:])
+	if err := Compute(&others, rest, Options{Measure: Proportion}); err != nil {
+		t.Fatal(err)
+	}
+	near(t, "limit of the unit from the others", out.UCL998[0], others.UCL998[0], 1e-12)
+	if out.Centre != all.Centre || out.Tau2 != all.Tau2 || out.Units != 12 {
+		t.Error("what is reported is that of all units")
+	}
+	if out.Outlier[0] != 1 {
+		t.Error("not found")
+	}
+}
+
+// A unit that is left out cannot move its own limits, whatever its value.
+func TestLawLeaveOneOut(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawUnits(t)
+		if len(in.Num) < 3 {
+			return
+		}
+		k := rapid.IntRange(0, len(in.Num)-1).Draw(t, "unit")
+		in.States[k] = spc.StateValue
+		in.Den[k]++
+		other := in
+		other.Num = append([]float64(nil), in.Num...)
+		other.Num[k] = float64(rapid.IntRange(0, int(in.Den[k])).Draw(t, "num"))
+		var a, b Funnel
+		o := Options{Measure: Proportion, LeaveOneOut: true}
+		if err := Compute(&a, in, o); err != nil {
+			t.Fatal(err)
+		}
+		if err := Compute(&b, other, o); err != nil {
+			t.Fatal(err)
+		}
+		if !(math.IsNaN(a.UCL998[k]) || math.IsNaN(b.UCL998[k])) && a.UCL998[k] != b.UCL998[k] {
+			t.Fatalf("%v and %v", a.UCL998[k], b.UCL998[k])
+		}
+	})
+}
+
+func TestLimitsAt(t *testing.T) {
+	d := design{Proportion, 60, 0.1, 50, 2000, 0.3, false}
+	in := d.draw(rand.New(rand.NewPCG(3, 4)))
+	o := Options{Measure: Proportion, Multiplier: 100}
+	f := compute(t, in, o)
+	for i, n := range f.Denominator {
+		low, high := f.LimitsAt(n, 0.001, o)
+		near(t, "low", low, f.LCL998[i], 1e-9)
+		near(t, "high", high, f.UCL998[i], 1e-9)
+		if l, h := f.LimitsAt(n, 0.01, o); l < low || h > high {
+			t.Errorf("98 %% limits %v..%v outside 99.8 %% ones", l, h)
+		}
+	}
+	if low, _ := f.LimitsAt(0, 0.001, o); !math.IsNaN(low) {
+		t.Error("no units have no limits")
 	}
 }

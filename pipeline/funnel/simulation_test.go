@@ -119,6 +119,30 @@ func TestFalseOutliers(t *testing.T) {
 	}
 }
 
+// TestFalseOutliersOfVariants holds the other estimates to the same rates.
+func TestFalseOutliersOfVariants(t *testing.T) {
+	for name, o := range map[string]Options{
+		"truncated":      {Outliers: Truncate},
+		"leave one out":  {LeaveOneOut: true},
+		"normal limits":  {Limits: Normal},
+		"multiplicative": {Overdispersion: Multiplicative},
+	} {
+		for _, sd := range []float64{0, 0.3} {
+			d := design{Proportion, 100, 0.1, 200, 400, sd, false}
+			reps := 60
+			if o.LeaveOneOut {
+				reps = 15 // quadratic in the units
+			}
+			got, _ := d.rates(t, reps, o)
+			most := 0.004 + 0.002*min(sd*10, 1)
+			t.Logf("%s, sd %v: %.3f %%", name, sd, 100*got)
+			if got > most {
+				t.Errorf("%s, sd %v: %.3f %% outliers", name, sd, 100*got)
+			}
+		}
+	}
+}
+
 func TestDetection(t *testing.T) {
 	d := design{Proportion, 21, 0.2, 100, 400, 0, true}
 	if _, got := d.rates(t, 300, Options{}); got < 0.9 {

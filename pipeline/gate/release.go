@@ -104,10 +104,10 @@ func (s *State) show(c *cellState, rev uint64, except map[cell.Key]cell.Fingerpr
 	if fp, ok := except[c.key]; ok && fp == v.Fingerprint {
 		return
 	}
-	c.visible, c.hasVisible = v, true
-	if !v.Tombstone {
+	if news := !c.hasVisible || c.visible != v; news && !v.Tombstone {
 		s.forgetAbsence(c)
 	}
+	c.visible, c.hasVisible = v, true
 	if len(c.versions) == 1 {
 		delete(s.unsettled, c)
 	}

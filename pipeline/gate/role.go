@@ -129,7 +129,7 @@ func (a Actor) reaches(r catalog.Role, registries, units []string) bool {
 		return true
 	}
 	for _, u := range units {
-		if u == "" || !slices.ContainsFunc(r.Units, func(above string) bool {
+		if !slices.ContainsFunc(r.Units, func(above string) bool {
 			return u == above || a.Below != nil && a.Below(u, above)
 		}) {
 			return false

@@ -60,8 +60,9 @@ type cellState struct {
 	// or replaced.
 	visible    Ref
 	hasVisible bool
-	withdrawn  map[cell.Fingerprint]struct{}
-	guards     map[cell.Fingerprint][]*Flag
+	// withdrawn names the flags whose rejection withdrew a version.
+	withdrawn map[cell.Fingerprint][]string
+	guards    map[cell.Fingerprint][]*Flag
 }
 
 // New is the empty gate of an indicator.
@@ -447,10 +448,13 @@ func rejectable(f *Flag) bool {
 func (s *State) reject(f *Flag) {
 	for _, g := range f.Guards {
 		c := s.cells[g.Key(s.region, s.indicator)]
-		if c.withdrawn == nil {
-			c.withdrawn = map[cell.Fingerprint]struct{}{}
+		if c.hasVisible && !c.visible.Tombstone && c.visible.Rev > f.Rev && g.Fingerprint == c.absence() {
+			continue // the cell is back since: see forgetAbsence
 		}
-		c.withdrawn[g.Fingerprint] = struct{}{}
+		if c.withdrawn == nil {
+			c.withdrawn = map[cell.Fingerprint][]string{}
+		}
+		c.withdrawn[g.Fingerprint] = append(c.withdrawn[g.Fingerprint], f.Flag)
 		s.withdrawals[c] = struct{}{}
 		s.hide(c, g.Fingerprint)
 	}

@@ -125,13 +125,14 @@ func (c *cellState) view() View {
 	return v
 }
 
-// questions are the flags that keep one of the versions back.
+// questions are the flags that keep one of the versions back, or whose
+// rejection withdrew it.
 func (c *cellState) questions(versions ...cell.Fingerprint) []string {
 	var ids []string
 	for _, fp := range versions {
-		_, withdrawn := c.withdrawn[fp]
+		ids = append(ids, c.withdrawn[fp]...)
 		for _, f := range c.guards[fp] {
-			if f.Holds() || withdrawn && f.Status == Rejected {
+			if f.Holds() {
 				ids = append(ids, f.Flag)
 			}
 		}

@@ -238,9 +238,6 @@ func (c *conformer) newMeasure(ind *catalog.Indicator, numerator, denominator, v
 		}
 	case catalog.StandardisedRatio:
 		m.needs, m.counts = event.HasNumerator|event.HasExpected, true
-		if has(1) {
-			m.needs |= event.HasDenominator
-		}
 	case catalog.TimeBetween:
 		switch {
 		case has(2):
@@ -457,9 +454,11 @@ func (c *conformer) sameValue(which int, v *columnValue, line uint64, b []byte) 
 		ok = ok && len(b) > 0
 	}
 	if !ok {
-		return fileError(event.Problem{Line: line, Column: v.name, Rule: RuleWhole,
-			Text: fmt.Sprintf("the column, from which %s is read, has no value of the form %s", name, layout),
-			Hint: "every row has the same value there"})
+		text := "the column, from which " + name + " is read, has no value"
+		if layout != "" {
+			text += " of the form " + layout
+		}
+		return fileError(event.Problem{Line: line, Column: v.name, Rule: RuleWhole, Text: text, Hint: "every row has the same value there"})
 	}
 	return nil
 }

@@ -92,7 +92,7 @@ func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
 	}
 	// If hardly any name is known, the first line is data, and its texts are
 	// nobody's to repeat.
-	isHeader := 2*count >= len(names) || !feed.Dialect.Header
+	isHeader := 2*count >= len(names) || 2*count >= len(want) || !feed.Dialect.Header
 	show := func(name string) string {
 		if !isHeader || digits(name) >= maxDigits || utf8.RuneCountInString(name) > 64 {
 			return shape([]byte(name))

@@ -192,6 +192,9 @@ func (in *Input) charts(all []series) (Table, error) {
 		s.Value = nil
 	}
 	var c spc.Charts
+	if len(all) == 0 {
+		return in.chartRows(all, &c), nil
+	}
 	if err := spc.Batch(&c, s, starts, o, nil); err != nil {
 		return Table{}, err
 	}
@@ -508,4 +511,15 @@ func (in *Input) variation(r *rows, v *variationColumns, from, to int32, units [
 		v.raw[i] = append(v.raw[i], clean(out.RawDeciles[i]))
 	}
 	return nil
+}
+
+// IndicatorTemplate is a set with the tables and columns of an indicator's set
+// and no rows.
+func IndicatorTemplate() Set {
+	in := Input{Indicator: &catalog.Indicator{Type: catalog.Proportion, Subset: true}}
+	var f funnelColumns
+	var v variationColumns
+	var r rows
+	return Set{Tables: []Table{in.cells(nil), in.chartRows(nil, &spc.Charts{}),
+		{"funnel", append(r.columns(), f.columns()...)}, {"variation", append(r.variationColumns(), v.columns()...)}}}
 }

@@ -190,3 +190,6 @@ func (in *MetaInput) annotations() Table {
 	return Table{"annotation", append(c.columns(), Column{"unit", unit}, Column{"period_start", period},
 		Column{"kind", kind}, Column{"text", text})}
 }
+
+// MetaTemplate is a set with the tables and columns of the meta set and no rows.
+func MetaTemplate() Set { return Meta(MetaInput{Catalog: &catalog.Catalog{}}) }

@@ -46,6 +46,7 @@ type Charts struct {
 	multiplier                       float64
 	work                             []float64
 	crossings                        []int32 // FewestCrossings of n, by n
+	season                           seasonScratch
 	cols                             columns
 }
 
@@ -90,6 +91,9 @@ func (c *Charts) At(k int) Chart {
 // 1993). Baselines without an event, or without a non-event, and baselines with
 // fewer than 6 moving ranges carry no limits and remain run charts. Part.Why
 // says which and why.
+//
+// With Options.PeriodsPerYear, season and autocorrelation are tested and may turn
+// the run rules off.
 //
 // Missing values: only state value enters anything. Points in other states have
 // no signals, moving ranges do not span them, runs pass over them. Preliminary
@@ -280,6 +284,7 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 		Series: k, Phase: number, First: lo, Last: hi - 1, Screening: o.Screening,
 		BaselineFrom: -1, BaselineTo: -1,
 		Centre: math.NaN(), Dispersion: math.NaN(), DispersionZ: math.NaN(), Phi: math.NaN(),
+		SeasonP: math.NaN(), AutocorrelationP: math.NaN(),
 	}
 	for i := lo; i < hi; i++ {
 		col.phase[i], col.rules[i], col.sigma[i], col.runs[i] = int32(number), 0, false, false
@@ -326,6 +331,7 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 	}
 	c.draw(&p, lo, hi, o, centre, sigma)
 	if p.Kind != Line && !math.IsNaN(centre) {
+		c.serial(&p, lo, hi, max(bFrom, lo), max(bTo, lo), o.PeriodsPerYear, centre)
 		c.runs(&p, lo, hi, centre)
 	}
 	c.scale(lo, hi)
@@ -760,7 +766,7 @@ func (c *Charts) runs(p *Part, lo, hi int, centre float64) {
 	p.Useful, p.Crossings, p.LongestRun = useful, crossings, longest
 	p.LongestRunMax, p.CrossingsMin = LongestRunLimit(useful), c.fewestCrossings(useful)
 	tooLong, tooFew := longest > p.LongestRunMax, crossings < p.CrossingsMin
-	if !tooLong && !tooFew {
+	if (!tooLong && !tooFew) || p.RunsOff {
 		return
 	}
 	p.RunsSignal = true

@@ -168,16 +168,18 @@ const (
 	RuleFewCrossings
 )
 
-// String gives the rule's identifier in stores: "sigma3", "anhoej_run",
-// "anhoej_crossings".
+// String gives the rule's identifier in stores, such as "sigma3" or
+// "anhoej_run".
 func (r Rule) String() string {
-	switch r {
-	case RuleSigma:
-		return "sigma3"
-	case RuleLongRun:
-		return "anhoej_run"
-	case RuleFewCrossings:
-		return "anhoej_crossings"
+	names := [...]string{
+		RuleSigma: "sigma3", RuleLongRun: "anhoej_run", RuleFewCrossings: "anhoej_crossings",
+		RuleTwoOfThree: "two_of_three", RuleFourOfFive: "four_of_five", RuleEight: "eight_one_side", RuleNine: "nine_one_side",
+		RuleSixTrend: "six_trend", RuleAlternating: "fourteen_alternating", RuleFifteenWithin: "fifteen_within",
+		RuleEightBeyond: "eight_beyond", RuleSevenSide: "seven_one_side", RuleSevenTrend: "seven_trend",
+		RuleTwoOfThreeClose: "two_of_three_close",
+	}
+	if int(r) < len(names) {
+		return names[r]
 	}
 	return fmt.Sprintf("rule(%d)", uint8(r))
 }
@@ -241,6 +243,10 @@ type Options struct {
 	BaselinePoints int
 	// Screening of moving ranges; none by default.
 	Screening Screening
+	// PeriodsPerYear, where not 0 (12 for months), asks for tests of season and
+	// autocorrelation of parts with 24 mature values or more. A test with
+	// p < 0.01 turns the run rules of the part off; see Part.RunsOff.
+	PeriodsPerYear int
 	// NonNegative clips drawn limits of XmR charts at 0. Proportions are always
 	// drawn within [0, 1], rates and counts within [0, ∞). Signals never see it.
 	NonNegative bool
@@ -274,6 +280,9 @@ func (o Options) Validate() error {
 	}
 	if o.MinPoints < 0 || o.BaselinePoints < 0 || o.minPoints() > o.baselinePoints() {
 		errs = append(errs, fmt.Errorf("%w: minimum %d and baseline %d points; give 0 < minimum <= baseline", ErrOptions, o.minPoints(), o.baselinePoints()))
+	}
+	if o.PeriodsPerYear < 0 || o.PeriodsPerYear > 366 {
+		errs = append(errs, fmt.Errorf("%w: %d periods per year; give 0 for none, or 1 to 366", ErrOptions, o.PeriodsPerYear))
 	}
 	if o.Screening > ScreenOnce {
 		errs = append(errs, fmt.Errorf("%w: screening: %d; give ScreenNone or ScreenOnce", ErrOptions, o.Screening))
@@ -380,6 +389,11 @@ type Part struct {
 	Useful, LongestRun, LongestRunMax, Crossings, CrossingsMin int
 	RunsSignal                                                 bool
 	SigmaSignals                                               int
+	// SeasonP and AutocorrelationP are the probabilities of the tests that
+	// Options.PeriodsPerYear asks for; NaN without one. RunsOff says that one is
+	// below 0.01, so that runs are counted but do not signal.
+	SeasonP, AutocorrelationP float64
+	RunsOff                   bool
 }
 
 // Signal is one rule that fired, as data.

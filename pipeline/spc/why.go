@@ -74,6 +74,12 @@ func (p Part) Why() string {
 	if p.Uneven {
 		s += " The periods differ much in size, which its limits ignore."
 	}
+	switch {
+	case p.SeasonP < serialLevel:
+		s += fmt.Sprintf(" The values have a season (p %.2g): run rules are off; compare the same period of other years.", p.SeasonP)
+	case p.AutocorrelationP < serialLevel:
+		s += fmt.Sprintf(" Successive values are not independent (p %.2g): run rules are off.", p.AutocorrelationP)
+	}
 	switch p.Stage {
 	case StageProvisional:
 		s += fmt.Sprintf(" The limits are provisional: %d mature values so far.", p.BaselinePoints)

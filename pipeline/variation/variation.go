@@ -48,9 +48,25 @@ type Input struct {
 	States    []spc.State
 }
 
+// Estimator is how the variance between units is estimated. All take the sampling
+// variance under the common mean as known.
+type Estimator uint8
+
+const (
+	// DerSimonianLaird 1986: moments, in one pass. The default.
+	DerSimonianLaird Estimator = iota
+	// PauleMandel 1982: the variance at which Cochran's Q with it in the weights
+	// equals its degrees of freedom. Better than DerSimonianLaird where units
+	// differ much in size.
+	PauleMandel
+	// REML maximises the restricted normal likelihood (Viechtbauer 2005).
+	REML
+)
+
 // Options of one description.
 type Options struct {
-	Measure Measure
+	Measure   Measure
+	Estimator Estimator
 	// Multiplier scales Mean, deciles, and Shrunk; 0 means 1. Variances and
 	// ratios of odds or rates are not scaled.
 	Multiplier float64
@@ -86,8 +102,8 @@ type Result struct {
 	Mean float64
 	// Phi is Cochran's Q over its degrees of freedom: 1 where there is chance only.
 	Phi float64
-	// Tau2 is the variance between units (DerSimonian & Laird 1986), with its
-	// interval by the Q profile (Viechtbauer 2007). The scale is the measure's.
+	// Tau2 is the variance between units by Options.Estimator, with its interval by
+	// the Q profile (Viechtbauer 2007). The scale is the measure's.
 	Tau2, Tau2Low, Tau2High float64
 	// I2 is the share, 0 to 1, of the variance between unit values that is not
 	// chance, for a unit of typical size (Higgins & Thompson 2002).
@@ -122,6 +138,9 @@ func (o Options) validate() error {
 	var errs []error
 	if o.Measure < Proportion || o.Measure > Mean {
 		errs = append(errs, fmt.Errorf("%w: measure: %s is none; set Proportion, Rate, Ratio or Mean", ErrOptions, o.Measure))
+	}
+	if o.Estimator > REML {
+		errs = append(errs, fmt.Errorf("%w: estimator: %d is none; give DerSimonianLaird, PauleMandel or REML", ErrOptions, o.Estimator))
 	}
 	if !(o.Multiplier >= 0 && o.Multiplier <= 1e12) {
 		errs = append(errs, fmt.Errorf("%w: multiplier: %v; give a positive number", ErrOptions, o.Multiplier))
@@ -262,6 +281,12 @@ func (r *Result) heterogeneity(mean, slope float64, o *Options) float64 {
 	c := w - w2/w
 	t2 := max(0, (q-df)/c)
 	typical := df / c // sampling variance of a typical unit
+	switch o.Estimator {
+	case PauleMandel:
+		t2 = r.profile(df, typical)
+	case REML:
+		t2 = r.reml(t2, typical)
+	}
 	r.Phi = q / df
 	r.I2 = t2 / (t2 + typical)
 	r.Tau2 = t2 / (slope * slope)
@@ -298,6 +323,49 @@ func (r *Result) q(t2 float64) float64 {
 		q += d * d / (1/wi + t2)
 	}
 	return q
+}
+
+// reml follows the restricted score to its root by Fisher's scoring, from start,
+// with bisection where a step would leave the bracket.
+func (r *Result) reml(start, typical float64) float64 {
+	score := func(t2 float64) (s, information float64) {
+		mean := r.weightedMean(t2)
+		var w, w2, w3, q float64
+		for i, wi := range r.weight {
+			v := 1 / (1/wi + t2)
+			w += v
+			w2 += v * v
+			w3 += v * v * v
+			d := r.raw[i] - mean
+			q += v * v * d * d
+		}
+		return q - w + w2/w, w2 - 2*w3/w + w2*w2/(w*w)
+	}
+	if s, _ := score(0); s <= 0 {
+		return 0
+	}
+	low, high := 0.0, math.Inf(1)
+	t2 := max(start, 0.01*typical)
+	for range 100 {
+		s, information := score(t2)
+		if s > 0 {
+			low = t2
+		} else {
+			high = t2
+		}
+		next := t2 + s/information
+		if !(next > low && next < high) {
+			next = 2 * t2
+			if !math.IsInf(high, 1) {
+				next = (low + high) / 2
+			}
+		}
+		if math.Abs(next-t2) <= 1e-12*(t2+1e-9*typical) {
+			return next
+		}
+		t2 = next
+	}
+	return t2
 }
 
 // profile solves q(t2) = target, 0 where even q(0) is smaller.

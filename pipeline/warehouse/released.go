@@ -42,57 +42,92 @@ var (
 	metaTables      = []string{"flag", "delivery", "unit", "indicator", "annotation"}
 )
 
-// WriteSet stores a set and reads back its checksums. A set that is there
-// already, whole, is left alone; an unfinished one is dropped and written
-// again.
-func (r *Released) WriteSet(ctx context.Context, of string, s publication.Set) error {
-	id, rows, err := r.storedID(ctx, of, s)
-	if err != nil {
-		return fmt.Errorf("result set %s of %s: %w", s.ID, of, err)
-	}
-	if id == s.ID {
-		return nil
-	}
-	for _, t := range s.Tables {
-		if rows > 0 {
-			if err := r.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE result_%s DROP PARTITION %s", t.Name, text(s.ID))); err != nil {
-				return fmt.Errorf("result set %s of %s: drop unfinished %s: %w", s.ID, of, t.Name, err)
-			}
+// Named is a set and its owner: an indicator id, or "meta".
+type Named struct {
+	Of  string
+	Set publication.Set
+}
+
+// setsPerInsert bounds the partitions that one insert makes.
+const setsPerInsert = 50
+
+// WriteSets stores sets of one kind and reads back their checksums. A set that
+// is there already, whole, is left alone; an unfinished one is dropped and
+// written again.
+func (r *Released) WriteSets(ctx context.Context, sets []Named) error {
+	for part := range slices.Chunk(sets, setsPerInsert) {
+		if err := r.writeSets(ctx, part); err != nil {
+			return err
 		}
-		if t.Rows() == 0 {
-			continue
-		}
-		if err := r.insert(ctx, s.ID, t); err != nil {
-			return fmt.Errorf("result set %s of %s: table %s: %w", s.ID, of, t.Name, err)
-		}
-	}
-	id, _, err = r.storedID(ctx, of, s)
-	if err != nil {
-		return fmt.Errorf("result set %s of %s: verify: %w", s.ID, of, err)
-	}
-	if id != s.ID {
-		return fmt.Errorf("%w: set %s of %s reads back as %s", ErrUnverified, s.ID, of, id)
 	}
 	return nil
 }
 
-func (r *Released) insert(ctx context.Context, set string, t publication.Table) error {
+func (r *Released) writeSets(ctx context.Context, sets []Named) error {
+	stored, err := r.storedIDs(ctx, sets)
+	if err != nil {
+		return fmt.Errorf("look for result sets: %w", err)
+	}
+	var missing []Named
+	for i, s := range sets {
+		if stored[i].id == s.Set.ID {
+			continue
+		}
+		missing = append(missing, s)
+		if stored[i].rows == 0 {
+			continue
+		}
+		for _, t := range s.Set.Tables {
+			if err := r.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE result_%s DROP PARTITION %s", t.Name, text(s.Set.ID))); err != nil {
+				return fmt.Errorf("result set %s of %s: drop unfinished %s: %w", s.Set.ID, s.Of, t.Name, err)
+			}
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	for i := range missing[0].Set.Tables {
+		if err := r.insert(ctx, missing, i); err != nil {
+			return fmt.Errorf("result table %s: %w", missing[0].Set.Tables[i].Name, err)
+		}
+	}
+	if stored, err = r.storedIDs(ctx, missing); err != nil {
+		return fmt.Errorf("verify result sets: %w", err)
+	}
+	for i, s := range missing {
+		if stored[i].id != s.Set.ID {
+			return fmt.Errorf("%w: set %s of %s reads back as %s with %d rows", ErrUnverified, s.Set.ID, s.Of, stored[i].id, stored[i].rows)
+		}
+	}
+	return nil
+}
+
+// insert writes table i of all the sets.
+func (r *Released) insert(ctx context.Context, sets []Named, i int) error {
 	names := []string{"result_set"}
-	for _, c := range t.Columns {
+	for _, c := range sets[0].Set.Tables[i].Columns {
 		names = append(names, c.Name)
 	}
-	batch, err := r.conn.PrepareBatch(ctx, fmt.Sprintf("INSERT INTO result_%s (%s)", t.Name, strings.Join(names, ", ")))
+	batch, err := r.conn.PrepareBatch(ctx, fmt.Sprintf("INSERT INTO result_%s (%s)", sets[0].Set.Tables[i].Name, strings.Join(names, ", ")))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = batch.Close() }()
-	if err := batch.Column(0).Append(slices.Repeat([]string{set}, t.Rows())); err != nil {
-		return err
-	}
-	for i, c := range t.Columns {
-		if err := batch.Column(i + 1).Append(driverValues(c.Name, c.Values)); err != nil {
-			return fmt.Errorf("column %s: %w", c.Name, err)
+	total := 0
+	for _, s := range sets {
+		t := s.Set.Tables[i]
+		total += t.Rows()
+		if err := batch.Column(0).Append(slices.Repeat([]string{s.Set.ID}, t.Rows())); err != nil {
+			return err
 		}
+		for j, c := range t.Columns {
+			if err := batch.Column(j + 1).Append(driverValues(c.Name, c.Values)); err != nil {
+				return fmt.Errorf("column %s: %w", c.Name, err)
+			}
+		}
+	}
+	if total == 0 {
+		return batch.Abort()
 	}
 	return batch.Send()
 }
@@ -121,20 +156,51 @@ func driverValues(name string, values any) any {
 	}
 }
 
-// storedID is the name that the stored content of the set deserves, and how
-// many rows there are.
-func (r *Released) storedID(ctx context.Context, of string, s publication.Set) (string, uint64, error) {
-	var total uint64
-	sums := make([]publication.Sum, len(s.Tables))
-	for i, t := range s.Tables {
-		sums[i].Table = t.Name
-		q := fmt.Sprintf("SELECT count(), sumWithOverflow(xxHash64(concat(%s))) FROM result_%s WHERE result_set = ?", bitsSQL(t), t.Name)
-		if err := r.conn.QueryRow(ctx, q, s.ID).Scan(&sums[i].Rows, &sums[i].Sum); err != nil {
-			return "", 0, err
-		}
-		total += sums[i].Rows
+// stored is the name that the stored content of a set deserves, and its rows.
+type stored struct {
+	id   string
+	rows uint64
+}
+
+// storedIDs reads back the checksums of sets of one kind.
+func (r *Released) storedIDs(ctx context.Context, sets []Named) ([]stored, error) {
+	out := make([]stored, len(sets))
+	if len(sets) == 0 {
+		return out, nil
 	}
-	return publication.SetID(of, sums), total, nil
+	at := map[string]int{}
+	ids := make([]string, len(sets))
+	sums := make([][]publication.Sum, len(sets))
+	for i, s := range sets {
+		at[s.Set.ID], ids[i] = i, s.Set.ID
+		for _, t := range s.Set.Tables {
+			sums[i] = append(sums[i], publication.Sum{Table: t.Name})
+		}
+	}
+	for j, t := range sets[0].Set.Tables {
+		q := fmt.Sprintf("SELECT toString(result_set), count(), sumWithOverflow(xxHash64(concat(%s))) FROM result_%s WHERE result_set IN (%s) GROUP BY result_set",
+			bitsSQL(t), t.Name, strings.Trim(texts(ids), "[]"))
+		rows, err := r.conn.Query(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for rows.Next() {
+			var id string
+			var n, sum uint64
+			if err := rows.Scan(&id, &n, &sum); err != nil {
+				return nil, errors.Join(err, rows.Close())
+			}
+			sums[at[id]][j].Rows, sums[at[id]][j].Sum = n, sum
+			out[at[id]].rows += n
+		}
+		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+			return nil, err
+		}
+	}
+	for i, s := range sets {
+		out[i].id = publication.SetID(s.Of, sums[i])
+	}
+	return out, nil
 }
 
 // bitsSQL is publication.Column.Bits in SQL, for every column of the table.
@@ -215,34 +281,26 @@ func (r *Released) DropUnused(ctx context.Context, keep []string) error {
 	return nil
 }
 
-// Holds reports whether the store has rows of every one of the sets that are
-// not empty: whether a publication can be shown without making it again.
-func (r *Released) Holds(ctx context.Context, sets map[string]string, meta string) (bool, error) {
-	have := map[string]bool{}
-	for _, t := range slices.Concat(indicatorTables, metaTables) {
-		ids, err := r.setIDs(ctx, t)
-		if err != nil {
-			return false, err
-		}
-		for _, id := range ids {
-			have[id] = true
-		}
-	}
+// Whole reports which of the sets, given by owner, the store does not hold as
+// they were written. The template has the tables and columns of such a set.
+func (r *Released) Whole(ctx context.Context, sets map[string]string, template publication.Set) (broken []string, err error) {
+	var named []Named
 	for of, id := range sets {
-		if !have[id] && id != emptySet(of) {
-			return false, nil
+		named = append(named, Named{of, publication.Set{ID: id, Tables: template.Tables}})
+	}
+	for part := range slices.Chunk(named, setsPerInsert) {
+		ids, err := r.storedIDs(ctx, part)
+		if err != nil {
+			return nil, fmt.Errorf("read back result sets: %w", err)
+		}
+		for i, s := range part {
+			if ids[i].id != s.Set.ID {
+				broken = append(broken, s.Of)
+			}
 		}
 	}
-	return have[meta], nil
-}
-
-// emptySet is the name of an indicator's set without any row.
-func emptySet(of string) string {
-	var sums []publication.Sum
-	for _, t := range indicatorTables {
-		sums = append(sums, publication.Sum{Table: t})
-	}
-	return publication.SetID(of, sums)
+	slices.Sort(broken)
+	return broken, nil
 }
 
 func (r *Released) setIDs(ctx context.Context, table string) ([]string, error) {

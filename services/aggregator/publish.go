@@ -41,6 +41,7 @@ func (s *Service) publish(ctx context.Context, r *run.Run) error {
 	if err := s.appendRun(ctx, fmt.Sprint(p.Publication), p); err != nil {
 		return err
 	}
+	s.verified = p.Publication
 	s.cfg.Crash.Hit(crashpoint.Published)
 	if err := s.restorePointer(ctx); err != nil {
 		return err
@@ -55,25 +56,51 @@ func (s *Service) publish(ctx context.Context, r *run.Run) error {
 func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) error {
 	p.Sets = map[string]string{}
 	var flags []publication.Flag
+	var fresh []warehouse.Named
+	rows := 0
+	write := func() error {
+		err := s.cfg.Released.WriteSets(ctx, fresh)
+		fresh, rows = nil, 0
+		s.cfg.Crash.Hit(crashpoint.SetWritten)
+		return err
+	}
 	for i := range s.cfg.Catalog.Indicators {
 		ind := &s.cfg.Catalog.Indicators[i]
-		b, err := s.set(ctx, r, ind, p.Through)
+		b, set, err := s.set(ctx, r, ind, p.Through)
 		if err != nil {
 			return err
+		}
+		if set != nil {
+			fresh = append(fresh, warehouse.Named{Of: ind.ID, Set: *set})
+			for _, t := range set.Tables {
+				rows += t.Rows()
+			}
+			if rows > rowsPerWrite {
+				if err := write(); err != nil {
+					return err
+				}
+			}
 		}
 		p.Sets[ind.ID] = b.set
 		flags = append(flags, b.flags...)
 	}
 	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r)})
-	if err := s.cfg.Released.WriteSet(ctx, "meta", meta); err != nil {
+	if err := write(); err != nil {
+		return err
+	}
+	if err := s.cfg.Released.WriteSets(ctx, []warehouse.Named{{Of: "meta", Set: meta}}); err != nil {
 		return err
 	}
 	p.Meta = meta.ID
 	return nil
 }
 
-// set makes the result set of one indicator, unless the last one still holds.
-func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, through uint64) (built, error) {
+// rowsPerWrite bounds the rows that wait in memory to be written.
+const rowsPerWrite = 500_000
+
+// set makes the result set of one indicator, unless the last one still holds:
+// then there is none to write.
+func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, through uint64) (built, *publication.Set, error) {
 	b := built{gate: s.gateSeq(ind.ID, through)}
 	for _, f := range s.cfg.Catalog.Feeds {
 		if slices.ContainsFunc(s.indicatorsOf(&f), func(i *catalog.Indicator) bool { return i.ID == ind.ID }) {
@@ -84,32 +111,28 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, t
 		}
 	}
 	if was, ok := s.built[ind.ID]; ok && was.gate == b.gate && was.rev == b.rev && was.reach == b.reach {
-		return was, nil
+		return was, nil, nil
 	}
 	versions, err := s.cfg.Warehouse.Versions(ctx, ind.ID, s.state.Rev(r))
 	if err != nil {
-		return b, err
+		return b, nil, err
 	}
 	g, err := s.gate(ind.ID, versions, through)
 	if err != nil {
-		return b, err
+		return b, nil, err
 	}
 	set, err := publication.Build(publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
 		Cells: shown(g, versions), Reach: b.reach})
 	if err != nil {
-		return b, err
+		return b, nil, err
 	}
-	if err := s.cfg.Released.WriteSet(ctx, ind.ID, set); err != nil {
-		return b, err
-	}
-	s.cfg.Crash.Hit(crashpoint.SetWritten)
 	b.set = set.ID
 	raised := s.raisedAt(ind.ID)
 	for f := range g.Flags {
 		b.flags = append(b.flags, publication.Flag{FlagRaised: f.FlagRaised, Status: f.Status.String(), RaisedAt: raised[f.Flag]})
 	}
 	s.built[ind.ID] = b
-	return b, nil
+	return b, &set, nil
 }
 
 // raisedAt is when each flag of the indicator was first raised.
@@ -212,7 +235,8 @@ func (s *Service) deliveries(r *run.Run) []publication.Delivery {
 }
 
 // restorePointer shows the last publication. Its sets were verified before
-// the LEDGER named it; a set that the store has lost is made again.
+// the LEDGER named it; after a start they are once more, and a set that the
+// store has lost is made again.
 func (s *Service) restorePointer(ctx context.Context) error {
 	p := s.state.Publication
 	if p == nil {
@@ -225,18 +249,21 @@ func (s *Service) restorePointer(ctx context.Context) error {
 	if ok && at.Publication > uint64(p.Publication) {
 		return fmt.Errorf("the released store shows publication %d, the ledger knows %d: the store belongs to another log; run replay", at.Publication, p.Publication)
 	}
-	if ok && at.Publication == uint64(p.Publication) && at.Run == p.Run && at.Meta == p.Meta {
+	if ok && at.Publication == uint64(p.Publication) && at.Run == p.Run && at.Meta == p.Meta && s.verified == p.Publication {
 		s.show(p.Publication)
 		return nil
 	}
-	whole, err := s.cfg.Released.Holds(ctx, p.Sets, p.Meta)
-	if err != nil {
-		return err
-	}
-	if !whole {
-		if err := s.rewrite(ctx, *p); err != nil {
+	if s.verified != p.Publication {
+		broken, err := s.broken(ctx, *p)
+		if err != nil {
 			return err
 		}
+		if len(broken) > 0 {
+			if err := s.rewrite(ctx, *p); err != nil {
+				return err
+			}
+		}
+		s.verified = p.Publication
 	}
 	pointer := warehouse.Pointer{Publication: uint64(p.Publication), Run: p.Run, AsOf: p.AsOf, Catalog: p.Catalog,
 		PublishedAt: s.state.PublishedAt, Meta: p.Meta}

@@ -55,7 +55,9 @@ type Service struct {
 		publication int
 		changed     chan struct{}
 	}
-	built map[string]built // by indicator: what its last set was made from
+	// verified is the last publication whose sets were read back.
+	verified int
+	built    map[string]built // by indicator: what its last set was made from
 }
 
 // New is a service that is ready to run.

@@ -31,6 +31,9 @@ func (s *Service) Run(ctx context.Context) error {
 		return fmt.Errorf("ingest: recover: %w", err)
 	}
 	if s.cfg.Drop == "" {
+		if err := s.Scan(ctx); err != nil {
+			return fmt.Errorf("ingest: %w", err)
+		}
 		<-ctx.Done()
 		return nil
 	}
@@ -68,11 +71,9 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
-// Scan takes everything that lies in the drop folder now.
+// Scan takes everything that lies in the drop folder now, and finishes what a
+// crash left.
 func (s *Service) Scan(ctx context.Context) error {
-	if s.cfg.Drop == "" {
-		return nil
-	}
 	_, err := s.scan(ctx, 0)
 	return err
 }
@@ -82,9 +83,11 @@ func (s *Service) Scan(ctx context.Context) error {
 func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	entries, err := os.ReadDir(s.cfg.Drop)
-	if err != nil {
-		return false, fmt.Errorf("drop folder: %w", err)
+	var entries []fs.DirEntry
+	if s.cfg.Drop != "" {
+		if entries, err = os.ReadDir(s.cfg.Drop); err != nil {
+			return false, fmt.Errorf("drop folder: %w", err)
+		}
 	}
 	var files []file
 	at := map[string]sighting{}
@@ -112,9 +115,6 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 		at[name] = seen
 		files = append(files, file{path: path, name: name})
 	}
-	if len(files) == 0 {
-		return young, s.openRuns(ctx)
-	}
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	receipts, err := s.take(ctx, files)
 	if err != nil {
@@ -127,7 +127,9 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 			s.cfg.Logger.Info("file waits", "feed", receipts[i].Feed, "problems", len(receipts[i].Problems))
 		}
 	}
-	s.last = receipts
+	if len(files) > 0 {
+		s.last = receipts
+	}
 	return young, s.openRuns(ctx)
 }
 

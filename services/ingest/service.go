@@ -114,33 +114,20 @@ func (s *Service) Submit(ctx context.Context, paths []string, again bool) ([]int
 	return receipts, s.openRuns(ctx)
 }
 
-// Recover finishes what a crash left: deliveries that were received and not
-// decided, accepted ones that no run has, and parked rows that a new catalog
-// may know.
+// Recover lets the next look into the drop folder also finish what a crash
+// left, and reads parked rows again that a newer catalog may know.
 func (s *Service) Recover(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return err
 	}
-	var done []*taken
-	for _, d := range s.state.Undecided() {
-		if err := s.readInto(ctx, d.DeliveryReceived, &done); err != nil {
-			return err
-		}
-	}
-	if err := s.retryParked(ctx, &done); err != nil {
-		return err
-	}
-	if _, err := s.accept(ctx, done); err != nil {
-		return err
-	}
-	return s.openRuns(ctx)
+	return s.receiveParked(ctx)
 }
 
-// retryParked reads deliveries with parked rows again when the catalog is a
-// newer one than they were read with.
-func (s *Service) retryParked(ctx context.Context, done *[]*taken) error {
+// receiveParked hands in again the deliveries with parked rows that were read
+// with an older catalog.
+func (s *Service) receiveParked(ctx context.Context) error {
 	for _, d := range s.state.Deliveries() {
 		if d.Accepted == nil || d.Accepted.Parked == 0 || d.Retried != "" || d.Accepted.Catalog == s.cfg.Catalog.Hash {
 			continue
@@ -154,11 +141,8 @@ func (s *Service) retryParked(ctx context.Context, done *[]*taken) error {
 		if err := s.receive(ctx, r); err != nil {
 			return err
 		}
-		if err := s.readInto(ctx, r, done); err != nil {
-			return err
-		}
 	}
-	return s.state.Sync(ctx, s.cfg.Log)
+	return nil
 }
 
 // readInto reads a received delivery; one that becomes no fact is rejected.
@@ -195,6 +179,16 @@ func (s *Service) take(ctx context.Context, files []file) ([]intake.Receipt, err
 			done = append(done, t)
 		}
 		at[t.received.Delivery] = append(at[t.received.Delivery], i)
+	}
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return nil, err
+	}
+	for _, d := range s.state.Undecided() { // received before a crash, or parked rows
+		if len(at[d.Delivery]) == 0 {
+			if err := s.readInto(ctx, d.DeliveryReceived, &done); err != nil {
+				return nil, err
+			}
+		}
 	}
 	accepted, err := s.accept(ctx, done)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -358,7 +359,11 @@ func (c *child) cause() error {
 	if err == nil {
 		err = errors.New("it ended by itself")
 	}
-	if text := c.stderr.text(); text != "" {
+	text := c.stderr.text()
+	switch {
+	case strings.Contains(text, ErrLocked.Error()):
+		return fmt.Errorf("%w: %s", ErrLocked, text)
+	case text != "":
 		return fmt.Errorf("%w: %s", err, text)
 	}
 	return err

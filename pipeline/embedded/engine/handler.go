@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -267,9 +268,43 @@ func requestBody(r *http.Request, params url.Values) (io.Reader, error) {
 		return nil, badBody(err)
 	}
 	if enabled(params.Get("decompress")) {
-		body = compress.NewReader(body)
+		source := &countingReader{r: body}
+		body = &frameReader{source: source, frames: compress.NewReader(source)}
 	}
 	return body, nil
+}
+
+// frameReader reads ClickHouse's own compressed frames. The decoder says "end"
+// for the end of the body wherever it comes; only between two frames is it one.
+type frameReader struct {
+	source *countingReader
+	frames *compress.Reader
+	whole  int64 // bytes of the source that belong to frames read whole
+}
+
+func (f *frameReader) Read(p []byte) (int, error) {
+	n, err := f.frames.Read(p)
+	switch {
+	case err == nil:
+		f.whole = f.source.n
+	case errors.Is(err, io.EOF):
+		if f.source.n == f.whole {
+			return n, io.EOF
+		}
+		return n, io.ErrUnexpectedEOF
+	}
+	return n, err
+}
+
+type countingReader struct {
+	r io.Reader
+	n int64
+}
+
+func (c *countingReader) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
 }
 
 func badBody(err error) error {
@@ -354,9 +389,15 @@ func (h *handler) insert(ctx context.Context, q query, st statement, data io.Rea
 	if err != nil {
 		return badBody(err)
 	}
-	return h.server.run(ctx, q, func(c *connection) error {
+	err = h.server.run(ctx, q, func(c *connection) error {
 		return c.exec(st.withInfile(name), "Null", q.params, nil)
 	})
+	var e *exception
+	if errors.As(err, &e) {
+		// Clients have no use for the name of the spool, which is gone.
+		e.text = strings.ReplaceAll(e.text, "(in file/uri "+filepath.Join(h.server.path, name)+")", "(in the rows of the request)")
+	}
+	return err
 }
 
 // selectNative streams blocks as the engine makes them.

@@ -117,6 +117,7 @@ func escapeXML(s string) string {
 type server struct {
 	lib    *library
 	args   []string
+	path   string // the data path
 	log    *slog.Logger
 	anchor *connection // keeps the data path open between queries
 
@@ -136,12 +137,18 @@ func newServer(lib *library, cfg childConfig, path string, log *slog.Logger) (*s
 	if err := os.Mkdir(spoolDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the spool: %w", err)
 	}
+	// Without this directory the library takes the path for a new one and leaves
+	// its background tasks out: DROP TABLE … SYNC would wait for ever, and what is
+	// dropped would stay on disk until the next start.
+	if err := os.MkdirAll("metadata", 0o750); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
 	args, err := configuration(cfg, path)
 	if err != nil {
 		return nil, err
 	}
 	s := &server{
-		lib: lib, args: args, log: log,
+		lib: lib, args: args, path: path, log: log,
 		slots:  make(chan struct{}, cfg.MaxConcurrent),
 		urgent: make(chan struct{}, 4),
 		active: registry{running: make(map[string]context.CancelCauseFunc)},

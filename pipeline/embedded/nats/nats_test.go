@@ -139,7 +139,7 @@ func TestStartSaysWhy(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "jetstream"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Start(Config{StoreDir: dir}); err == nil || !strings.Contains(err.Error(), "jetstream") {
+	if _, err := Start(Config{StoreDir: dir}); err == nil || !strings.Contains(err.Error(), "not a directory") {
 		t.Errorf("a file where the store should be: error %v", err)
 	}
 }

@@ -99,10 +99,13 @@ func start(cfg Config, alter func(*server.Options)) (_ *Client, err error) {
 	// Start returns when the store has been recovered; the server's goroutines
 	// are its own and end with WaitForShutdown.
 	s.Start()
-	if !s.ReadyForConnections(cfg.StartTimeout) {
-		return nil, fmt.Errorf("nats: embedded server on %s was not ready after %s: %s", cfg.StoreDir, cfg.StartTimeout, logger.reason())
+	if text, fatal := logger.gravest(); fatal {
+		return nil, fmt.Errorf("nats: embedded server on %s did not start: %s", cfg.StoreDir, text)
 	}
-	if err := assertDurable(s.JetStreamConfig(), logger.reason()); err != nil {
+	if !s.ReadyForConnections(cfg.StartTimeout) {
+		return nil, fmt.Errorf("nats: embedded server on %s was not ready after %s: it said last: %q", cfg.StoreDir, cfg.StartTimeout, logger.text())
+	}
+	if err := assertDurable(s.JetStreamConfig(), logger.text()); err != nil {
 		return nil, err
 	}
 	conn, err := connect(cfg, nats.DefaultURL, nats.InProcessServer(s))
@@ -119,10 +122,10 @@ func start(cfg Config, alter func(*server.Options)) (_ *Client, err error) {
 
 // assertDurable reads the setting back from what runs. Asking for it is not
 // enough: options have been renamed, overridden by files and dropped on reload.
-func assertDurable(running *server.JetStreamConfig, reason string) error {
+func assertDurable(running *server.JetStreamConfig, said string) error {
 	switch {
 	case running == nil:
-		return fmt.Errorf("nats: JetStream is not running in the embedded server: %s", reason)
+		return fmt.Errorf("nats: JetStream is not running in the embedded server, which said last: %q", said)
 	case !running.SyncAlways:
 		return fmt.Errorf("nats: embedded server on %s: %w: an acknowledged message could be lost with the power; "+
 			"this build of the server must not be used", running.StoreDir, ErrNotDurable)
@@ -250,12 +253,13 @@ func (c *Client) Shutdown() {
 	<-c.closed
 }
 
-// serverLog turns the server's printf lines into records, and keeps the
-// gravest: the server tells of a failed start by a line only.
+// serverLog turns the server's printf lines into records, and keeps the last
+// grave one: the server tells of a failed start by a line only.
 type serverLog struct {
-	log  *slog.Logger
-	mu   sync.Mutex
-	last string
+	log   *slog.Logger
+	mu    sync.Mutex
+	last  string
+	fatal bool
 }
 
 func (l *serverLog) write(level slog.Level, format string, args []any) {
@@ -265,19 +269,24 @@ func (l *serverLog) write(level slog.Level, format string, args []any) {
 	l.log.Log(context.Background(), level, "nats-server", "text", strings.TrimSpace(fmt.Sprintf(format, args...)))
 }
 
-func (l *serverLog) keep(format string, args []any) {
+func (l *serverLog) keep(fatal bool, format string, args []any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.last = strings.TrimSpace(fmt.Sprintf(format, args...))
+	if l.fatal {
+		return // what follows a fatal line follows from it
+	}
+	l.last, l.fatal = strings.TrimSpace(fmt.Sprintf(format, args...)), fatal
 }
 
-func (l *serverLog) reason() string {
+func (l *serverLog) gravest() (text string, fatal bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.last == "" {
-		return "the server gave no reason"
-	}
-	return l.last
+	return l.last, l.fatal
+}
+
+func (l *serverLog) text() string {
+	text, _ := l.gravest()
+	return text
 }
 
 func (l *serverLog) Noticef(format string, args ...any) { l.write(slog.LevelDebug, format, args) }
@@ -286,12 +295,12 @@ func (l *serverLog) Debugf(format string, args ...any)  {}
 func (l *serverLog) Tracef(format string, args ...any)  {}
 
 func (l *serverLog) Errorf(format string, args ...any) {
-	l.keep(format, args)
+	l.keep(false, format, args)
 	l.write(slog.LevelError, format, args)
 }
 
 // Fatalf must not end the process: whoever started the server decides.
 func (l *serverLog) Fatalf(format string, args ...any) {
-	l.keep(format, args)
+	l.keep(true, format, args)
 	l.write(slog.LevelError, format, args)
 }

@@ -47,10 +47,10 @@ type Config struct {
 	// ClickHouse servers; empty: that store is embedded. Each names a database
 	// and a user of its own.
 	WarehouseDSN, ReleasedDSN string
-	Clock    func() time.Time
-	Logger   *slog.Logger
-	Registry *prometheus.Registry
-	Crash    crashpoint.Hook
+	Clock                     func() time.Time
+	Logger                    *slog.Logger
+	Registry                  *prometheus.Registry
+	Crash                     crashpoint.Hook
 	// EngineCommand runs the engine child; empty: this executable.
 	EngineCommand []string
 }
@@ -95,8 +95,12 @@ func Open(ctx context.Context, cfg Config) (_ *App, err error) {
 	// The engines need longest: start them beside the log.
 	p := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
 	a.engines, a.conns = make([]*engine.Engine, 2), make([]driver.Conn, 2)
-	p.Go(func(ctx context.Context) error { return a.openStore(ctx, 0, "warehouse", cfg.WarehouseDSN, clickhouse.Warehouse) })
-	p.Go(func(ctx context.Context) error { return a.openStore(ctx, 1, "released", cfg.ReleasedDSN, clickhouse.Released) })
+	p.Go(func(ctx context.Context) error {
+		return a.openStore(ctx, 0, "warehouse", cfg.WarehouseDSN, clickhouse.Warehouse)
+	})
+	p.Go(func(ctx context.Context) error {
+		return a.openStore(ctx, 1, "released", cfg.ReleasedDSN, clickhouse.Released)
+	})
 	p.Go(a.startLog)
 	if err := p.Wait(); err != nil {
 		return nil, err

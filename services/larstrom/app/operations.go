@@ -82,3 +82,51 @@ func (a *App) await(ctx context.Context, seq uint64) error {
 		}
 	}
 }
+
+// ReplayReport compares the stores before and after.
+type ReplayReport struct{ Before, After string }
+
+// Replay rebuilds both stores from the log.
+func (a *App) Replay(ctx context.Context, progress func(string)) (ReplayReport, error) {
+	var r ReplayReport
+	var err error
+	if r.Before, err = a.aggregator.Fingerprint(ctx); err != nil {
+		return r, err
+	}
+	if err = a.aggregator.Replay(ctx, progress); err != nil {
+		return r, err
+	}
+	r.After, err = a.aggregator.Fingerprint(ctx)
+	return r, err
+}
+
+// VerifyReport is what was checked and what was found.
+type VerifyReport struct {
+	Problems []string
+	Checked  map[string]int
+}
+
+// Verify holds raw files, log, stores and LEDGER against each other.
+func (a *App) Verify(ctx context.Context, progress func(string)) (VerifyReport, error) {
+	r := VerifyReport{Checked: map[string]int{}}
+	problem := func(p string) { r.Problems = append(r.Problems, p) }
+	s, err := a.State(ctx)
+	if err != nil {
+		problem("LEDGER: " + err.Error())
+		return r, nil
+	}
+	seen := map[string]bool{}
+	for _, d := range s.Deliveries() {
+		if seen[d.Raw] {
+			continue
+		}
+		seen[d.Raw] = true
+		progress("raw file " + d.Raw)
+		if err := a.raw.Verify(d.Raw); err != nil {
+			problem(fmt.Sprintf("raw file of delivery %s: %v", d.Delivery, err))
+		}
+		r.Checked["raw files"]++
+	}
+	err = a.aggregator.Verify(ctx, progress, problem, func(what string, n int) { r.Checked[what] += n })
+	return r, err
+}

@@ -208,7 +208,7 @@ func (s suite) parameters(t *testing.T) {
 	if got := value[uint64](t, t.Context(), conn, "SELECT {a:UInt64} + {b:UInt64} + {a:UInt64}", clickhouse.Named("a", 20), clickhouse.Named("b", 2)); got != 42 {
 		t.Errorf("parameters by name: %d, want 42", got)
 	}
-	if got := value[uint64](t, t.Context(), conn, "SELECT count() FROM {t:Identifier}", clickhouse.Named("t", "system.one")); got != 1 {
+	if got := value[uint64](t, t.Context(), conn, "SELECT count() FROM {d:Identifier}.{t:Identifier}", clickhouse.Named("d", "system"), clickhouse.Named("t", "one")); got != 1 {
 		t.Errorf("identifier parameter: %d, want 1", got)
 	}
 	if got := value[string](t, t.Context(), conn, "SELECT arrayStringConcat({x:Array(String)}, '|')", clickhouse.Named("x", []string{"a", "b'c"})); got != "a|b'c" {
@@ -287,7 +287,10 @@ func (s suite) exceptions(t *testing.T) {
 		wantCode(t, "query: "+c.sql, err, c.code)
 	}
 	name := s.table(t, conn, "a UInt8", "MergeTree ORDER BY a")
-	wantCode(t, "insert of text into a number", conn.InsertFormat(t.Context(), "CSV", "INSERT INTO "+name, strings.NewReader("1\n2\nthree\n")), 27)
+	var exception *clickhouse.Exception
+	if err := conn.InsertFormat(t.Context(), "CSV", "INSERT INTO "+name, strings.NewReader("1\n2\nthree\n")); !errors.As(err, &exception) {
+		t.Errorf("insert of text into a number: %v", err)
+	}
 	if got := value[uint64](t, t.Context(), conn, "SELECT count() FROM "+name); got != 0 {
 		t.Errorf("a failed insert left %d rows", got)
 	}
@@ -311,13 +314,13 @@ func compressed(method clickhouse.CompressionMethod) func(*clickhouse.Options) {
 }
 
 func (s suite) midStream(t *testing.T) {
-	const sql = "SELECT number, toString(number), throwIf(number = 3000000) FROM numbers(6000000) SETTINGS max_threads = 1"
+	const sql = "SELECT number, toString(number), throwIf(number = 400000) FROM numbers(600000) SETTINGS max_threads = 1"
 	for name, method := range compressions() {
 		conn := s.open(t, compressed(method))
 		n, err := drain(conn, t.Context(), sql, nil)
 		wantCode(t, name, err, 395)
-		if n == 0 || n >= 3000000 {
-			t.Errorf("%s: %d rows before the exception, want some of the first 3000000", name, n)
+		if n == 0 || n >= 400_000 {
+			t.Errorf("%s: %d rows before the exception, want some of the first 400000", name, n)
 		}
 		for _, format := range []string{"CSV", "JSON", "RowBinary"} {
 			stream, err := conn.QueryFormat(t.Context(), format, sql)
@@ -335,7 +338,7 @@ func (s suite) midStream(t *testing.T) {
 }
 
 func (s suite) compression(t *testing.T) {
-	const rows = 200_000
+	const rows = 100_000
 	for name, method := range compressions() {
 		t.Run(name, func(t *testing.T) {
 			conn := s.open(t, compressed(method))
@@ -692,7 +695,8 @@ func (s suite) kill(t *testing.T, p Process, conn driver.Conn) {
 
 func (s suite) processKilled(t *testing.T, p Process) {
 	t.Run("select stream", func(t *testing.T) {
-		for name, method := range compressions() {
+		for _, name := range []string{"none", "gzip", "lz4"} {
+			method := compressions()[name]
 			conn := s.open(t, compressed(method))
 			killed := false
 			n, err := drain(conn, t.Context(), "SELECT number, toString(number) FROM numbers(1e9)", func(n int) {

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"testing"
+	"time"
 	_ "time/tzdata"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 
 func TestEmbedded(t *testing.T) {
 	e, err := engine.Start(t.Context(), engine.Config{
-		Path: t.TempDir(), Databases: []string{"conformance"},
+		Path: t.TempDir(), Databases: []string{"conformance"}, MaxBackoff: 100 * time.Millisecond, // it is killed often
 		Logger: slog.New(slog.NewTextHandler(t.Output(), nil)),
 	})
 	if err != nil {
@@ -40,6 +41,7 @@ func TestEmbedded(t *testing.T) {
 		}
 	}()
 	conformance.Run(t, e)
+	t.Run("arrow", func(t *testing.T) { arrowStreams(t, e) })
 }
 
 // server is a ClickHouse server by its address.
@@ -61,4 +63,5 @@ func TestServer(t *testing.T) {
 		return
 	}
 	conformance.Run(t, server{dsn})
+	t.Run("arrow", func(t *testing.T) { arrowStreams(t, server{dsn}) })
 }

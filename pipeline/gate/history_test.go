@@ -1,0 +1,473 @@
+package gate_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+)
+
+// night draws what the services do in one run: a delivery changes some cells,
+// checks find something about some of them, the gate is asked what to append,
+// flags whose cause is gone close, and what is clean is released.
+func (b *book) night(t *rapid.T, asOf catalog.Date) {
+	b.rev++
+	units, months := []string{"E", "F"}, []int{1, 2, 3}
+	var changed []event.Guard
+	for _, u := range units {
+		for _, m := range months {
+			letter := rapid.SampledFrom([]string{"", "", "", "A", "B", "C", "-"}).Draw(t, "delivered")
+			k := key(u, m)
+			if letter == "" || b.s.View(k).Current.Fingerprint == fp(k, letter) {
+				continue
+			}
+			b.take(gate.Version{Key: k, Fingerprint: fp(k, letter), Rev: b.rev, Tombstone: letter == "-"})
+			changed = append(changed, guard(k, letter))
+		}
+	}
+	var found []event.FlagRaised
+	add := func(check string, sev event.Severity, gs ...event.Guard) {
+		f := finding("", check, sev, b.rev, gs...)
+		f.Flag = check
+		for _, g := range gs {
+			f.Flag += fmt.Sprintf(" %s%s%x", g.Unit, g.Period, g.Fingerprint[:3])
+		}
+		f.Observed = float64(rapid.SampledFrom([]int{85, 90, 70}).Draw(t, "observed"))
+		f.Low, f.High = f.Observed-10, f.Observed+10
+		found = append(found, f)
+	}
+	for _, g := range changed {
+		switch rapid.SampledFrom([]string{"", "", "K09", "K09", "T04", "C10", "C10", "C11", "both"}).Draw(t, "found") {
+		case "K09":
+			add("K09", event.Hold, g)
+		case "T04":
+			add("T04", event.Hold, g)
+		case "C10":
+			add("C10", event.Block, g)
+		case "C11":
+			add("C11", event.Note, g)
+		case "both":
+			add("K09", event.Hold, g)
+			add("C10", event.Block, g)
+		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "silent") == 0 {
+		// One flag over several cells, some of which never existed or are
+		// visible already.
+		var gs []event.Guard
+		for _, m := range months {
+			k := key("E", m)
+			v := b.s.View(k).Current.Fingerprint
+			if v.IsZero() {
+				v = fp(k, "-")
+			}
+			gs = append(gs, event.GuardOf(k, v))
+		}
+		add("K01", event.Hold, gs...)
+	}
+	for _, f := range found {
+		f, verdict := b.s.Admit(f, asOf)
+		if verdict != gate.Known {
+			b.append(f)
+		}
+	}
+	for _, r := range b.s.Resolutions("run", b.rev) {
+		b.append(r)
+	}
+	b.append(b.s.Release("run", b.rev, 1, b.rev))
+}
+
+// decision draws what a person does; refusals are part of life.
+func (b *book) decision(t *rapid.T, on catalog.Date) {
+	// What is open, and more so what awaits a second person, gets most of the
+	// attention.
+	var ids []string
+	for f := range b.s.Flags {
+		n := 1
+		if f.Status == gate.Open {
+			n += 3 + 20*len(f.Proposals)
+		}
+		ids = append(ids, slices.Repeat([]string{f.Flag}, n)...)
+	}
+	if len(ids) == 0 {
+		return
+	}
+	id := rapid.SampledFrom(ids).Draw(t, "flag")
+	f, _ := b.s.Flag(id)
+	kinds := []string{event.Accept, event.Accept, event.Accept, event.Accept, event.RejectIt, event.RejectIt, event.Comment, event.Snooze, gate.Confirm, event.Correct}
+	switch {
+	case len(f.Proposals) > 0:
+		kinds = append(kinds, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm)
+	case f.Status == gate.Open && f.Severity == event.Block:
+		kinds = append(kinds, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive)
+	}
+	cmd := gate.Command{Flag: id, Cause: gate.Unknown, Note: "n", ExpectedVersion: f.Version,
+		Kind: rapid.SampledFrom(kinds).Draw(t, "kind")}
+	if cmd.Kind == event.Snooze {
+		cmd.Until = on.AddDays(3)
+	}
+	if cmd.Kind == gate.Confirm && len(f.Proposals) > 0 {
+		cmd.Decision = rapid.SampledFrom(f.Proposals).Draw(t, "proposal").Decision
+	}
+	who := rapid.SampledFrom([]gate.Actor{steward, second, steward, second, actor("p3", gate.SuperUser, "E"), actor("p4", gate.Administrator)}).Draw(t, "who")
+	bodies, err := b.s.Decide(cmd, who, on)
+	if err != nil {
+		for _, known := range []error{gate.ErrInvalid, gate.ErrForbidden, gate.ErrClosed, gate.ErrFourEyes, gate.ErrCorrections} {
+			if errors.Is(err, known) {
+				return
+			}
+		}
+		t.Fatalf("refused by %v", err)
+	}
+	for _, body := range bodies {
+		b.append(body)
+		// Often another steward is at hand, or the same one tries.
+		if p, ok := body.(event.DecisionProposed); ok && rapid.IntRange(0, 4).Draw(t, "seconded") < 4 {
+			confirmer := rapid.SampledFrom([]gate.Actor{second, steward}).Draw(t, "confirmer")
+			confirmed, err := b.s.Decide(gate.Command{Flag: id, Kind: gate.Confirm, Decision: p.Decision}, confirmer, on)
+			if own := confirmer.ID == p.By; own != errors.Is(err, gate.ErrFourEyes) || !own && err != nil {
+				t.Fatalf("%s confirms what %s proposed: %v", confirmer.ID, p.By, err)
+			}
+			for _, body := range confirmed {
+				b.append(body)
+			}
+		}
+	}
+	if last, ok := b.s.LastRelease(); ok && rapid.IntRange(0, 4).Draw(t, "released") > 0 {
+		b.append(b.s.Release(last.Run, last.Rev, last.CellsFrom, last.CellsTo))
+	}
+}
+
+// history draws a whole log, checking after every step.
+func history(t *rapid.T, check func(*book)) *book {
+	b := &book{t: t, s: gate.New("nord", "i1")}
+	on := day
+	for range rapid.IntRange(12, 40).Draw(t, "steps") {
+		if rapid.IntRange(0, 2).Draw(t, "step") == 0 {
+			on = on.AddDays(rapid.SampledFrom([]int{1, 1, 40}).Draw(t, "days"))
+			b.night(t, on)
+		} else {
+			b.decision(t, on)
+		}
+		if check != nil {
+			check(b)
+		}
+	}
+	return b
+}
+
+// plain is the rule of the gate told once more from the log alone, without any
+// of the state machine's indices: the slow reading that it must agree with.
+type plain struct {
+	status    map[string]string
+	flags     map[string]event.FlagRaised
+	withdrawn map[event.Guard]bool
+	visible   map[cell.Key]gate.Version
+	proposers map[string]string
+	problems  []string
+}
+
+func read(versions []gate.Version, events []event.Event) *plain {
+	p := &plain{status: map[string]string{}, flags: map[string]event.FlagRaised{}, withdrawn: map[event.Guard]bool{},
+		visible: map[cell.Key]gate.Version{}, proposers: map[string]string{}}
+	hide := func(flag string) {
+		for _, g := range p.flags[flag].Guards {
+			if v, ok := p.visible[g.Key("nord", "i1")]; ok && v.Fingerprint == g.Fingerprint {
+				delete(p.visible, v.Key)
+			}
+		}
+	}
+	for _, e := range events {
+		switch e.Type {
+		case event.TypeFlagRaised:
+			f, _ := event.Decode[event.FlagRaised](e)
+			if old := p.flags[f.Flag]; p.status[f.Flag] == "open" && (old.Severity == event.Block || old.Severity == event.Hold && f.Severity == event.Note) {
+				f.Severity = old.Severity
+			}
+			p.flags[f.Flag] = f
+			p.status[f.Flag] = "open"
+			if f.Memory != "" {
+				p.status[f.Flag] = "covered"
+			}
+		case event.TypeFlagResolved:
+			r, _ := event.Decode[event.FlagResolved](e)
+			if s := p.flags[r.Flag].Severity; s == event.Block || s == event.Hold {
+				hide(r.Flag)
+			}
+			p.status[r.Flag] = "resolved"
+		case event.TypeDecisionMade:
+			d, _ := event.Decode[event.DecisionMade](e)
+			switch d.Kind {
+			case event.Accept:
+				p.status[d.Flag] = "accepted"
+			case event.RejectIt:
+				p.status[d.Flag] = "rejected"
+				for _, g := range p.flags[d.Flag].Guards {
+					k := g.Key("nord", "i1")
+					v, ok := p.visible[k]
+					back := ok && !v.Tombstone && v.Rev > p.flags[d.Flag].Rev
+					p.withdrawn[g] = p.withdrawn[g] || !back || g.Fingerprint != fp(k, "-")
+				}
+				hide(d.Flag)
+			}
+		case event.TypeDecisionProposed:
+			d, _ := event.Decode[event.DecisionProposed](e)
+			p.proposers[d.Decision] = d.By
+		case event.TypeDecisionConfirmed:
+			d, _ := event.Decode[event.DecisionConfirmed](e)
+			p.status[d.Flag] = "waived"
+			if p.proposers[d.Decision] == d.By || p.proposers[d.Decision] == "" {
+				p.problems = append(p.problems, d.By+" proposed and confirmed "+d.Decision)
+			}
+		case event.TypeReleaseMade:
+			r, _ := event.Decode[event.ReleaseMade](e)
+			for k, v := range newest(versions, r.Rev) {
+				if p.held(k, v.Fingerprint) {
+					continue
+				}
+				was := p.visible[k]
+				p.visible[k] = v
+				if !v.Tombstone && was != v {
+					delete(p.withdrawn, event.GuardOf(k, fp(k, "-")))
+				}
+			}
+		}
+	}
+	return p
+}
+
+func newest(versions []gate.Version, rev uint64) map[cell.Key]gate.Version {
+	m := map[cell.Key]gate.Version{}
+	for _, v := range versions {
+		if old, ok := m[v.Key]; v.Rev <= rev && (!ok || old.Rev < v.Rev) {
+			m[v.Key] = v
+		}
+	}
+	return m
+}
+
+func (p *plain) guarded(k cell.Key, f cell.Fingerprint) bool {
+	for id, flag := range p.flags {
+		if p.status[id] == "open" && (flag.Severity == event.Block || flag.Severity == event.Hold) &&
+			slices.Contains(flag.Guards, event.GuardOf(k, f)) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *plain) held(k cell.Key, f cell.Fingerprint) bool {
+	return p.withdrawn[event.GuardOf(k, f)] || p.guarded(k, f)
+}
+
+// agree compares what is seen with the slow reading.
+func (b *book) agree(t *rapid.T) {
+	p := read(b.versions, b.events)
+	for _, problem := range p.problems {
+		t.Fatalf("%s", problem)
+	}
+	now := newest(b.versions, b.rev)
+	keys := map[cell.Key]bool{}
+	for k, v := range b.s.Views {
+		keys[k] = true
+		shown, ok := p.visible[k]
+		if ok && p.guarded(k, shown.Fingerprint) {
+			ok = false
+		}
+		ok = ok && !shown.Tombstone
+		if sees := v.State == gate.Released || v.State == gate.HeldPrevious; sees != ok || sees && (v.Shown.Fingerprint != shown.Fingerprint || v.Shown.Rev != shown.Rev) {
+			t.Fatalf("%s is %s with %v, the log says %v %v", k, v.State, v.Shown, ok, shown)
+		}
+		if ok && p.held(k, v.Shown.Fingerprint) {
+			t.Fatalf("%s shows a version that is held or withdrawn", k)
+		}
+		current, has := now[k]
+		if v.Current.Fingerprint != current.Fingerprint || v.Current.Rev != current.Rev {
+			t.Fatalf("%s has the current version %v, want %v", k, v.Current, current)
+		}
+		if !has {
+			current.Fingerprint = fp(k, "-")
+		}
+		visible, any := p.visible[k]
+		question := p.held(k, current.Fingerprint) || any && p.guarded(k, visible.Fingerprint)
+		if marked := v.State == gate.HeldPrevious || v.State == gate.HeldEmpty; marked != question || marked != (len(v.Flags) > 0) {
+			t.Fatalf("%s is %s with the flags %q; under question: %v", k, v.State, v.Flags, question)
+		}
+	}
+	for k := range now {
+		if !keys[k] {
+			t.Fatalf("%s has no view", k)
+		}
+	}
+}
+
+// Invariants 5 and 6, and agreement with the slow reading, after every step.
+func TestHistories(t *testing.T) {
+	seen := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		ever := map[event.Guard]bool{} // values that a rejection withdrew
+		done := 0
+		history(t, func(b *book) {
+			b.agree(t)
+			for ; done < len(b.events); done++ {
+				e := b.events[done]
+				seen[string(e.Type)]++
+				if d, err := event.Decode[event.DecisionMade](e); err == nil {
+					seen[d.Kind]++
+					if f, _ := b.s.Flag(d.Flag); d.Kind == event.RejectIt {
+						for _, g := range f.Guards {
+							ever[g] = g.Fingerprint != fp(g.Key("nord", "i1"), "-")
+						}
+					}
+				}
+				if f, err := event.Decode[event.FlagRaised](e); err == nil && f.Memory != "" {
+					seen["memory"]++
+					if f.Severity == event.Block {
+						t.Fatalf("a BLOCK was released by memory: %+v", f)
+					}
+				}
+			}
+			for k, v := range b.s.Views {
+				seen[v.State.String()]++
+				if !v.Shown.Fingerprint.IsZero() && ever[event.GuardOf(k, v.Shown.Fingerprint)] {
+					t.Fatalf("%s shows a version that was withdrawn", k)
+				}
+			}
+		})
+	})
+	t.Logf("met %v", seen)
+	// A test of what never happens must meet what does.
+	for _, what := range []string{"flag.raised", "flag.resolved", "decision.proposed", "decision.confirmed", "release.made", "accept",
+		"reject", "comment", "snooze", "memory", "released", "held_previous", "held_empty", "missing"} {
+		if seen[what] == 0 {
+			t.Errorf("no history had %s", what)
+		}
+	}
+}
+
+// Whatever prefix of log and cells has been applied, what follows leads to the
+// state of a fold of all; and events and versions that come again change nothing.
+func TestReplay(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := history(t, nil)
+		want := dump(b.s)
+		whole, err := gate.Fold("nord", "i1", rapid.Permutation(b.versions).Draw(t, "versions"), b.events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := dump(whole); got != want {
+			t.Fatalf("folded\n%s\nstep by step\n%s", got, want)
+		}
+		cut := rapid.IntRange(0, len(b.events)).Draw(t, "cut")
+		var rev uint64 // what the events before the cut must have seen
+		for _, e := range b.events[:cut] {
+			if r, err := event.Decode[event.ReleaseMade](e); err == nil {
+				rev = max(rev, r.Rev)
+			}
+			if r, err := event.Decode[event.FlagResolved](e); err == nil {
+				rev = max(rev, r.Rev)
+			}
+		}
+		rev += uint64(rapid.IntRange(0, 3).Draw(t, "early"))
+		split := slices.IndexFunc(b.versions, func(v gate.Version) bool { return v.Rev > rev })
+		if split < 0 {
+			split = len(b.versions)
+		}
+		s, err := gate.Fold("nord", "i1", b.versions[:split], b.events[:cut])
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := rapid.IntRange(0, cut).Draw(t, "again")
+		for _, e := range append(slices.Clone(b.events[again:cut]), b.events[:again]...) {
+			before := dump(s)
+			if err := s.Apply(e); err != nil || dump(s) != before {
+				t.Fatalf("%s applied twice: %v", e.Type, err)
+			}
+		}
+		if err := s.Cells(b.versions); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range b.events[cut:] {
+			if err := s.Apply(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.Cells(b.versions); err != nil {
+			t.Fatal(err)
+		}
+		if got := dump(s); got != want {
+			t.Fatalf("continued\n%s\nstep by step\n%s", got, want)
+		}
+	})
+}
+
+// In which order the checks of a night raise their flags does not show.
+func TestOrderOfFlagsDoesNotShow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := history(t, nil)
+		mixed := slices.Clone(b.events)
+		for i := 0; i < len(mixed); {
+			j := i
+			for j < len(mixed) && mixed[j].Type == event.TypeFlagRaised {
+				j++
+			}
+			copy(mixed[i:j], rapid.Permutation(mixed[i:j]).Draw(t, "flags"))
+			i = j + 1
+		}
+		for i := range mixed {
+			mixed[i].Sequence = uint64(i + 1)
+		}
+		s, err := gate.Fold("nord", "i1", b.versions, mixed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, v := range b.s.Views {
+			if got, want := line(k, s.View(k)), line(k, v); got != want {
+				t.Fatalf("got %q, want %q", got, want)
+			}
+		}
+	})
+}
+
+// A release that leaves out any one of its exceptions, or adds a withdrawal
+// that nobody decided, is refused and changes nothing.
+func TestForgedReleases(t *testing.T) {
+	forged := 0
+	rapid.Check(t, func(t *rapid.T) {
+		b := history(t, nil)
+		r := b.s.Release("run", b.rev, 1, b.rev)
+		before := dump(b.s)
+		try := func(f event.ReleaseMade) {
+			forged++
+			if err := b.s.Apply(b.event(f)); !errors.Is(err, gate.ErrGateViolation) {
+				t.Fatalf("%+v gives %v", f, err)
+			}
+			if dump(b.s) != before {
+				t.Fatal("a refused release changed the state")
+			}
+		}
+		for i := range r.Except {
+			f := r
+			f.Except = slices.Delete(slices.Clone(r.Except), i, i+1)
+			try(f)
+		}
+		for i := range r.Withdrawn {
+			f := r
+			f.Withdrawn = slices.Delete(slices.Clone(r.Withdrawn), i, i+1)
+			try(f)
+		}
+		f := r
+		f.Withdrawn = append(slices.Clone(r.Withdrawn), guard(key("Z", 1), "A"))
+		try(f)
+	})
+	if forged < 200 {
+		t.Errorf("only %d forgeries were tried", forged)
+	}
+}

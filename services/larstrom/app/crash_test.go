@@ -1,0 +1,151 @@
+package app_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"larstrom/pipeline/crashpoint"
+)
+
+// cleanRun is what one undisturbed run of the three nights publishes.
+func cleanRun(t *testing.T, catalog, drop string) (text string, took time.Duration) {
+	t.Helper()
+	start := time.Now()
+	a := open(t, t.TempDir(), catalog, drop)
+	once(t, a)
+	took = time.Since(start)
+	text = published(t, a)
+	for _, want := range []string{"\tC10\tBLOCK\t", "\tC11\tBLOCK\t", "\tK09\tHOLD\t", "\tC06\tHOLD\t", "\tK01\tHOLD\t"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the clean run has no flag %q", want)
+		}
+	}
+	return text, took
+}
+
+// finish runs the job to its end and compares what it publishes.
+func finish(t *testing.T, data, catalog, drop, want string) {
+	t.Helper()
+	a := open(t, data, catalog, drop)
+	once(t, a)
+	if got := published(t, a); got != want {
+		t.Errorf("what is published differs from one clean run:\n%s", diff(want, got))
+	}
+	report, err := a.Verify(t.Context(), func(string) {})
+	if err != nil || len(report.Problems) > 0 {
+		t.Errorf("verify after the crash: %v %v", report.Problems, err)
+	}
+}
+
+// TestCrashAtEveryPoint kills a process right after each durable step, once
+// with every file delivered once and once with every file delivered twice, and
+// asserts that the step was reached and that a restart comes to the same.
+func TestCrashAtEveryPoint(t *testing.T) {
+	catalog, drop := writeCatalog(t, ""), threeNights(t)
+	want, _ := cleanRun(t, catalog, drop)
+	twice := copyDrop(t, drop, true)
+	for i, p := range crashpoint.All() {
+		// The second passing is a later file, indicator or night.
+		for _, at := range []string{string(p), string(p) + ":2"} {
+			folder := drop
+			if strings.HasSuffix(at, ":2") == (i%2 == 0) {
+				folder = twice
+			}
+			t.Run(at, func(t *testing.T) {
+				data, reached := t.TempDir(), filepath.Join(t.TempDir(), "reached")
+				cmd, out := child(t, data, catalog, folder, "TEST_CRASH_AT="+at, "TEST_CRASH_REACHED="+reached)
+				if err := cmd.Wait(); !killed(err) {
+					t.Fatalf("the process was not killed: %v\n%s", err, out)
+				}
+				if _, err := os.Stat(reached); err != nil {
+					t.Fatalf("the fault was not reached: %v", err)
+				}
+				finish(t, data, catalog, folder, want)
+			})
+		}
+	}
+}
+
+// TestCrashAtRandomMoments kills the process, and in other runs its engines,
+// at random moments, several times over before it may finish.
+func TestCrashAtRandomMoments(t *testing.T) {
+	catalog, drop := writeCatalog(t, ""), threeNights(t)
+	want, took := cleanRun(t, catalog, drop)
+	runs := 4
+	if n, err := strconv.Atoi(os.Getenv("LARSTROM_CRASH_RUNS")); err == nil {
+		runs = n
+	}
+	seed := uint64(time.Now().UnixNano())
+	if n, err := strconv.ParseUint(os.Getenv("LARSTROM_CRASH_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("LARSTROM_CRASH_SEED=%d", seed)
+	r := rand.New(rand.NewPCG(seed, 1))
+	for i := range runs {
+		engines := i%2 == 1
+		t.Run(fmt.Sprintf("%d engines=%v", i, engines), func(t *testing.T) {
+			data := t.TempDir()
+			hits := 0
+			for range 3 {
+				cmd, out := child(t, data, catalog, drop)
+				done := make(chan error, 1)
+				go func() { done <- cmd.Wait() }()
+				select {
+				case err := <-done:
+					if err != nil && !engines {
+						t.Fatalf("%v\n%s", err, out)
+					}
+				case <-time.After(time.Duration(r.Int64N(int64(took)))):
+					if engines {
+						hits += killEngines(t, cmd.Process.Pid)
+						<-done // with its engines killed it finishes or gives up
+						continue
+					}
+					hits++
+					_ = cmd.Process.Kill()
+					if err := <-done; !killed(err) && err != nil {
+						t.Fatalf("%v\n%s", err, out)
+					}
+				}
+			}
+			if hits == 0 {
+				t.Fatal("no kill hit a living process")
+			}
+			finish(t, data, catalog, drop, want)
+		})
+	}
+}
+
+// killEngines kills the engine children of a process.
+func killEngines(t *testing.T, parent int) int {
+	t.Helper()
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		stat, err := os.ReadFile(filepath.Join("/proc", e.Name(), "stat"))
+		if err != nil {
+			continue
+		}
+		_, rest, _ := strings.Cut(string(stat), ") ")
+		if fields := strings.Fields(rest); len(fields) > 1 && fields[1] == strconv.Itoa(parent) {
+			if syscall.Kill(pid, syscall.SIGKILL) == nil {
+				n++
+			}
+		}
+	}
+	return n
+}

@@ -1,0 +1,41 @@
+package main
+
+// cli is the command line. Its names are stable: people and checks call them.
+type cli struct {
+	LogLevel string `enum:"debug,info,warn,error," default:"" placeholder:"LEVEL" help:"Log lines on standard error from this level: debug, info, warn or error (default: info for services, warn for the rest)."`
+
+	Up         upCmd         `cmd:"" help:"Run all services in one process."`
+	Ingest     ingestCmd     `cmd:"" help:"Run the ingest service alone, for the scaled deployment."`
+	Aggregator aggregatorCmd `cmd:"" help:"Run the aggregator service alone."`
+	Validator  validatorCmd  `cmd:"" help:"Run the validator service alone."`
+	Portal     portalCmd     `cmd:"" help:"Run the portal alone."`
+
+	Submit submitCmd `cmd:"" help:"Hand in exports; print their receipts."`
+	Check  checkCmd  `cmd:"" help:"Dry run of an export: what would be accepted and rejected, and why. Stores nothing."`
+	Status statusCmd `cmd:"" help:"Deliveries, lag, held cells, open flags, last publication."`
+	Flags  flagsCmd  `cmd:"" help:"List, show and decide flags."`
+	SQL    sqlCmd    `cmd:"" name:"sql" help:"Query a store."`
+	Stat   statCmd   `cmd:"" help:"Compute one statistical case: JSON on standard input, its result on standard output."`
+	Replay replayCmd `cmd:"" help:"Rebuild the stores from the log."`
+	Verify verifyCmd `cmd:"" help:"Check that raw files, log, stores and ledger agree."`
+	Token  tokenCmd  `cmd:"" help:"Make a personal token and what the catalog keeps of it."`
+
+	Version versionCmd `cmd:"" help:"Print the version."`
+	Engine  engineCmd  `cmd:"" hidden:"" help:"Run an engine child; started by larstrom itself."`
+}
+
+// dataFlag is the folder of one deployment.
+type dataFlag struct {
+	Data string `required:"" placeholder:"DIR" help:"The data folder."`
+}
+
+// crashFlags are for the crash campaign alone.
+type crashFlags struct {
+	CrashAt      string `hidden:"" env:"LARSTROM_CRASH_AT" placeholder:"POINT[:N]" help:"Die at the N-th passing of this point."`
+	CrashReached string `hidden:"" env:"LARSTROM_CRASH_REACHED" placeholder:"FILE" help:"Make this file before dying."`
+}
+
+// jsonFlag asks for output that programs read.
+type jsonFlag struct {
+	JSON bool `name:"json" help:"Print JSON; its member version tells its form."`
+}

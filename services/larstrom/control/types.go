@@ -1,0 +1,172 @@
+package control
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/pipeline/intake"
+)
+
+// Submitter takes exports. The receipts come in the order of the paths, and
+// are there when the files are facts or refused; publication follows.
+type Submitter interface {
+	Submit(ctx context.Context, paths []string, again bool) ([]intake.Receipt, error)
+}
+
+// Reader tells and changes nothing.
+type Reader interface {
+	Status(ctx context.Context) (Status, error)
+	// SQL writes the result of a query on a store (released or warehouse) in a
+	// ClickHouse format. What was written before an error is no result.
+	SQL(ctx context.Context, store, format, query string, w io.Writer) error
+	Catalog(ctx context.Context) (*catalog.Catalog, error)
+}
+
+// Reviewer shows flags and takes decisions. Decide returns when the released
+// store shows what follows from the decision.
+type Reviewer interface {
+	Flags(ctx context.Context) ([]Flag, error)
+	Flag(ctx context.Context, id string) (Flag, error)
+	Decide(ctx context.Context, d DecisionRequest) (Decision, error)
+}
+
+// Flag is a flag as commands and the API show it.
+type Flag struct {
+	event.FlagRaised
+	Status string `json:"status"`
+	// FlagVersion counts the events about the flag; a decision may name the
+	// one that its author has read.
+	FlagVersion   int                       `json:"flag_version"`
+	Reason        string                    `json:"reason,omitempty"`
+	Snoozed       catalog.Date              `json:"snoozed"`
+	WaivedUntil   catalog.Date              `json:"waived_until"`
+	Decisions     []event.DecisionMade      `json:"decisions,omitempty"`
+	Proposals     []event.DecisionProposed  `json:"proposals,omitempty"`
+	Confirmations []event.DecisionConfirmed `json:"confirmations,omitempty"`
+}
+
+// FlagOf is the gate's flag in that form.
+func FlagOf(f gate.Flag) Flag {
+	return Flag{FlagRaised: f.FlagRaised, Status: f.Status.String(), FlagVersion: f.Version, Reason: f.Reason,
+		Snoozed: f.Snoozed, WaivedUntil: f.WaivedUntil, Decisions: f.Decisions, Proposals: f.Proposals, Confirmations: f.Confirmations}
+}
+
+// DecisionRequest is what a person wants done to a flag.
+type DecisionRequest struct {
+	// As is the id of the person, Token the secret that shows that it is her.
+	As    string `json:"as"`
+	Token string `json:"token"`
+	Flag  string `json:"flag"`
+	// Kind is accept, reject, comment, snooze, waive or confirm.
+	Kind  string       `json:"kind"`
+	Cause string       `json:"cause,omitempty"`
+	Note  string       `json:"note,omitempty"`
+	Until catalog.Date `json:"until"`
+	Low   *float64     `json:"low,omitempty"`
+	High  *float64     `json:"high,omitempty"`
+	// Decision is the proposal to confirm; empty: the only open one.
+	Decision string `json:"decision,omitempty"`
+	// FlagVersion is the version of the flag that the person has read; 0: any.
+	FlagVersion int `json:"flag_version,omitempty"`
+}
+
+// Command is the gate's form of it.
+func (d DecisionRequest) Command() gate.Command {
+	return gate.Command{Flag: d.Flag, Kind: d.Kind, Cause: d.Cause, Note: d.Note, Until: d.Until, Low: d.Low, High: d.High,
+		Decision: d.Decision, ExpectedVersion: d.FlagVersion}
+}
+
+// Decision is what became of it.
+type Decision struct {
+	// Events were appended to the LEDGER; none when it had been done before.
+	Events []DecisionEvent `json:"events"`
+	// Publication is the first that shows what follows; 0: none yet.
+	Publication int `json:"publication"`
+}
+
+// DecisionEvent is one event at its place in the LEDGER.
+type DecisionEvent struct {
+	Type     event.Type `json:"type"`
+	Sequence uint64     `json:"sequence"`
+}
+
+// DecisionOf is the decision that appended these events.
+func DecisionOf(events []event.Event, publication int) Decision {
+	d := Decision{Events: []DecisionEvent{}, Publication: publication}
+	for _, e := range events {
+		d.Events = append(d.Events, DecisionEvent{e.Type, e.Sequence})
+	}
+	return d
+}
+
+// Status is what an operator looks at first.
+type Status struct {
+	Region     string     `json:"region"`
+	Catalog    string     `json:"catalog"`
+	Deliveries Deliveries `json:"deliveries"`
+	Runs       Runs       `json:"runs"`
+	// Lag is what each stream holds that the next step has not dealt with.
+	Lag Lag `json:"lag"`
+	// HeldCells are those that the last publication shows as held.
+	HeldCells uint64 `json:"held_cells"`
+	// OpenFlags counts the open flags by severity.
+	OpenFlags map[event.Severity]int `json:"open_flags"`
+	// Publication is the last one; nil before the first.
+	Publication *Publication `json:"publication"`
+	Engines     []Engine     `json:"engines"`
+}
+
+// Deliveries counts the deliveries by what became of them.
+type Deliveries struct {
+	Received int `json:"received"`
+	// Undecided are received and neither accepted nor rejected yet.
+	Undecided int `json:"undecided"`
+	Rejected  int `json:"rejected"`
+	// Unpublished are accepted, and no publication shows them yet.
+	Unpublished int `json:"unpublished"`
+	Published   int `json:"published"`
+	// Repeated counts the times that bytes came again.
+	Repeated int `json:"repeated"`
+	// Lines of the accepted deliveries, and those that were not taken.
+	Lines         int64 `json:"lines"`
+	RejectedLines int64 `json:"rejected_lines"`
+	ParkedLines   int64 `json:"parked_lines"`
+}
+
+// Runs counts the runs.
+type Runs struct {
+	Opened    int `json:"opened"`
+	Published int `json:"published"`
+}
+
+// Lag says for each stream what waits.
+type Lag struct {
+	// Obs are blocks of accepted deliveries whose cells are not computed.
+	Obs int `json:"obs_blocks"`
+	// Cells are blocks of cells that no check has seen.
+	Cells int `json:"cells_blocks"`
+	// Ledger are gate events after the last publication that it should show.
+	Ledger int `json:"ledger_events"`
+	// Dead are messages in the DLQ, which wait for a person.
+	Dead uint64 `json:"dlq_messages"`
+}
+
+// Publication is one publication.
+type Publication struct {
+	Publication int          `json:"publication"`
+	Run         string       `json:"run"`
+	AsOf        catalog.Date `json:"as_of"`
+	At          time.Time    `json:"at"`
+	Indicators  int          `json:"indicators"`
+}
+
+// Engine is one store's engine.
+type Engine struct {
+	Store    string `json:"store"`
+	Running  bool   `json:"running"`
+	Restarts int    `json:"restarts"`
+}

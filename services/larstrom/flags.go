@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/services/larstrom/control"
+)
+
+type flagsCmd struct {
+	List   flagsListCmd   `cmd:"" help:"List open flags, gravest first as they were raised."`
+	Show   flagsShowCmd   `cmd:"" help:"Show one flag: evidence, what it guards, decisions."`
+	Decide flagsDecideCmd `cmd:"" help:"Decide about a flag; waits until the released store shows it."`
+}
+
+type flagsListCmd struct {
+	dataFlag
+	All       bool   `help:"Closed flags too."`
+	Indicator string `placeholder:"ID" help:"Flags of this indicator only."`
+	Unit      string `placeholder:"ID" help:"Flags of this unit only."`
+	jsonFlag
+}
+
+func (l *flagsListCmd) Run(ctx context.Context, c *console) error {
+	return with(ctx, c, l.Data, crashFlags{}, func(s *session) error {
+		all, err := s.Flags(ctx)
+		if err != nil {
+			return err
+		}
+		flags := []control.Flag{}
+		for _, severity := range []event.Severity{event.Block, event.Hold, event.Note, event.Reject, event.Info} {
+			for _, f := range all {
+				if f.Severity == severity && l.wants(f) {
+					flags = append(flags, f)
+				}
+			}
+		}
+		if l.JSON {
+			return writeJSON(c.out, "flags", flags)
+		}
+		rows := []string{"FLAG\tSEVERITY\tCHECK\tSTATUS\tINDICATOR\tUNIT\tPERIOD\tFINDING"}
+		for _, f := range flags {
+			rows = append(rows, strings.Join([]string{f.FlagRaised.Flag, string(f.Severity), f.Check, f.Status, f.Indicator, or(f.Unit, "all"),
+				or(f.Period.String(), "several"), oneLine(f.Text)}, "\t"))
+		}
+		if len(flags) == 0 {
+			rows = []string{"no flags"}
+		}
+		return writeTable(c.out, rows)
+	})
+}
+
+func (l *flagsListCmd) wants(f control.Flag) bool {
+	return (l.All || f.Status == gate.Open.String()) && (l.Indicator == "" || l.Indicator == f.Indicator) && (l.Unit == "" || l.Unit == f.Unit)
+}
+
+func or(s, instead string) string {
+	if s == "" {
+		return instead
+	}
+	return s
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+type flagsShowCmd struct {
+	Flag string `arg:"" name:"FLAG" help:"The flag's id."`
+	dataFlag
+	jsonFlag
+}
+
+func (w *flagsShowCmd) Run(ctx context.Context, c *console) error {
+	return with(ctx, c, w.Data, crashFlags{}, func(s *session) error {
+		f, err := s.Flag(ctx, w.Flag)
+		if err != nil {
+			return err
+		}
+		if w.JSON {
+			return writeJSON(c.out, "flag", f)
+		}
+		return writeFlag(c.out, f)
+	})
+}
+
+// mostGuards is how many guarded cells are shown to a person.
+const mostGuards = 20
+
+func writeFlag(w io.Writer, f control.Flag) error {
+	rows := []string{
+		"flag\t" + f.FlagRaised.Flag,
+		fmt.Sprintf("status\t%s (version %d)", f.Status, f.FlagVersion),
+		fmt.Sprintf("check\t%s version %d, %s", f.Check, f.CheckVersion, f.Severity),
+		"indicator\t" + f.Indicator,
+		"unit\t" + or(f.Unit, "all"),
+	}
+	add := func(name, text string) {
+		if text != "" {
+			rows = append(rows, name+"\t"+text)
+		}
+	}
+	add("stratum", f.Stratum)
+	add("period", or(f.Period.String(), "several"))
+	add("finding", oneLine(f.Text))
+	add("observed", fmt.Sprintf("%g, expected %g %s", f.Observed, f.Expected, f.Direction))
+	add("acceptance covers", fmt.Sprintf("%g to %g", f.Low, f.High))
+	add("raised", fmt.Sprintf("run %s, as of %s", f.Run, f.AsOf))
+	add("closed", f.Reason)
+	add("snoozed until", f.Snoozed.String())
+	add("waived until", f.WaivedUntil.String())
+	for i, g := range f.Guards {
+		if i == mostGuards {
+			add("", fmt.Sprintf("and %d more; --json shows all", len(f.Guards)-i))
+			break
+		}
+		add("guards", fmt.Sprintf("%s %s %s %s %s %s", g.Unit, g.Granularity, g.Period, or(g.Stratum, "-"), g.Version, g.Fingerprint))
+	}
+	for _, p := range f.Proposals {
+		add("proposed", fmt.Sprintf("%s %s by %s, %s, until %s: %s (awaits a second person: flags decide %s confirm)",
+			p.On, p.Kind, p.By, p.Cause, p.Until, oneLine(p.Note), f.FlagRaised.Flag))
+	}
+	for _, p := range f.Confirmations {
+		add("confirmed", fmt.Sprintf("%s by %s (%s)", p.On, p.By, p.Decision))
+	}
+	for _, d := range f.Decisions {
+		text := fmt.Sprintf("%s %s by %s", d.On, d.Kind, d.By)
+		if d.Cause != "" {
+			text += ", " + d.Cause
+		}
+		if !d.Until.IsZero() {
+			text += ", until " + d.Until.String()
+		}
+		if d.Note != "" {
+			text += ": " + oneLine(d.Note)
+		}
+		add("decided", text)
+	}
+	return writeTable(w, rows)
+}
+
+// tokenFlag is where a personal token comes from. It is never an argument:
+// those stand in the list of processes and in the shell's history.
+type tokenFlag struct {
+	TokenFile string `placeholder:"FILE" help:"File with the personal token (default: the variable LARSTROM_TOKEN)."`
+}
+
+const envToken = "LARSTROM_TOKEN"
+
+func (t tokenFlag) token(c *console) (string, error) {
+	if t.TokenFile == "" {
+		return strings.TrimSpace(c.getenv(envToken)), nil
+	}
+	b, err := os.ReadFile(t.TokenFile)
+	if err != nil {
+		return "", fmt.Errorf("token file: %w", err)
+	}
+	return strings.TrimSpace(string(b)), nil
+}
+
+type flagsDecideCmd struct {
+	Flag string `arg:"" name:"FLAG" help:"The flag's id."`
+	Kind string `arg:"" name:"DECISION" enum:"accept,reject,comment,snooze,waive,confirm" help:"accept, reject, comment, snooze, waive or confirm."`
+	dataFlag
+	As    string `required:"" placeholder:"USER" help:"The id of the person who decides; the token must be hers."`
+	Cause string `placeholder:"CAUSE" help:"Needed to accept, reject and waive: export_error, coding_practice, true_change, organisational_change, definition_change, population_change, duplicate_or_late, false_alarm or unknown."`
+	Note  string `placeholder:"TEXT" help:"Free text without personal data; needed to comment and to waive."`
+	Until string `placeholder:"DATE" help:"Last day of a snooze, an acceptance or a waiver, as 2006-01-02."`
+
+	Low         *float64 `placeholder:"X" help:"Narrow the band that an acceptance covers."`
+	High        *float64 `placeholder:"X" help:"Narrow the band that an acceptance covers."`
+	Proposal    string   `placeholder:"ID" help:"The proposal to confirm, where there are several."`
+	FlagVersion int      `placeholder:"N" help:"The version of the flag that was read; refused if it has changed since."`
+	tokenFlag
+	jsonFlag
+	crashFlags
+}
+
+func (d *flagsDecideCmd) Run(ctx context.Context, c *console) error {
+	r := control.DecisionRequest{As: d.As, Flag: d.Flag, Kind: d.Kind, Cause: d.Cause, Note: d.Note, Low: d.Low, High: d.High,
+		Decision: d.Proposal, FlagVersion: d.FlagVersion}
+	var err error
+	if d.Until != "" {
+		if r.Until, err = catalog.ParseDate(d.Until); err != nil {
+			return &usageError{"--until: " + err.Error()}
+		}
+	}
+	if r.Token, err = d.token(c); err != nil {
+		return err
+	}
+	return with(ctx, c, d.Data, d.crashFlags, func(s *session) error {
+		started := time.Now()
+		done, err := s.Decide(ctx, r)
+		if err != nil {
+			return err
+		}
+		if d.JSON {
+			return writeJSON(c.out, "decision", done)
+		}
+		return writeDecision(c.out, r, done, time.Since(started))
+	})
+}
+
+func writeDecision(w io.Writer, r control.DecisionRequest, done control.Decision, took time.Duration) error {
+	var b strings.Builder
+	if len(done.Events) == 0 {
+		fmt.Fprintf(&b, "flag %s: this was decided before; nothing was added\n", r.Flag)
+	} else {
+		fmt.Fprintf(&b, "flag %s: %s by %s is in the ledger (%s, sequence %d)\n", r.Flag, r.Kind, r.As, done.Events[0].Type, done.Events[0].Sequence)
+	}
+	switch {
+	case done.Publication == 0:
+		b.WriteString("not visible yet: there is no publication\n")
+	case r.Kind == event.Waive && len(done.Events) > 0:
+		fmt.Fprintf(&b, "proposed; nothing changes before a second steward confirms: larstrom flags decide %s confirm (publication %d)\n", r.Flag, done.Publication)
+	default:
+		fmt.Fprintf(&b, "visible in publication %d, %s after the command\n", done.Publication, took.Round(time.Millisecond))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	// The first signal ends what is under way in the order of the data; the
+	// second is no longer caught and ends the process.
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop)
+	return execute(ctx, args, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv})
+}
+
+// Exit statuses.
+const (
+	exitDone  = 0
+	exitData  = 1 // the data or the request
+	exitUsage = 2
+)
+
+// execute runs one command line and returns its exit status.
+func execute(ctx context.Context, args []string, c *console) int {
+	var grammar cli
+	status := -1
+	parser, err := kong.New(&grammar,
+		kong.Name("larstrom"),
+		kong.Description("Quality-registry exports in, checked and released charts out."),
+		kong.Writers(c.out, c.err),
+		kong.Exit(func(code int) { status = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+		kong.Bind(c),
+	)
+	if err != nil {
+		return c.fail(err, exitUsage)
+	}
+	k, err := parser.Parse(args)
+	if status >= 0 { // --help has answered
+		return status
+	}
+	if err != nil {
+		return c.fail(fmt.Errorf("%w; `larstrom --help` shows the commands and `larstrom COMMAND --help` their flags", err), exitUsage)
+	}
+	c.level = grammar.LogLevel
+	err = k.Run()
+	var usage *usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errShown):
+		return exitData
+	case errors.As(err, &usage):
+		return c.fail(err, exitUsage)
+	default:
+		return c.fail(err, exitData)
+	}
+}
+
+// errShown ends a command with status 1 whose output has said why.
+var errShown = errors.New("the output says why")
+
+// usageError is a command line that its grammar alone could not refuse.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+// console is what a command has of its surroundings.
+type console struct {
+	in       io.Reader
+	out, err io.Writer
+	getenv   func(string) string
+	level    string
+}
+
+// fail reports err on one line (a catalog has a line for each problem).
+func (c *console) fail(err error, status int) int {
+	text := strings.TrimSpace(err.Error())
+	if first, rest, more := strings.Cut(text, "\n"); more {
+		text = first + "\n  " + strings.ReplaceAll(rest, "\n", "\n  ")
+	}
+	_, _ = fmt.Fprintln(c.err, "larstrom: "+text)
+	return status
+}

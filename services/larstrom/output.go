@@ -1,0 +1,218 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/pipeline/intake"
+	"larstrom/services/larstrom/control"
+	"larstrom/services/portal"
+)
+
+// jsonVersion is that of every JSON form that commands print.
+const jsonVersion = 1
+
+// writeJSON prints one named value with the version of its form.
+func writeJSON(w io.Writer, name string, v any) error {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(map[string]any{"version": jsonVersion, name: v})
+}
+
+// writeTable aligns rows; a row is one text with tabs.
+func writeTable(w io.Writer, rows []string) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, r := range rows {
+		if _, err := fmt.Fprintln(t, r); err != nil {
+			return err
+		}
+	}
+	return t.Flush()
+}
+
+// isTerminal reports whether w is a terminal (or another character device,
+// to which a line of progress does no harm).
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+// clearLine goes to the beginning of the line and empties it.
+const clearLine = "\r\x1b[K"
+
+// withProgress does long work and, on a terminal, says meanwhile how far it is.
+func withProgress(ctx context.Context, c *console, far func(context.Context) (string, error), work func(context.Context) error) error {
+	if !isTerminal(c.err) {
+		return work(ctx)
+	}
+	watch, stop := context.WithCancel(ctx)
+	var wg conc.WaitGroup
+	defer wg.Wait()
+	defer stop()
+	wg.Go(func() {
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-watch.Done():
+				_, _ = io.WriteString(c.err, clearLine)
+				return
+			case <-tick.C:
+				// What cannot be told now is told by the work itself.
+				if text, err := far(watch); err == nil {
+					_, _ = io.WriteString(c.err, clearLine+text)
+				}
+			}
+		}
+	})
+	return work(ctx)
+}
+
+// progress is where work that reports its steps says them: on a terminal only.
+func (c *console) progress() (step func(string), done func()) {
+	if !isTerminal(c.err) {
+		return func(string) {}, func() {}
+	}
+	return func(s string) { _, _ = io.WriteString(c.err, clearLine+s) }, func() { _, _ = io.WriteString(c.err, clearLine) }
+}
+
+// facts are the status as pairs of a name and a text, for people.
+func facts(st control.Status) []portal.Fact {
+	d := st.Deliveries
+	fs := []portal.Fact{
+		{Name: "Region", Text: st.Region},
+		{Name: "Catalog", Text: short(st.Catalog)},
+		{Name: "Deliveries", Text: fmt.Sprintf("%d received: %d published, %d waiting for their publication, %d rejected, %d being read; %d repeated",
+			d.Received, d.Published, d.Unpublished, d.Rejected, d.Undecided, d.Repeated)},
+		{Name: "Lines", Text: fmt.Sprintf("%d, of which %d rejected and %d parked", d.Lines, d.RejectedLines, d.ParkedLines)},
+		{Name: "Lag", Text: fmt.Sprintf("OBS %d blocks, CELLS %d blocks, LEDGER %d events, DLQ %d messages",
+			st.Lag.Obs, st.Lag.Cells, st.Lag.Ledger, st.Lag.Dead)},
+		{Name: "Open flags", Text: severities(st.OpenFlags)},
+		{Name: "Held cells", Text: fmt.Sprint(st.HeldCells)},
+	}
+	p := portal.Fact{Name: "Publication", Text: "none yet"}
+	if st.Publication != nil {
+		p.Text = fmt.Sprintf("%d of %s: run %s, as of %s, %d indicators", st.Publication.Publication,
+			st.Publication.At.UTC().Format("2006-01-02 15:04 UTC"), st.Publication.Run, st.Publication.AsOf, st.Publication.Indicators)
+	}
+	fs = append(fs, p)
+	for _, e := range st.Engines {
+		text := "running"
+		if !e.Running {
+			text = "being started again"
+		}
+		fs = append(fs, portal.Fact{Name: "Engine " + e.Store, Text: fmt.Sprintf("%s, restarted %d times", text, e.Restarts)})
+	}
+	return fs
+}
+
+func short(hash string) string {
+	if len(hash) > 12 {
+		return hash[:12]
+	}
+	return hash
+}
+
+// severities counts flags in words, gravest first.
+func severities(n map[event.Severity]int) string {
+	var parts []string
+	for _, s := range []event.Severity{event.Reject, event.Block, event.Hold, event.Note, event.Info} {
+		if n[s] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[s], s))
+		}
+	}
+	if len(parts) == 0 {
+		return "none"
+	}
+	return strings.Join(parts, ", ")
+}
+
+// writeSummary tells a newcomer what up --once has done and where to look.
+func writeSummary(w io.Writer, data, drop string, receipts []intake.Receipt, st control.Status, flags []control.Flag) error {
+	var b strings.Builder
+	b.WriteString("Deliveries\n")
+	taken := 0
+	for _, r := range receipts {
+		if r.Status == intake.StatusRepeated {
+			continue
+		}
+		taken++
+		var text strings.Builder
+		_ = r.WriteText(&text) // a builder takes everything
+		for line := range strings.Lines(text.String()) {
+			b.WriteString("  " + line)
+		}
+	}
+	switch {
+	case taken == 0 && drop == "":
+		b.WriteString("  no drop folder was named (--drop DIR); nothing new was read\n")
+	case taken == 0:
+		fmt.Fprintf(&b, "  nothing new in %s\n", drop)
+	}
+	b.WriteString("\nFlags raised by the checks and still open\n")
+	type kind struct {
+		severity event.Severity
+		check    string
+	}
+	open := map[kind]int{}
+	for _, f := range flags {
+		if f.Status == gate.Open.String() {
+			open[kind{f.Severity, f.Check}]++
+		}
+	}
+	for _, s := range []event.Severity{event.Reject, event.Block, event.Hold, event.Note, event.Info} {
+		for _, k := range slices.SortedFunc(maps.Keys(open), func(a, b kind) int { return strings.Compare(a.check, b.check) }) {
+			if k.severity == s {
+				fmt.Fprintf(&b, "  %-6s %-4s %d\n", k.severity, k.check, open[k])
+			}
+		}
+	}
+	if len(open) == 0 {
+		b.WriteString("  none\n")
+	}
+	fmt.Fprintf(&b, "\nHeld back: %d cells; charts show their last released value in grey, or a gap\n", st.HeldCells)
+	if p := st.Publication; p != nil {
+		fmt.Fprintf(&b, "Publication %d: run %s, as of %s, %d indicators\n", p.Publication, p.Run, p.AsOf, p.Indicators)
+	} else {
+		b.WriteString("No publication yet: nothing has been accepted\n")
+	}
+	at := "--data " + quoted(data)
+	b.WriteString("\nWhere to look next\n")
+	rows := []string{
+		"  larstrom flags list " + at + "\twhat is under question, and why",
+		"  larstrom sql " + at + " 'SELECT * FROM chart LIMIT 20'\tthe published points with their limits",
+		"  larstrom status " + at + "\tdeliveries, lag, last publication",
+		"  larstrom up " + at + "\tkeep running, with a page on http://127.0.0.1:8080",
+	}
+	if _, err := io.WriteString(w, b.String()); err != nil {
+		return err
+	}
+	return writeTable(w, rows)
+}
+
+// quoted is a word as a shell takes it.
+func quoted(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=:@,", r)
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/sourcegraph/conc/pool"
+
+	"larstrom/services/larstrom/app"
+	"larstrom/services/larstrom/control"
+	"larstrom/services/portal"
+)
+
+// serviceFlags are those of one service in a deployment of one process each.
+// What is not named is embedded in the data folder, as with up.
+type serviceFlags struct {
+	dataFlag
+	Catalog      string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
+	NATS         string `name:"nats" env:"LARSTROM_NATS" placeholder:"URL" help:"NATS server or cluster with the log."`
+	NATSCreds    string `name:"nats-creds" env:"LARSTROM_NATS_CREDS" placeholder:"FILE" help:"Credentials file for NATS."`
+	WarehouseDSN string `name:"warehouse-dsn" env:"LARSTROM_WAREHOUSE_DSN" placeholder:"DSN" help:"ClickHouse database of the warehouse; better in LARSTROM_WAREHOUSE_DSN, where no process list shows it."`
+	ReleasedDSN  string `name:"released-dsn" env:"LARSTROM_RELEASED_DSN" placeholder:"DSN" help:"ClickHouse database of the released store; better in LARSTROM_RELEASED_DSN."`
+	Listen       string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of /healthz and /metrics; empty: none."`
+	crashFlags
+}
+
+type ingestCmd struct {
+	serviceFlags
+	Drop string `placeholder:"DIR" help:"Folder in which exports appear."`
+}
+
+func (s *ingestCmd) Run(ctx context.Context, c *console) error {
+	return s.serve(ctx, c, "ingest", s.Drop)
+}
+
+type aggregatorCmd struct{ serviceFlags }
+
+func (s *aggregatorCmd) Run(ctx context.Context, c *console) error {
+	return s.serve(ctx, c, "aggregator", "")
+}
+
+type validatorCmd struct{ serviceFlags }
+
+func (s *validatorCmd) Run(ctx context.Context, c *console) error {
+	return s.serve(ctx, c, "validator", "")
+}
+
+type portalCmd struct{ serviceFlags }
+
+func (s *portalCmd) Run(ctx context.Context, c *console) error {
+	if s.Listen == "" {
+		return &usageError{"portal: --listen is empty, and the portal is nothing but what listens"}
+	}
+	return s.serve(ctx, c, "portal", "")
+}
+
+func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string) (err error) {
+	for _, dir := range []string{s.Catalog, drop} {
+		if err := isFolder(dir); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(s.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	// Where log and stores are servers, several processes share the folder of
+	// raw files; where one is embedded, it can have one process.
+	if s.NATS == "" || s.WarehouseDSN == "" || s.ReleasedDSN == "" {
+		lock, err := control.Acquire(s.Data)
+		if err != nil {
+			return fmt.Errorf("%w; or name --nats, --warehouse-dsn and --released-dsn, so that services share servers", err)
+		}
+		defer func() { err = errors.Join(err, lock.Release()) }()
+	}
+	log, reg := c.logger(slog.LevelInfo), newRegistry()
+	a, err := openApp(ctx, c, app.Config{Data: s.Data, Catalog: s.Catalog, Drop: drop, NATS: s.NATS, Credentials: s.NATSCreds,
+		WarehouseDSN: s.WarehouseDSN, ReleasedDSN: s.ReleasedDSN, Logger: log, Registry: reg}, s.crashFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	p := pool.New().WithContext(ctx).WithCancelOnError()
+	if s.Listen != "" {
+		listener, err := portal.Listen(ctx, s.Listen)
+		if err != nil {
+			return err
+		}
+		incoming := ""
+		if name == "ingest" || name == "portal" {
+			host, err := os.Hostname() // replicas may share the folder
+			if err != nil {
+				return errors.Join(err, listener.Close())
+			}
+			incoming = filepath.Join(s.Data, "incoming", host+"-"+name)
+		}
+		page, err := newPortal(ctx, incoming, a, reg, log)
+		if err != nil {
+			return errors.Join(err, listener.Close())
+		}
+		log.Info("listening", "service", name, "listen", listener.Addr().String())
+		p.Go(func(ctx context.Context) error { return page.Serve(ctx, listener) })
+	}
+	if name != "portal" {
+		p.Go(func(ctx context.Context) error { return a.RunService(ctx, name) })
+	}
+	log.Info("ready", "service", name)
+	return p.Wait()
+}

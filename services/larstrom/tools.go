@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"larstrom/pipeline/embedded/engine"
+	"larstrom/pipeline/faithful"
+	"larstrom/services/larstrom/control"
+)
+
+type statCmd struct{}
+
+func (statCmd) Run(c *console) error {
+	input, err := io.ReadAll(c.in)
+	if err != nil {
+		return fmt.Errorf("read the case from standard input: %w", err)
+	}
+	result, err := faithful.Run(input)
+	if err != nil {
+		return err
+	}
+	_, err = c.out.Write(result)
+	return err
+}
+
+type engineCmd struct{}
+
+func (engineCmd) Run(ctx context.Context, c *console) error { return engine.RunChild(ctx, c.in, c.out) }
+
+type tokenCmd struct{ jsonFlag }
+
+func (t *tokenCmd) Run(c *console) error {
+	token, sha := control.NewToken()
+	if t.JSON {
+		return writeJSON(c.out, "token", map[string]string{"token": token, "token_sha256": sha})
+	}
+	return writeTable(c.out, []string{
+		"token\t" + token + "\tthe person keeps it, and gives it in LARSTROM_TOKEN or with --token-file",
+		"token_sha256\t" + sha + "\tgoes under the person in the catalog",
+	})
+}
+
+type versionCmd struct{ jsonFlag }
+
+func (v *versionCmd) Run(c *console) error {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return errors.New("this binary has no build information; build it with the go command")
+	}
+	version, revision := info.Main.Version, "unknown"
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	if version == "" || version == "(devel)" {
+		version = "development"
+	}
+	if v.JSON {
+		return writeJSON(c.out, "larstrom", map[string]string{"version": version, "revision": revision, "go": runtime.Version(), "libchdb": engine.LibraryVersion})
+	}
+	_, err := fmt.Fprintf(c.out, "larstrom %s (revision %s, %s, libchdb %s)\n", version, revision, runtime.Version(), engine.LibraryVersion)
+	return err
+}

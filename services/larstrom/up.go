@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sourcegraph/conc/pool"
+
+	"larstrom/services/larstrom/app"
+	"larstrom/services/larstrom/control"
+	"larstrom/services/portal"
+)
+
+type upCmd struct {
+	dataFlag
+	Catalog string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
+	Drop    string `placeholder:"DIR" help:"Folder in which exports appear."`
+	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the portal and of /metrics; empty: none."`
+	Once    bool   `help:"Process what is there to the publication, print a summary, exit."`
+	crashFlags
+}
+
+func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
+	level := slog.LevelInfo
+	if u.Once {
+		level = slog.LevelWarn
+	}
+	log := c.logger(level)
+	for _, dir := range []string{u.Catalog, u.Drop} {
+		if err := isFolder(dir); err != nil {
+			return err
+		}
+	}
+	if err := os.MkdirAll(u.Data, 0o700); err != nil {
+		return fmt.Errorf("make the data folder: %w", err)
+	}
+	lock, err := control.Acquire(u.Data)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	// An address in use is found before the stores have started.
+	var listener net.Listener
+	if !u.Once && u.Listen != "" {
+		if listener, err = portal.Listen(ctx, u.Listen); err != nil {
+			return err
+		}
+		defer func() { _ = listener.Close() }()
+	}
+	started, reg := time.Now(), newRegistry()
+	a, err := openApp(ctx, c, app.Config{Data: u.Data, Catalog: u.Catalog, Drop: u.Drop, Logger: log, Registry: reg}, u.crashFlags)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	if u.Once {
+		return u.once(ctx, c, a)
+	}
+	return u.serve(ctx, log, lock, listener, a, reg, started)
+}
+
+func isFolder(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	info, err := os.Stat(dir)
+	if err == nil && !info.IsDir() {
+		err = fmt.Errorf("%s: is no folder", dir)
+	}
+	return err
+}
+
+// serve runs the services, the portal and the control API until ctx ends.
+func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock, listener net.Listener, a *app.App, reg *prometheus.Registry, started time.Time) error {
+	d := direct{a}
+	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Submitter: d, Reader: d, Reviewer: d, Logger: log})
+	if err != nil {
+		return err
+	}
+	about := api.Run(started)
+	page := func(context.Context) error { return nil }
+	if listener != nil {
+		about.Listen = listener.Addr().String()
+		p, err := newPortal(ctx, filepath.Join(u.Data, "incoming", "portal"), a, reg, log)
+		if err != nil {
+			return errors.Join(err, api.Close())
+		}
+		page = func(ctx context.Context) error { return p.Serve(ctx, listener) }
+	}
+	if err := lock.WriteRun(about); err != nil {
+		return errors.Join(err, api.Close())
+	}
+	log.Info("ready", "listen", about.Listen, "control", about.Address, "after", time.Since(started).String())
+	p := pool.New().WithContext(ctx).WithCancelOnError()
+	p.Go(func(ctx context.Context) error {
+		err := a.Run(ctx)
+		if err == nil && ctx.Err() == nil {
+			err = errors.New("the services have ended by themselves")
+		}
+		return err
+	})
+	p.Go(page)
+	p.Go(func(ctx context.Context) error {
+		<-ctx.Done()
+		return errors.Join(lock.RemoveRun(), api.Close())
+	})
+	err = p.Wait()
+	log.Info("stopped")
+	return err
+}
+
+func (u *upCmd) once(ctx context.Context, c *console, a *app.App) error {
+	err := withProgress(ctx, c, func(ctx context.Context) (string, error) {
+		s, err := a.State(ctx)
+		if err != nil {
+			return "", err
+		}
+		n := control.StatusOf(a.Catalog.Region.Code, s)
+		return fmt.Sprintf("deliveries: %d read, %d waiting for their publication; runs: %d of %d published",
+			n.Deliveries.Received-n.Deliveries.Undecided, n.Deliveries.Unpublished, n.Runs.Published, n.Runs.Opened), nil
+	}, a.Once)
+	if err != nil {
+		return err
+	}
+	st, err := direct{a}.Status(ctx)
+	if err != nil {
+		return err
+	}
+	flags, err := direct{a}.Flags(ctx)
+	if err != nil {
+		return err
+	}
+	return writeSummary(c.out, u.Data, u.Drop, a.Received(), st, flags)
+}
+
+// newPortal is the portal of a process that has the app. It takes exports when
+// it is given a folder for those on their way in.
+func newPortal(ctx context.Context, incoming string, a *app.App, reg *prometheus.Registry, log *slog.Logger) (*portal.Portal, error) {
+	d := direct{a}
+	w := &watch{direct: d}
+	reg.MustRegister(w)
+	cfg := portal.Config{Source: w, Registry: reg, Logger: log.With("service", "portal")}
+	if incoming != "" {
+		var err error
+		if cfg.Submit, err = control.SourceOperators(context.WithoutCancel(ctx), incoming, a.Catalog, d); err != nil {
+			return nil, err
+		}
+	}
+	return portal.New(cfg)
+}

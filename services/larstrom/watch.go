@@ -1,0 +1,87 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"larstrom/pipeline/run"
+	"larstrom/services/larstrom/control"
+	"larstrom/services/portal"
+)
+
+// watch is what monitors and the portal ask again and again: it reads only
+// what is new in the LEDGER, and no cell.
+type watch struct {
+	direct direct
+
+	mu    sync.Mutex
+	state run.State
+}
+
+func (w *watch) status(ctx context.Context) (control.Status, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err := w.direct.app.Sync(ctx, &w.state); err != nil {
+		return control.Status{}, err
+	}
+	open, err := w.direct.app.OpenFlags(ctx)
+	if err != nil {
+		return control.Status{}, err
+	}
+	return w.direct.status(ctx, &w.state, open)
+}
+
+// Summary is the status for the first page; its flags are the published ones.
+func (w *watch) Summary(ctx context.Context) (portal.Summary, error) {
+	st, err := w.status(ctx)
+	if err != nil {
+		return portal.Summary{}, err
+	}
+	return portal.Summary{Region: st.Region, Facts: facts(st)}, nil
+}
+
+// scrapeTime bounds what a scrape waits for.
+const scrapeTime = 5 * time.Second
+
+func (w *watch) lag() *prometheus.Desc {
+	return prometheus.NewDesc("larstrom_stream_lag", "Messages of a stream that the next step has not dealt with; of the DLQ, all.", []string{"stream"}, nil)
+}
+
+func (w *watch) number() *prometheus.Desc {
+	return prometheus.NewDesc("larstrom_publication", "Number of the last publication.", nil, nil)
+}
+
+func (w *watch) published() *prometheus.Desc {
+	return prometheus.NewDesc("larstrom_publication_timestamp_seconds", "When the last publication was made.", nil, nil)
+}
+
+// Describe names the metrics.
+func (w *watch) Describe(ch chan<- *prometheus.Desc) {
+	ch <- w.lag()
+	ch <- w.number()
+	ch <- w.published()
+}
+
+// Collect reads the status; what cannot be read is no number.
+func (w *watch) Collect(ch chan<- prometheus.Metric) {
+	ctx, stop := context.WithTimeout(context.Background(), scrapeTime)
+	defer stop()
+	st, err := w.status(ctx)
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(w.lag(), err)
+		return
+	}
+	for stream, n := range map[string]float64{"OBS": float64(st.Lag.Obs), "CELLS": float64(st.Lag.Cells),
+		"LEDGER": float64(st.Lag.Ledger), "DLQ": float64(st.Lag.Dead)} {
+		ch <- prometheus.MustNewConstMetric(w.lag(), prometheus.GaugeValue, n, stream)
+	}
+	number, at := 0.0, 0.0
+	if p := st.Publication; p != nil {
+		number, at = float64(p.Publication), float64(p.At.UnixMilli())/1000
+	}
+	ch <- prometheus.MustNewConstMetric(w.number(), prometheus.GaugeValue, number)
+	ch <- prometheus.MustNewConstMetric(w.published(), prometheus.GaugeValue, at)
+}
