@@ -255,3 +255,48 @@ func FuzzRun(f *testing.F) {
 		}
 	})
 }
+
+// TestRunsBoxes counts all sequences of ten: the joint distribution of crossings
+// and longest run, and with it the box.
+func TestRunsBoxes(t *testing.T) {
+	const n = 10
+	for _, p := range []float64{0.5, boxShift} {
+		want := map[[2]int]float64{}
+		for bits := range 1 << n {
+			mass, crossings, longest, run := 1.0, 0, 0, 0
+			for i := range n {
+				up := bits>>i&1 == 1
+				if up {
+					mass *= p
+				} else {
+					mass *= 1 - p
+				}
+				if i > 0 && up != (bits>>(i-1)&1 == 1) {
+					crossings++
+					run = 0
+				}
+				run++
+				longest = max(longest, run)
+			}
+			want[[2]int{crossings, longest}] += mass
+		}
+		got := jointRuns(n, p)
+		for l := 1; l <= n; l++ {
+			for c := range n {
+				if g := got[l][c] - got[l-1][c]; math.Abs(g-want[[2]int{c, l}]) > 1e-12 {
+					t.Errorf("p %v, %d crossings, longest %d: %v, want %v", p, c, l, g, want[[2]int{c, l}])
+				}
+			}
+		}
+	}
+	// By that count: at least 2 crossings and runs of at most 6 hold 0.94; without
+	// its corner the region still holds the target.
+	b := runsBox(n, false)
+	if b != (box{2, 6, -1, -1}) || !b.signals(1, 3) || !b.signals(5, 7) || b.signals(2, 6) {
+		t.Errorf("%+v", b)
+	}
+	b = runsBox(n, true)
+	if b != (box{2, 6, 3, 5}) || !b.signals(2, 6) || b.signals(3, 6) || b.signals(2, 5) {
+		t.Errorf("%+v", b)
+	}
+}

@@ -610,6 +610,10 @@ func (in *qicInput) runs(pts []qicPoint) qicPart {
 		part.longestMax = float64(spc.LongestRunLimit(useful))
 		part.crossingsMin = float64(spc.FewestCrossings(useful))
 		part.signal = part.longest > part.longestMax || part.crossings < part.crossingsMin
+		// The limits shown stay those of the Anhøj rules.
+		if box := in.RunsMethod == "bestbox" || in.RunsMethod == "cutbox"; box && useful >= 10 && useful <= 100 {
+			part.signal = runsBox(useful, in.RunsMethod == "cutbox").signals(runs-1, longest)
+		}
 	}
 	if in.Chart == "mr" || in.XType == "category" {
 		part.signal = false

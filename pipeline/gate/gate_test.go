@@ -329,6 +329,13 @@ func TestRejectedAbsence(t *testing.T) {
 		accept("f1").release().sees("E 1 missing")
 }
 
+// A release that shows once more what is shown already does not make the
+// rejected absence good.
+func TestRejectedAbsenceOutlivesARelease(t *testing.T) {
+	b := newBook(t).cells("E 1 A").release().cells("E 1 -").raise("f1", "K09", event.Hold, "E 1 -").reject("f1")
+	b.append(b.s.Release("run", 1, 1, 1)).sees("E 1 held_previous A f1").release().sees("E 1 held_previous A f1")
+}
+
 // Nor does a rejection that comes when the cell is back already.
 func TestAbsenceRejectedLate(t *testing.T) {
 	newBook(t).cells("E 3 A").raise("f1", "K01", event.Hold, "E 1 -", "E 2 -").release().
@@ -482,6 +489,17 @@ func TestAdmitKnowsWhatWasAsked(t *testing.T) {
 	if again.Guards = guards(t, "E 1 B"); verdict(again) != gate.Raise {
 		t.Error("a new version is not asked about")
 	}
+}
+
+// What a person is looking at does not close by itself.
+func TestMemoryDoesNotCloseAnOpenFlag(t *testing.T) {
+	b := newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A").accept("f1").release().
+		cells("E 1 B").raise("f2", "K09", event.Note, "E 1 B")
+	f, verdict := b.s.Admit(finding("f2", "K09", event.Hold, b.rev, guards(t, "E 1 B")...), day)
+	if verdict != gate.Raise || f.Memory != "" {
+		t.Fatalf("verdict %d with memory %q", verdict, f.Memory)
+	}
+	b.append(f).release().sees("E 1 held_previous A f2 (f1 accepted)")
 }
 
 func TestWaiver(t *testing.T) {
@@ -848,6 +866,9 @@ func TestRoles(t *testing.T) {
 	}
 	if gate.Allowed(who, event.Accept, []string{"hjarta", "hofte"}, []string{"E"}) == nil {
 		t.Error("a role for one registry reaches two")
+	}
+	if gate.Allowed(as(day, role("super_user", "E")), event.Accept, []string{"hjarta"}, nil) == nil {
+		t.Error("a role for one unit reaches what has none")
 	}
 	// A flag reaches as far as what it guards.
 	b := newBook(t).cells("E 1 A", "F 1 A")

@@ -140,3 +140,27 @@ func TestZeroIsAsRareAsStated(t *testing.T) {
 		t.Error("30 expected and nothing is not improbable")
 	}
 }
+
+// Sums of floats depend on their order; results must not depend on that of the
+// input, to the last bit.
+func TestSilenceToTheLastBit(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	in := input()
+	for u := range 40 {
+		s := series(string(rune('A'+u)), counts(r, 9+0.1*float64(u), 0.3, 7+u%6)...)
+		s.Expected = []int32{month(30)}
+		in.Series = append(in.Series, s)
+	}
+	whole := series("z", counts(r, 20, 0, 31)...) // makes the expected month mature
+	in.Series = append(in.Series, whole)
+	want := quality.Silences([]string{"A"}, []quality.Input{in})
+	if !want[0].Known {
+		t.Fatalf("%+v", want)
+	}
+	for range 50 {
+		r.Shuffle(len(in.Series), func(i, j int) { in.Series[i], in.Series[j] = in.Series[j], in.Series[i] })
+		if got := quality.Silences([]string{"A"}, []quality.Input{in}); got[0] != want[0] {
+			t.Fatalf("%v in another order, %v in the first", got[0].P0, want[0].P0)
+		}
+	}
+}

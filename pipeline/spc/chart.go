@@ -13,7 +13,7 @@ const d2 = 1.1283791670955125738961589031215451716881012586580
 
 // d4 is 1 + 3 d3/d2 for ranges of two: the 3-sigma limit of a moving range over
 // its mean, 1 + 3*sqrt(pi/2 - 1).
-const d4 = 3.2665319192879
+const d4 = 3.2665319192886013
 
 // exactTail is the probability beyond 3 sigma on one side.
 const exactTail = 0.0013498980316300945
@@ -52,7 +52,7 @@ type Charts struct {
 
 // columns are the input and output columns of one series, cut to one length.
 type columns struct {
-	num, den, val               []float64
+	num, den, val, within       []float64
 	state                       []State
 	value, centre, lcl, ucl, sd []float64
 	sigma, runs                 []bool
@@ -85,10 +85,12 @@ func (c *Charts) At(k int) Chart {
 // from 24 the first 24 mature values are the frozen baseline. Proportions and
 // rates are tested for dispersion on the baseline (see Part.DispersionZ): plain
 // p or u where the variation is compatible with binomial or Poisson, Laney's p′
-// or u′ (Laney 2002) where it is not, exact limits where more than one in five
+// or u′ (Laney 2002) where it is not, exact limits (binomial or Poisson, or where
+// dispersed beta-binomial or negative binomial) where more than one in five
 // baseline points expect fewer than 5 events, or fewer than 5 non-events
 // (Cochran 1954). Means and counts get an XmR chart (Shewhart 1931; Wheeler
-// 1993). Baselines without an event, or without a non-event, and baselines with
+// 1993), times and cases between rare events a t and a g chart. Baselines without
+// an event, or without a non-event, and baselines with
 // fewer than 6 moving ranges carry no limits and remain run charts. Part.Why
 // says which and why.
 //
@@ -151,10 +153,13 @@ func checkShape(s Series, starts []int, o Options, plans []Plan) error {
 		}
 		return nil
 	}
-	needNum := o.Measure != Mean || s.Value == nil
-	needDen := o.Measure == Proportion || o.Measure == Rate || (o.Measure == Mean && s.Value == nil)
+	between := o.Measure == TimeBetween || o.Measure == CasesBetween
+	needNum := !between && (o.Measure != Mean || s.Value == nil)
+	sized := o.Kind == IPrime || o.Kind == Xbar || o.Kind == S
+	needDen := o.Measure == Proportion || o.Measure == Rate || (o.Measure == Mean && s.Value == nil) || sized
 	for _, err := range []error{
-		column("Num", s.Num, needNum), column("Den", s.Den, needDen), column("Value", s.Value, false),
+		column("Num", s.Num, needNum), column("Den", s.Den, needDen), column("Value", s.Value, between),
+		column("SD", s.SD, o.Kind == Xbar || o.Kind == S),
 	} {
 		if err != nil {
 			return err
@@ -188,7 +193,7 @@ func (c *Charts) reset(n int, starts []int, multiplier float64) {
 func (c *Charts) cut(s Series, lo, hi int) {
 	s = s.Slice(lo, hi)
 	c.cols = columns{
-		num: s.Num, den: s.Den, val: s.Value, state: c.State[lo:hi],
+		num: s.Num, den: s.Den, val: s.Value, within: s.SD, state: c.State[lo:hi],
 		value: c.Value[lo:hi], centre: c.Centre[lo:hi], lcl: c.LCL[lo:hi], ucl: c.UCL[lo:hi], sd: c.SD[lo:hi],
 		sigma: c.SigmaSignal[lo:hi], runs: c.RunsSignal[lo:hi], rules: c.Rules[lo:hi], phase: c.Phase[lo:hi],
 	}
@@ -250,10 +255,18 @@ func (c *Charts) values(k int, o *Options) error {
 			if !(math.Abs(v) <= maxMagnitude) {
 				return bad(i, "value %v is not a number that can be charted; give the point another state", v)
 			}
-			if o.Measure == Count && v < 0 {
-				return bad(i, "count %v is negative; reject or correct it", v)
+			if o.Measure != Mean && v < 0 {
+				return bad(i, "%s %v is negative; reject or correct it", o.Measure, v)
+			}
+			if o.Measure == CasesBetween && v != math.Floor(v) {
+				return bad(i, "%v cases are not whole; chart it as time_between", v)
 			}
 			value[i] = v
+			if o.Kind == IPrime || o.Kind == Xbar || o.Kind == S {
+				if err := c.sized(i, o.Kind); err != "" {
+					return bad(i, "%s", err)
+				}
+			}
 			continue
 		}
 		num, den := col.num[i], col.den[i]
@@ -273,6 +286,11 @@ func (c *Charts) values(k int, o *Options) error {
 			}
 		}
 		value[i] = num / den
+		if o.Kind == IPrime || o.Kind == Xbar || o.Kind == S {
+			if err := c.sized(i, o.Kind); err != "" {
+				return bad(i, "%s", err)
+			}
+		}
 	}
 	return nil
 }
@@ -318,8 +336,19 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 		switch o.Measure {
 		case Proportion, Rate:
 			centre, sigma = c.ratioLimits(&p, bFrom, bTo, o, ph)
+		case TimeBetween:
+			centre, sigma = c.timeLimits(&p, bFrom, bTo, o, ph)
+		case CasesBetween:
+			centre, sigma = c.casesLimits(&p, bFrom, bTo, o, ph)
 		case Mean, Count:
-			centre, sigma = c.individualLimits(&p, bFrom, bTo, o, ph)
+			switch o.Kind {
+			case IPrime:
+				centre, sigma = c.primeLimits(&p, bFrom, bTo, o, ph)
+			case Xbar, S:
+				centre, sigma = c.withinLimits(&p, bFrom, bTo, o, ph)
+			default:
+				centre, sigma = c.individualLimits(&p, bFrom, bTo, o, ph)
+			}
 		}
 		if p.Kind == Run {
 			p.Stage = StageRun
@@ -328,6 +357,9 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 	}
 	if ph.Centre != nil && p.Kind != Line {
 		centre = *ph.Centre
+	}
+	if p.Kind == S {
+		c.unbiased(lo, hi)
 	}
 	c.draw(&p, lo, hi, o, centre, sigma)
 	if p.Kind != Line && !math.IsNaN(centre) {
@@ -534,6 +566,16 @@ func (c *Charts) ratioLimits(p *Part, from, to int, o *Options, ph *Phase) (cent
 		if isSparse {
 			p.Limits = LimitsExact
 		}
+	case over && isSparse && p.Dispersion > 1:
+		// Small counts that vary more than chance: Laney's limits would be normal
+		// ones where nothing is normal.
+		p.Kind, p.Limits, p.Reason = prime, LimitsExact, ReasonSparseOver
+		average := total / float64(p.BaselinePoints)
+		p.Overdispersion = (p.Dispersion*p.Dispersion - 1) / (average * centre)
+		if proportion {
+			p.Overdispersion = min((p.Dispersion*p.Dispersion-1)/max(average-1, 1), 0.999)
+		}
+		return centre, unit
 	case over:
 		p.Kind, p.Reason = prime, ReasonOver
 	case isSparse:
@@ -639,6 +681,8 @@ func (c *Charts) draw(p *Part, lo, hi int, o *Options, centre, sigma float64) {
 		for i := range n {
 			centreCol[i], lcl[i], ucl[i], sd[i] = centre, nan, nan, nan
 		}
+	case p.Kind == T || p.Kind == G || p.Kind == S:
+		c.drawOwn(p, lo, hi, centre, sigma)
 	case p.Limits == LimitsExact:
 		c.drawExact(p, lo, hi, o, centre, sigma)
 	case p.Kind == XmR || p.Kind == C:
@@ -670,7 +714,7 @@ func (c *Charts) draw(p *Part, lo, hi int, o *Options, centre, sigma float64) {
 func (c *Charts) drawExact(p *Part, lo, hi int, o *Options, centre, sigma float64) {
 	col := &c.cols
 	nan := math.NaN()
-	lastN, low, high := math.NaN(), 0.0, 0.0
+	lastN, low, high, sd := math.NaN(), 0.0, 0.0, 0.0
 	for i := lo; i < hi; i++ {
 		st := col.state[i]
 		n := 1.0
@@ -683,9 +727,13 @@ func (c *Charts) drawExact(p *Part, lo, hi int, o *Options, centre, sigma float6
 		}
 		if n != lastN {
 			low, high = exactLimits(o.Measure, n, centre, sigma)
+			sd = sigma / math.Sqrt(n)
+			if p.Overdispersion > 0 {
+				low, high, sd = dispersedLimits(o.Measure, n, centre, sd, p.Overdispersion)
+			}
 			lastN = n
 		}
-		col.centre[i], col.lcl[i], col.ucl[i], col.sd[i] = centre, low, high, sigma/math.Sqrt(n)
+		col.centre[i], col.lcl[i], col.ucl[i], col.sd[i] = centre, low, high, sd
 		if v := col.value[i]; st == StateValue && (v > high || v < low) {
 			c.beyond(p, i, v, low, high)
 		}
@@ -709,6 +757,59 @@ func exactLimits(m Measure, n, centre, sigma float64) (low, high float64) {
 		return float64(BinomialQuantile(exactTail, int(n), centre)) / n, float64(BinomialQuantile(1-exactTail, int(n), centre)) / n
 	}
 	return float64(PoissonQuantile(exactTail, mu)) / n, float64(PoissonQuantile(1-exactTail, mu)) / n
+}
+
+// dispersedLimits are outward-rounded quantiles of the beta-binomial with
+// correlation rho (proportions), or the negative binomial with shape 1/rho
+// (rates), and the standard deviation of a value.
+func dispersedLimits(m Measure, n, centre, plain, rho float64) (low, high, sd float64) {
+	if m == Proportion {
+		sd = plain * math.Sqrt(1+(n-1)*rho)
+	} else {
+		sd = plain * math.Sqrt(1+n*centre*rho)
+	}
+	if mu := n * min(centre, 1-centre); mu > 1e4 || (m == Rate && n*centre > 1e4) || (m == Proportion && n != math.Floor(n)) {
+		low, high = max(centre-3*sd, 0), centre+3*sd
+		if m == Proportion {
+			high = min(high, 1)
+		}
+		return low, high, sd
+	}
+	// Sums run up from no events, or from nothing but events where these are the
+	// rarer.
+	p, mirrored := centre, m == Proportion && centre > 0.5
+	if mirrored {
+		p = 1 - centre
+	}
+	var term float64
+	var next func(k float64) float64 // ratio of the mass at k+1 to that at k
+	if m == Proportion {
+		w := 1/rho - 1
+		a, b := p*w, (1-p)*w
+		g := func(x float64) float64 { v, _ := math.Lgamma(x); return v }
+		term = math.Exp(g(n+b) - g(b) + g(w) - g(n+w))
+		next = func(k float64) float64 { return (n - k) * (k + a) / ((k + 1) * (n - k - 1 + b)) }
+	} else {
+		shape, mu := 1/rho, n*p
+		term = math.Exp(-shape * math.Log1p(mu/shape))
+		next = func(k float64) float64 { return (k + shape) / (k + 1) * mu / (mu + shape) }
+	}
+	f, lowSet := term, false
+	for k := 0.0; ; k++ {
+		if !lowSet && f >= exactTail*fuzz {
+			low, lowSet = k, true
+		}
+		if f >= (1-exactTail)*fuzz || (m == Proportion && k >= n) || k > 1e7 {
+			high = k
+			break
+		}
+		term *= next(k)
+		f += term
+	}
+	if mirrored {
+		low, high = n-high, n-low
+	}
+	return low / n, high / n, sd
 }
 
 func (c *Charts) beyond(p *Part, i int, v, low, high float64) {

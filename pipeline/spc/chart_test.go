@@ -731,3 +731,52 @@ func TestQuantilesAgainstSums(t *testing.T) {
 		}
 	}
 }
+
+// TestDispersedExactLimits: rates of 0 and 4 in turn vary twice as much as
+// chance; the limits are quantiles of the negative binomial, summed here anew.
+func TestDispersedExactLimits(t *testing.T) {
+	s := Series{States: values(26), Num: repeat(0, 26), Den: repeat(1, 26)}
+	for i := 0; i < 24; i += 2 {
+		s.Num[i+1] = 4
+	}
+	s.Num[24], s.Num[25] = 0, 40
+	c := choose(t, s, Options{Measure: Rate}, Plan{})
+	p := c.Parts[0]
+	if p.Kind != UPrime || p.Limits != LimitsExact || p.Reason != ReasonSparseOver || !strings.Contains(p.Why(), "more variation") {
+		t.Fatalf("%+v: %s", p, p.Why())
+	}
+	sigmaZ := 4 / math.Sqrt2 / d2
+	rho := (sigmaZ*sigmaZ - 1) / 2
+	near(t, "rho", p.Overdispersion, rho)
+	near(t, "sd", c.SD[0], math.Sqrt2*math.Sqrt(1+2*rho))
+	tail := func(k float64) float64 { // P(X <= k)
+		r, total := 1/rho, 0.0
+		for j := 0.0; j <= k; j++ {
+			a, _ := math.Lgamma(j + r)
+			b, _ := math.Lgamma(r)
+			d, _ := math.Lgamma(j + 1)
+			total += math.Exp(a - b - d - r*math.Log1p(2/r) - j*math.Log1p(r/2))
+		}
+		return total
+	}
+	if k := c.UCL[0]; tail(k) < 1-exactTail || tail(k-1) >= 1-exactTail {
+		t.Errorf("upper limit %v holds %v", k, tail(k))
+	}
+	if c.LCL[0] != 0 || !c.SigmaSignal[25] {
+		t.Errorf("lower limit %v", c.LCL[0])
+	}
+	// Beta-binomial: without correlation to speak of it is the binomial; with it
+	// the mass is that of a Polya urn, here counted for two cases of p one half:
+	// P(2) = (1+rho)/4.
+	low, high, _ := dispersedLimits(Proportion, 50, 0.04, 0, 1e-9)
+	wantLow, wantHigh := exactLimits(Proportion, 50, 0.04, 0)
+	near(t, "low", low, wantLow)
+	near(t, "high", high, wantHigh)
+	low, high, _ = dispersedLimits(Proportion, 50, 0.96, 0, 1e-9)
+	near(t, "mirrored low", low, 1-wantHigh)
+	near(t, "mirrored high", high, 1-wantLow)
+	_, high, _ = dispersedLimits(Proportion, 2, 0.01, 0, 0.5)
+	if high != 1 { // P(2 of 2) = .01 × (.01 + .5 × .99) = .005 > .00135
+		t.Errorf("two of two is possible at this correlation: limit %v", high)
+	}
+}

@@ -21,9 +21,16 @@ const (
 	Mean
 	// Count is a number of events without a denominator.
 	Count
+	// TimeBetween is the time from one rare event to the next, 0 or more; each
+	// entry is an event, not a period. Read from Value.
+	TimeBetween
+	// CasesBetween is the number of cases from one rare event to the next, whole
+	// and 0 or more; each entry is an event. Read from Value.
+	CasesBetween
 )
 
-// String gives "proportion", "rate", "mean" or "count".
+// String gives "proportion", "rate", "mean", "count", "time_between" or
+// "cases_between".
 func (m Measure) String() string {
 	switch m {
 	case Proportion:
@@ -34,6 +41,10 @@ func (m Measure) String() string {
 		return "mean"
 	case Count:
 		return "count"
+	case TimeBetween:
+		return "time_between"
+	case CasesBetween:
+		return "cases_between"
 	}
 	return fmt.Sprintf("measure(%d)", uint8(m))
 }
@@ -60,10 +71,23 @@ const (
 	UPrime
 	// C is the Poisson chart of counts.
 	C
+	// T is the chart of times between rare events, by the power 1/3.6 (Nelson
+	// 1994).
+	T
+	// G is the chart of cases between rare events, with exact geometric limits
+	// (Benneyan 2001).
+	G
+	// IPrime is the chart of individual means of differing size, I′ (Taylor 2017).
+	IPrime
+	// Xbar is Shewhart's chart of means with the standard deviations within.
+	Xbar
+	// S is the chart of standard deviations within, each made unbiased for its
+	// size, with exact limits.
+	S
 )
 
 // String gives the short name that stores carry: "line", "run", "xmr", "p",
-// "pp", "u", "up", "c".
+// "pp", "u", "up", "c", "t", "g", "ip", "xbar", "s".
 func (k Kind) String() string {
 	switch k {
 	case Auto:
@@ -84,6 +108,16 @@ func (k Kind) String() string {
 		return "up"
 	case C:
 		return "c"
+	case T:
+		return "t"
+	case G:
+		return "g"
+	case IPrime:
+		return "ip"
+	case Xbar:
+		return "xbar"
+	case S:
+		return "s"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -125,8 +159,9 @@ const (
 	LimitsNone LimitMethod = iota
 	// LimitsNormal are centre line -/+ 3 standard deviations.
 	LimitsNormal
-	// LimitsExact are outward-rounded binomial or Poisson quantiles at the
-	// probabilities of 3 sigma.
+	// LimitsExact are quantiles at the probabilities of 3 sigma: outward-rounded
+	// binomial, Poisson, beta-binomial, negative binomial or geometric ones,
+	// chi-square ones for standard deviations.
 	LimitsExact
 )
 
@@ -201,12 +236,16 @@ const DefaultRules RuleSet = 1<<RuleSigma | 1<<RuleLongRun | 1<<RuleFewCrossings
 //
 // Which columns are read depends on the measure. Proportion and Rate: Num and
 // Den. Count: Num. Mean: Value, or Num/Den where Value is nil; Den, where given
-// beside Value, is only used to say that periods differ much in size. Entries of
+// beside Value, is used to say that periods differ much in size, and by the IPrime,
+// Xbar and S charts. TimeBetween and CasesBetween: Value. Entries of
 // points that are not drawn are ignored and may be anything. A point in state
 // value with a denominator of zero becomes no_eligible in the result.
+//
+// SD, the standard deviation (divisor n-1) of the Den cases of a mean, is read by
+// the Xbar and S charts alone.
 type Series struct {
-	Num, Den, Value []float64
-	States          []State
+	Num, Den, Value, SD []float64
+	States              []State
 }
 
 // Len is the number of points.
@@ -220,7 +259,7 @@ func (s Series) Slice(from, to int) Series {
 		}
 		return v[from:to:to]
 	}
-	return Series{Num: cut(s.Num), Den: cut(s.Den), Value: cut(s.Value), States: s.States[from:to:to]}
+	return Series{Num: cut(s.Num), Den: cut(s.Den), Value: cut(s.Value), SD: cut(s.SD), States: s.States[from:to:to]}
 }
 
 // Options hold what applies to all series of a call.
@@ -255,8 +294,8 @@ type Options struct {
 // Validate joins everything that is wrong with the options.
 func (o Options) Validate() error {
 	var errs []error
-	if o.Measure < Proportion || o.Measure > Count {
-		errs = append(errs, fmt.Errorf("%w: measure: %s is none; set Proportion, Rate, Mean or Count", ErrOptions, o.Measure))
+	if o.Measure < Proportion || o.Measure > CasesBetween {
+		errs = append(errs, fmt.Errorf("%w: measure: %s is none; set Proportion, Rate, Mean, Count, TimeBetween or CasesBetween", ErrOptions, o.Measure))
 	}
 	switch o.Kind {
 	case Auto, Line, Run, XmR:
@@ -271,6 +310,18 @@ func (o Options) Validate() error {
 	case C:
 		if o.Measure != Count {
 			errs = append(errs, fmt.Errorf("%w: kind: a c chart needs the measure count, not %s", ErrOptions, o.Measure))
+		}
+	case T:
+		if o.Measure != TimeBetween {
+			errs = append(errs, fmt.Errorf("%w: kind: a t chart needs the measure time_between, not %s", ErrOptions, o.Measure))
+		}
+	case G:
+		if o.Measure != CasesBetween {
+			errs = append(errs, fmt.Errorf("%w: kind: a g chart needs the measure cases_between, not %s", ErrOptions, o.Measure))
+		}
+	case IPrime, Xbar, S:
+		if o.Measure != Mean {
+			errs = append(errs, fmt.Errorf("%w: kind: a chart of kind %s needs the measure mean, not %s", ErrOptions, o.Kind, o.Measure))
 		}
 	default:
 		errs = append(errs, fmt.Errorf("%w: kind: %s is none that Choose draws", ErrOptions, o.Kind))
@@ -380,6 +431,10 @@ type Part struct {
 	// DispersionZ is the standard normal deviate of the dispersion test; NaN
 	// where there was none. |z| > 1.96 is called dispersed.
 	DispersionZ float64
+	// Overdispersion is that of exact p′ and u′ limits: the correlation rho between
+	// the cases of a period for the beta-binomial, one over the shape for the
+	// negative binomial; else 0.
+	Overdispersion float64
 	// Ranges is the number of moving ranges averaged, 0 without.
 	Ranges int
 	// Uneven says that baseline denominators of a mean differ by more than a

@@ -30,10 +30,14 @@ const (
 	ReasonUnder
 	// ReasonSparse means counts too small for normal limits.
 	ReasonSparse
+	// ReasonSparseOver means both small counts and more dispersion than chance.
+	ReasonSparseOver
 	// ReasonMean and ReasonCount mean values without known variation within a
 	// period.
 	ReasonMean
 	ReasonCount
+	// ReasonRare means that entries are the intervals between rare events.
+	ReasonRare
 )
 
 // Why is one or two sentences for the reader of the chart: what it is, from
@@ -64,10 +68,14 @@ func (p Part) Why() string {
 		s = fmt.Sprintf("%s chart: the baseline varies less than chance alone explains (sigma_z %.2f); check for overlapping or dependent data.", p.Kind, p.Dispersion)
 	case ReasonSparse:
 		s = fmt.Sprintf("%s chart with exact limits: counts are too small for normal limits (sigma_z %.2f).", p.Kind, p.Dispersion)
+	case ReasonSparseOver:
+		s = fmt.Sprintf("%s chart with exact limits that allow for more variation than chance (sigma_z %.2f): counts are too small for normal limits.", p.Kind, p.Dispersion)
 	case ReasonMean:
 		s = "XmR chart: values without a known variation within the period."
 	case ReasonCount:
 		s = "XmR chart: counts without a denominator."
+	case ReasonRare:
+		s = fmt.Sprintf("%s chart: intervals between rare events; a high value is a long time without one.", p.Kind)
 	default:
 		return ""
 	}
@@ -107,7 +115,7 @@ func (c Chart) NoHighSignal(i int) bool {
 
 func (c Chart) bounded(i int) bool {
 	switch c.kind(i) {
-	case P, PPrime, U, UPrime, C:
+	case P, PPrime, U, UPrime, C, T, G, S:
 		return true
 	}
 	return false

@@ -134,7 +134,7 @@ func (c Chart) LatestEvidence() (e Evidence, ok bool) {
 	z := math.Abs(d) / c.SD[i]
 	n := float64(max(p.BaselinePoints, 1))
 	switch {
-	case p.Limits == LimitsExact:
+	case p.Limits == LimitsExact && p.Overdispersion == 0:
 		e.P = c.exactP(i, p, d > 0)
 	case p.Ranges > 0 && (p.Kind == XmR || p.Kind == PPrime || p.Kind == UPrime):
 		df, bias := rangeDF(p.Ranges + 1)

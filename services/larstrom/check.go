@@ -50,7 +50,7 @@ func (k *checkCmd) catalog(ctx context.Context, c *console) (cat *catalog.Catalo
 		if err := isFolder(k.Catalog); err != nil {
 			return nil, err
 		}
-		return catalog.LoadDir(k.Catalog)
+		return loadCatalog(k.Catalog)
 	}
 	err = with(ctx, c, k.Data, crashFlags{}, func(s *session) error {
 		cat, err = s.Catalog(ctx)

@@ -13,9 +13,9 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-func main() { os.Exit(run(os.Args[1:])) }
+func main() { os.Exit(start(os.Args[1:])) }
 
-func run(args []string) int {
+func start(args []string) int {
 	// The first signal ends what is under way in the order of the data; the
 	// second is no longer caught and ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)

@@ -59,10 +59,8 @@ func (s *portalCmd) Run(ctx context.Context, c *console) error {
 }
 
 func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string) (err error) {
-	for _, dir := range []string{s.Catalog, drop} {
-		if err := isFolder(dir); err != nil {
-			return err
-		}
+	if err := usable(s.Catalog, drop); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)

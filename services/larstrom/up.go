@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sourcegraph/conc/pool"
 
+	"larstrom/pipeline/catalog"
 	"larstrom/services/larstrom/app"
 	"larstrom/services/larstrom/control"
 	"larstrom/services/portal"
@@ -33,10 +34,8 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		level = slog.LevelWarn
 	}
 	log := c.logger(level)
-	for _, dir := range []string{u.Catalog, u.Drop} {
-		if err := isFolder(dir); err != nil {
-			return err
-		}
+	if err := usable(u.Catalog, u.Drop); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(u.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
@@ -64,6 +63,31 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		return u.once(ctx, c, a)
 	}
 	return u.serve(ctx, log, lock, listener, a, reg, started)
+}
+
+// usable refuses folders that are not there and a wrong catalog before
+// anything is made or started.
+func usable(cat, drop string) error {
+	for _, dir := range []string{cat, drop} {
+		if err := isFolder(dir); err != nil {
+			return err
+		}
+	}
+	if cat == "" {
+		return nil
+	}
+	_, err := loadCatalog(cat)
+	return err
+}
+
+// loadCatalog reads a folder of YAML; every problem of it is one line.
+func loadCatalog(dir string) (*catalog.Catalog, error) {
+	c, err := catalog.LoadDir(dir)
+	var wrong *catalog.Error
+	if errors.As(err, &wrong) {
+		return nil, fmt.Errorf("catalog %s is refused, %d problems:\n%w", dir, len(wrong.Problems), err)
+	}
+	return c, err
 }
 
 func isFolder(dir string) error {

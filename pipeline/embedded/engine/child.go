@@ -78,6 +78,9 @@ func RunChild(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("engine: data path: %w", err)
 	}
+	if strings.ContainsAny(path, patternCharacters) {
+		return fmt.Errorf("engine: data path %q has one of %s; see Config.Validate", path, patternCharacters)
+	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("engine: data path: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -125,6 +126,11 @@ func (c Config) Validate() error {
 	} else if filepath.Clean(c.Path) == string(filepath.Separator) {
 		bad("path: %q is the root directory; name a directory of the engine's own", c.Path)
 	}
+	// The engine expands patterns in the whole name of a file that it reads rows
+	// from: under such a path it would find no file, and insert nothing, silently.
+	if abs, err := filepath.Abs(c.Path); err == nil && strings.ContainsAny(abs, patternCharacters) {
+		bad("path: %q has one of %s, which the engine takes for a pattern; use another path", abs, patternCharacters)
+	}
 	if c.Logger == nil {
 		bad("logger: is nil; pass one (slog.New(slog.DiscardHandler) for none)")
 	}
@@ -176,6 +182,8 @@ func (c Config) Validate() error {
 	}
 	return errors.Join(errs...)
 }
+
+const patternCharacters = "*?{}"
 
 // identifier is what names of databases and settings look like here; anything
 // else would have to be quoted, and nothing of ours needs it.

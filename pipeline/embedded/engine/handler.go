@@ -167,6 +167,10 @@ func (h *handler) query(r *http.Request, out *response) error {
 		}
 		return h.selectFormatted(ctx, q, st, format, out)
 	case killStatement:
+		if q.readonly > 0 {
+			// The engine would allow it: all listeners are one user to it.
+			return refuse(codeReadonly, "READONLY", "Cannot execute KILL in readonly mode")
+		}
 		q.urgent = true
 		text := st.withQueryIDs(clientQueryID)
 		out.setFormat(format)

@@ -21,8 +21,7 @@ import (
 const maxQueryText = 16 << 20
 
 // spoolDir holds what passes between requests and the engine, relative to the
-// data path, which is the child's working directory: the engine then never sees
-// a path with characters that it would take for a pattern.
+// data path, which is the child's working directory: names in it need no quoting.
 const spoolDir = "spool"
 
 // markerSetting carries our mark of a running query to system.processes, where
@@ -68,8 +67,7 @@ func profileSettings(cfg childConfig) map[string]string {
 }
 
 // configuration writes the engine's configuration files into the spool and
-// returns the arguments of chdb_connect. The names are relative for the reason
-// given at spoolDir.
+// returns the arguments of chdb_connect.
 func configuration(cfg childConfig, path string) ([]string, error) {
 	var server, users strings.Builder
 	element := func(b *strings.Builder, name, value string) {

@@ -50,7 +50,7 @@ func TestParse(t *testing.T) {
 		{text: "INSERT INTO t FORMAT CSV\n1,2\n", kind: insertData, format: "CSV", becomes: "INSERT INTO t  FROM INFILE 'F' COMPRESSION 'none'  FORMAT CSV", data: "1,2\n"},
 		{text: "INSERT INTO t FORMAT CSV 1,2", kind: insertData, format: "CSV", data: "1,2"},
 		{text: "INSERT INTO t FORMAT Native\n\x01;\x00'", incomplete: true, kind: insertData, format: "Native", data: "\x01;\x00'"},
-		{text: "INSERT INTO t (a, `b)`) FORMAT CSV\r\n1", kind: insertData, format: "CSV", becomes: "INSERT INTO t (a, `b)`)  FROM INFILE 'F' COMPRESSION 'none' FORMAT CSV", data: "1"},
+		{text: "INSERT INTO t (a, `b)`) FORMAT CSV\r\n1", kind: insertData, format: "CSV", becomes: "INSERT INTO t (a, `b)`)  FROM INFILE 'F' COMPRESSION 'none'  FORMAT CSV", data: "1"},
 		{text: "INSERT INTO TABLE d.t (a) SETTINGS max_threads = 1, s = 'FORMAT CSV' FORMAT TSV\n1", kind: insertData, format: "TSV", becomes: "INSERT INTO TABLE d.t (a)  FROM INFILE 'F' COMPRESSION 'none' SETTINGS max_threads = 1, s = 'FORMAT CSV'  FORMAT TSV", data: "1"},
 		{text: "insert into format format CSV\n1", kind: insertData, format: "CSV", data: "1"},
 		{text: "INSERT INTO `values` VALUES\n", incomplete: true, kind: insertData, format: "Values", data: "\n"},

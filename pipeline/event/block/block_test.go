@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"math/big"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -264,6 +266,40 @@ func TestDamageIsNoticed(t *testing.T) {
 	}
 	if err := block.DecodeObservations(cells, &got); !errors.Is(err, block.ErrCorrupt) {
 		t.Errorf("cells read as observations: error %v, want ErrCorrupt", err)
+	}
+}
+
+// A query that fails half-way ends its stream with the mark and then says why.
+func TestServerErrorBehindTheStream(t *testing.T) {
+	cells := must(block.EncodeCells([]cell.Version{oneCell()}, "run1", "d1"))
+	said := "Code: x. Code: 241. DB::Exception: Query memory limit exceeded: SE000001"
+	for name, b := range map[string][]byte{
+		"behind the mark": append(bytes.Clone(cells), said...),
+		"in its place":    append(bytes.Clone(cells[:len(cells)-8]), said...),
+	} {
+		_, err := block.ReadCells(bytes.NewReader(b), true)
+		if !errors.Is(err, block.ErrCorrupt) || !strings.Contains(err.Error(), "error 241") {
+			t.Errorf("%s: error %v, want ErrCorrupt that gives the server's 241", name, err)
+		} else if strings.Contains(err.Error(), "SE000001") {
+			t.Errorf("%s: the error quotes what the server said: %v", name, err)
+		}
+	}
+}
+
+// What fails in reading is that error, not corruption, wherever it fails: also
+// behind the mark, where a driver tells of a query that failed half-way.
+func TestReadErrorKeepsItsIdentity(t *testing.T) {
+	cells := must(block.EncodeCells([]cell.Version{oneCell()}, "run1", "d1"))
+	broken := errors.New("broken")
+	for _, n := range []int{0, 3, 8, 100, len(cells) - 9, len(cells) - 8, len(cells)} {
+		for _, extra := range []string{"", "\r\n"} {
+			r := io.MultiReader(bytes.NewReader(cells[:n]), strings.NewReader(extra), iotest.ErrReader(broken))
+			if _, err := block.ReadCells(r, true); !errors.Is(err, broken) {
+				t.Errorf("after %d bytes and %q: error %v, want the reader's", n, extra, err)
+			} else if errors.Is(err, block.ErrCorrupt) && (extra == "" || n == len(cells)) {
+				t.Errorf("after %d bytes and %q: a failed read is called corruption: %v", n, extra, err)
+			}
+		}
 	}
 }
 

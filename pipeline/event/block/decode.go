@@ -136,13 +136,13 @@ func readBlock(b []byte, schema *arrow.Schema) (arrow.Record, error) {
 	f := &frames{r: bytes.NewReader(b), limit: int64(len(b)), left: maxMessages}
 	r, err := ipc.NewReaderFromMessageReader(f, ipc.WithAllocator(&budget{left: blockBudget}))
 	if err != nil {
-		return nil, corrupt(err)
+		return nil, f.corrupt(err)
 	}
 	if !r.Schema().Equal(schema) {
 		return nil, fmt.Errorf("%w: its columns are %s", ErrCorrupt, describe(r.Schema()))
 	}
 	if !r.Next() {
-		return nil, noBatch(r.Err())
+		return nil, f.noBatch(r.Err())
 	}
 	rec := r.Record()
 	rec.Retain()
@@ -150,7 +150,7 @@ func readBlock(b []byte, schema *arrow.Schema) (arrow.Record, error) {
 		return nil, fmt.Errorf("%w: it has more than one record batch", ErrCorrupt)
 	}
 	if err := r.Err(); err != nil {
-		return nil, corrupt(err)
+		return nil, f.corrupt(err)
 	}
 	if err := f.finish(); err != nil {
 		return nil, err
@@ -166,16 +166,19 @@ func readBlock(b []byte, schema *arrow.Schema) (arrow.Record, error) {
 	return rec, nil
 }
 
-func noBatch(err error) error {
+func (f *frames) noBatch(err error) error {
 	if err == nil {
 		return fmt.Errorf("%w: it has no record batch", ErrCorrupt)
 	}
-	return corrupt(err)
+	return f.corrupt(err)
 }
 
 // corrupt marks an error of the library, which reports malformed input in words
-// only; what came from reading keeps its identity.
-func corrupt(err error) error {
+// only. What failed in reading is no corruption and stays as it is.
+func (f *frames) corrupt(err error) error {
+	if f.err != nil && f.err != io.EOF {
+		return f.err
+	}
 	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
 
@@ -300,7 +303,7 @@ func (c *CellReader) Next() (batch []cell.Version, err error) {
 	if !c.started {
 		c.started = true
 		if c.r, err = ipc.NewReaderFromMessageReader(c.f, ipc.WithAllocator(c.budget)); err != nil {
-			return nil, fmt.Errorf("cells of a query: %w", corrupt(err))
+			return nil, fmt.Errorf("cells of a query: %w", c.f.corrupt(err))
 		}
 		if err := checkCellColumns(c.r.Schema()); err != nil {
 			return nil, err
@@ -328,7 +331,7 @@ func (c *CellReader) Next() (batch []cell.Version, err error) {
 		return c.batch, nil
 	}
 	if err := c.r.Err(); err != nil {
-		return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, corrupt(err))
+		return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, c.f.corrupt(err))
 	}
 	if err := c.f.finish(); err != nil {
 		return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)

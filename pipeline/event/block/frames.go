@@ -1,10 +1,12 @@
 package block
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/apache/arrow/go/v15/arrow/ipc"
 	"github.com/apache/arrow/go/v15/arrow/memory"
@@ -53,7 +55,7 @@ func (f *frames) next() (*ipc.Message, error) {
 		return nil, cut("a message header", err)
 	}
 	if binary.LittleEndian.Uint32(head[:]) != continuation {
-		return nil, fmt.Errorf("%w: no message begins where one should", ErrCorrupt)
+		return nil, f.instead("no message begins where one should", head[:])
 	}
 	size := int64(binary.LittleEndian.Uint32(head[4:]))
 	if size == 0 {
@@ -93,11 +95,37 @@ func (f *frames) finish() error {
 	}
 	var one [1]byte
 	if n, err := io.ReadFull(f.r, one[:]); n > 0 {
-		return fmt.Errorf("%w: bytes follow the end of the stream", ErrCorrupt)
+		return f.instead("bytes follow the end of the stream", one[:])
 	} else if !errors.Is(err, io.EOF) {
 		return fmt.Errorf("reading an Arrow stream: %w", err)
 	}
 	return nil
+}
+
+// instead is the error for bytes, of which begin has been read, where no stream
+// has any. A query that fails half-way ends its Arrow stream in good order, mark
+// and all, and tells of its error behind it: either the reader knows that and
+// fails, or the text holds the error's number. The text itself is left out: it
+// may quote values.
+func (f *frames) instead(what string, begin []byte) error {
+	const before, after = "Code: ", ". DB::"
+	rest, err := io.ReadAll(io.LimitReader(f.r, 64<<10))
+	if err != nil {
+		return fmt.Errorf("reading an Arrow stream: %w", err)
+	}
+	text := append(begin[:len(begin):len(begin)], rest...)
+	for {
+		at := bytes.Index(text, []byte(before))
+		if at < 0 {
+			return fmt.Errorf("%w: %s", ErrCorrupt, what)
+		}
+		text = text[at+len(before):]
+		if digits, _, ok := bytes.Cut(text, []byte(after)); ok {
+			if code, err := strconv.ParseUint(string(digits), 10, 32); err == nil {
+				return fmt.Errorf("%w: %s: the server broke off with its error %d", ErrCorrupt, what, code)
+			}
+		}
+	}
 }
 
 // Retain implements ipc.MessageReader; the collector frees.

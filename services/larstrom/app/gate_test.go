@@ -1,0 +1,226 @@
+package app_test
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/services/larstrom/app"
+)
+
+// guardKey names one version of one cell as the released view shows it.
+func guardKey(indicator string, g event.Guard) string {
+	return strings.Join([]string{indicator, g.Version, g.Granularity, g.Stratum, g.Unit, g.Period.String(), g.Fingerprint.String()}, "|")
+}
+
+// visible are the versions that the released view shows.
+func visible(t *testing.T, a *app.App) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	got := sql(t, a, "released", `SELECT concat_ws('|', indicator, indicator_version, granularity, stratum, unit, toString(period_start), fingerprint)
+		FROM cell WHERE fingerprint != ''`)
+	for line := range strings.Lines(got) {
+		out[strings.TrimSuffix(line, "\n")] = true
+	}
+	return out
+}
+
+// TestHeldIsNeverVisible drives random histories of deliveries, decisions,
+// restarts and replays, and looks after every step: what an open BLOCK or HOLD
+// guards is not in the released store, what a person rejected never comes
+// back, and a decision is visible within a second.
+func TestHeldIsNeverVisible(t *testing.T) {
+	steps := 30
+	if n, err := strconv.Atoi(os.Getenv("LARSTROM_HISTORY_STEPS")); err == nil {
+		steps = n
+	}
+	seed := uint64(time.Now().UnixNano())
+	if n, err := strconv.ParseUint(os.Getenv("LARSTROM_HISTORY_SEED"), 10, 64); err == nil {
+		seed = n
+	}
+	t.Logf("LARSTROM_HISTORY_SEED=%d", seed)
+	r := rand.New(rand.NewPCG(seed, 9))
+	catalogDir, data, drop := writeCatalog(t, ""), t.TempDir(), t.TempDir()
+	loaded, err := catalog.LoadDir(catalogDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a *app.App
+	start := func() {
+		if a, err = app.Open(t.Context(), config(data, catalogDir, "", nil)); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Settle(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop := func() {
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	start()
+	defer func() { stop() }()
+	h := &history{t: t, r: r, drop: drop, people: loaded.People, withdrawn: map[string]bool{}, done: map[string]int{}}
+	h.deliver(a)
+	for range steps {
+		switch n := r.IntN(20); {
+		case n < 8:
+			h.deliver(a)
+		case n < 17:
+			h.decide(a)
+		case n < 19:
+			stop()
+			start()
+			h.done["restart"]++
+		default:
+			report, err := a.Replay(t.Context(), func(string) {})
+			if err != nil || report.Before != report.After {
+				t.Fatalf("replay: %v, before %s, after %s", err, report.Before, report.After)
+			}
+			h.done["replay"]++
+		}
+		h.look(a)
+	}
+	t.Logf("steps: %v; decisions visible after (median) %v", h.done, h.median())
+	if h.heldSeen == 0 {
+		t.Error("nothing was ever held: the history asks no question")
+	}
+}
+
+type history struct {
+	t         *testing.T
+	r         *rand.Rand
+	drop      string
+	people    []catalog.Person
+	night     int
+	months    int
+	withdrawn map[string]bool
+	heldSeen  int
+	took      []time.Duration
+	done      map[string]int
+}
+
+// deliver hands in a snapshot of the last months with faults in some cells.
+func (h *history) deliver(a *app.App) {
+	h.night++
+	all := months(date(2023, 11, 1), 27)
+	from := 24 - h.r.IntN(4)
+	if h.night == 1 {
+		from = 0
+	}
+	seed := uint64(h.r.IntN(3))
+	text := admFile(all[from:], seed, func(m time.Time, u string, visits, late int) string {
+		if h.night > 1 {
+			switch h.r.IntN(14) {
+			case 0:
+				late = visits + 1 + h.r.IntN(3)
+			case 1:
+				visits, late = visits/3, late/4
+			case 2:
+				return ""
+			}
+		}
+		return fmt.Sprintf("%s;%s;%d;%d", m.Format("2006-01-02"), u, visits, late)
+	})
+	name := "adm_" + date(2026, 2, h.night).Format("2006-01-02") + ".csv"
+	write(h.t, h.drop, name, text)
+	submit(h.t, a, false, filepath.Join(h.drop, name))
+	h.done["delivery"]++
+}
+
+// decide takes one random decision on one random flag; refusals are fine.
+func (h *history) decide(a *app.App) {
+	flags, err := a.Flags(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	flags = slices.DeleteFunc(flags, func(f gate.Flag) bool { return f.Status == gate.Resolved || f.Status == gate.Rejected })
+	if len(flags) == 0 {
+		return
+	}
+	f := flags[h.r.IntN(len(flags))]
+	kind := []string{event.Accept, event.RejectIt, event.Waive, gate.Confirm, event.Comment}[h.r.IntN(5)]
+	cmd := gate.Command{Flag: f.FlagRaised.Flag, Kind: kind, Cause: gate.ExportError, ExpectedVersion: f.Version}
+	if kind == event.Comment || kind == event.Waive {
+		cmd.Note = "seen"
+	}
+	start := time.Now()
+	d, err := a.Decide(h.t.Context(), h.people[h.r.IntN(len(h.people))], cmd)
+	for _, refusal := range []error{gate.ErrInvalid, gate.ErrForbidden, gate.ErrClosed, gate.ErrConflict, gate.ErrFourEyes} {
+		if errors.Is(err, refusal) {
+			h.done["refused"]++
+			return
+		}
+	}
+	if err != nil {
+		h.t.Fatalf("%s %s: %v", kind, f.FlagRaised.Flag, err)
+	}
+	if len(d.Events) == 0 {
+		return
+	}
+	h.took = append(h.took, time.Since(start))
+	h.done[kind]++
+	if kind == event.RejectIt {
+		absent := func(g event.Guard) bool {
+			k := g.Key("testland", f.Indicator)
+			return g.Fingerprint == cell.FingerprintOf(k, cell.Content{}, true)
+		}
+		for _, g := range f.Guards {
+			if !absent(g) {
+				h.withdrawn[guardKey(f.Indicator, g)] = true
+			}
+		}
+	}
+}
+
+// look asserts what must hold after every step.
+func (h *history) look(a *app.App) {
+	flags, err := a.Flags(h.t.Context())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	shown := visible(h.t, a)
+	for _, f := range flags {
+		if f.Status != gate.Open || f.Severity != event.Block && f.Severity != event.Hold {
+			continue
+		}
+		for _, g := range f.Guards {
+			h.heldSeen++
+			if shown[guardKey(f.Indicator, g)] {
+				h.t.Fatalf("after %v: %s flag %s is open and its cell %s is visible", h.done, f.Severity, f.FlagRaised.Flag, guardKey(f.Indicator, g))
+			}
+		}
+	}
+	for k := range h.withdrawn {
+		if shown[k] {
+			h.t.Fatalf("after %v: %s was rejected and is visible again", h.done, k)
+		}
+	}
+	if len(shown) == 0 {
+		h.t.Fatal("nothing is visible at all")
+	}
+}
+
+func (h *history) median() time.Duration {
+	if len(h.took) == 0 {
+		return 0
+	}
+	slices.Sort(h.took)
+	m := h.took[len(h.took)/2]
+	if m > time.Second {
+		h.t.Errorf("decisions became visible after %v (median), not within a second", m)
+	}
+	return m
+}

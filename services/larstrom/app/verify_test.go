@@ -1,0 +1,145 @@
+package app_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/eventlog"
+
+	natsd "larstrom/pipeline/embedded/nats"
+	"larstrom/services/larstrom/app"
+)
+
+// TestReplayIntoEmptyStores: stores that were lost altogether come back from
+// the log with equal fingerprints and equal published numbers.
+func TestReplayIntoEmptyStores(t *testing.T) {
+	catalog, drop, data := writeCatalog(t, ""), threeNights(t), t.TempDir()
+	a, err := app.Open(t.Context(), config(data, catalog, drop, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	once(t, a)
+	want := published(t, a)
+	report, err := a.Replay(t.Context(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Before != report.After || !strings.Contains(report.After, "publication 3") {
+		t.Errorf("replay: before %s, after %s", report.Before, report.After)
+	}
+	if got := published(t, a); got != want {
+		t.Errorf("after a replay:\n%s", diff(want, got))
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, store := range []string{"warehouse", "released"} {
+		if err := os.RemoveAll(filepath.Join(data, store)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b := open(t, data, "", "")
+	if err := b.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := published(t, b); got != want {
+		t.Errorf("after the stores were lost:\n%s", diff(want, got))
+	}
+	verified(t, b)
+}
+
+func verified(t *testing.T, a *app.App) []string {
+	t.Helper()
+	report, err := a.Verify(t.Context(), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report.Problems
+}
+
+// TestVerifyFinds damages one thing at a time and asserts that verify names it.
+func TestVerifyFinds(t *testing.T) {
+	catalog, drop, data := writeCatalog(t, ""), threeNights(t), t.TempDir()
+	a, err := app.Open(t.Context(), config(data, catalog, drop, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	once(t, a)
+	if p := verified(t, a); len(p) != 0 {
+		t.Fatalf("a clean run has problems: %v", p)
+	}
+	expect := func(what string, a *app.App, words ...string) {
+		t.Helper()
+		problems := strings.Join(verified(t, a), "\n")
+		for _, w := range words {
+			if !strings.Contains(problems, w) {
+				t.Errorf("%s: verify does not say %q, but: %s", what, w, problems)
+			}
+		}
+	}
+	s, err := a.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := s.Deliveries()[0]
+	alter := func(store int, statement string) {
+		t.Helper()
+		conn, err := a.Engines()[store].Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Exec(t.Context(), statement+" SETTINGS mutations_sync = 2"); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	alter(0, "ALTER TABLE obs UPDATE numerator = numerator + 1000000 WHERE delivery = '"+first.Delivery+"' AND line = 7")
+	expect("a row of obs", a, "warehouse: the rows of delivery "+first.Delivery)
+	alter(0, "ALTER TABLE cell UPDATE denominator = denominator + 1 WHERE indicator = 'cas_ok' AND unit = 'unit-a1' AND period_start = '2025-01-01'")
+	expect("a row of cell", a, "warehouse: cells of cas_ok")
+	alter(1, "ALTER TABLE result_chart UPDATE centre = centre + 0.001 WHERE indicator = 'adm_late' AND unit = 'unit-b2' AND period_start = '2025-06-01'")
+	expect("a row of the released store", a, "released: the result set of adm_late")
+	if _, err := a.Replay(t.Context(), func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if p := verified(t, a); len(p) != 0 {
+		t.Errorf("replay does not mend the stores: %v", p)
+	}
+	raw := filepath.Join(data, "raw", first.Raw[:2], first.Raw)
+	b, err := os.ReadFile(raw)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b[len(b)/2] ^= 1
+	if err := os.WriteFile(raw, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect("a flipped byte of a raw file", a, "raw file of delivery "+first.Delivery)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A block that is gone from the log.
+	client, err := natsd.Start(natsd.Config{StoreDir: filepath.Join(data, "log")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, err := eventlog.Open(t.Context(), client.JetStream(), eventlog.Config{Replicas: client.Replicas()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.EraseSubject(t.Context(), eventlog.OBS, event.ObsSubject("testland", first.Registry, first.Delivery)); err != nil {
+		t.Fatal(err)
+	}
+	client.Shutdown()
+	a, err = app.Open(t.Context(), config(data, catalog, "", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = a.Close() }()
+	expect("a missing block", a, "OBS: delivery "+first.Delivery, "raw file of delivery")
+}

@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"larstrom/pipeline/embedded/engine"
+	"larstrom/services/larstrom/control"
+)
+
+// program is a process that is this test binary as larstrom.
+func program(ctx context.Context, t *testing.T, args ...string) *exec.Cmd {
+	t.Helper()
+	if _, err := engine.FindLibrary(); err != nil {
+		t.Fatalf("this test needs the engine: %v", err)
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(ctx, exe, args...)
+	cmd.Env = append(os.Environ(), envMain+"=1")
+	return cmd
+}
+
+type result struct {
+	Out, Err string
+	Status   int
+}
+
+// larstrom runs one command with the personal token of the person who acts.
+func larstrom(t *testing.T, token string, args ...string) result {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer stop()
+	cmd := program(ctx, t, args...)
+	cmd.Env = append(cmd.Env, "LARSTROM_TOKEN="+token)
+	var out, text bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &text
+	err := cmd.Run()
+	var ended *exec.ExitError
+	if err != nil && !errors.As(err, &ended) {
+		t.Fatal(err)
+	}
+	return result{out.String(), text.String(), cmd.ProcessState.ExitCode()}
+}
+
+// daemon starts larstrom up and returns when it is ready.
+func daemon(t *testing.T, data string, more ...string) (cmd *exec.Cmd, listen string) {
+	t.Helper()
+	cmd = program(t.Context(), t, append([]string{"up", "--data", data, "--listen", "127.0.0.1:0"}, more...)...)
+	log, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill() })
+	ready := make(chan string, 1)
+	go func() { // ends with the process
+		defer close(ready)
+		lines := bufio.NewScanner(log)
+		lines.Buffer(nil, 1<<20)
+		said := false
+		for lines.Scan() {
+			var line struct{ Msg, Listen string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" && !said {
+				said = true
+				ready <- line.Listen
+			}
+		}
+	}()
+	select {
+	case listen = <-ready:
+	case <-time.After(2 * time.Minute):
+	}
+	if listen == "" {
+		t.Fatal("up is not ready")
+	}
+	return cmd, listen
+}
+
+// export is an A&E file of 24 months in which RF4 is silent at the end, for
+// which the checks hold its last months.
+func export(t *testing.T, dir, name string) string {
+	t.Helper()
+	var b strings.Builder
+	b.WriteString("period,org_code,type,attendances,breaches,admissions\n")
+	for month := range 24 {
+		for i, unit := range []string{"RF4", "R1H", "RQM", "RYJ", "RVV", "RJ1"} {
+			if unit == "RF4" && month > 20 {
+				continue
+			}
+			n := 1000 + 37*((month*7+i*5)%11) + 100*i
+			fmt.Fprintf(&b, "%04d-%02d-01,%s,1,%d,%d,%d\n", 2016+month/12, month%12+1, unit, n, n/10+(month*3+i)%9, n/4+(month*5+i)%7)
+		}
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+const example = "../../schemas/catalog/examples/nhs-ae"
+
+// published makes a data folder with one publication.
+func published(t *testing.T) (data string, up result) {
+	t.Helper()
+	root := t.TempDir()
+	data = filepath.Join(root, "data")
+	export(t, filepath.Join(root, "drop"), "ae_attendances_1.csv")
+	up = larstrom(t, "", "up", "--data", data, "--catalog", example, "--drop", filepath.Join(root, "drop"), "--once")
+	if up.Status != 0 {
+		t.Fatalf("up --once: %+v", up)
+	}
+	return data, up
+}
+
+// TestBothWaysGiveTheSameAnswers runs the same commands on two folders with
+// the same history, once by themselves and once asking the process that has
+// the folder, and compares every byte and status. It also holds what a person
+// is told on the way.
+func TestBothWaysGiveTheSameAnswers(t *testing.T) {
+	alone, up := published(t)
+	for _, want := range []string{"ae_attendances_1.csv: accepted, feed ae", "141 lines: 141 accepted, 0 rejected, 0 parked", "HOLD   K01",
+		"Publication 1: ", "3 indicators", "larstrom flags list --data "} {
+		if !strings.Contains(up.Out, want) {
+			t.Errorf("the summary lacks %q:\n%s", want, up.Out)
+		}
+	}
+	if up.Err != "" {
+		t.Errorf("standard error is no terminal and got %q", up.Err)
+	}
+	served, _ := published(t)
+	process, listen := daemon(t, served)
+
+	incoming := t.TempDir()
+	bad := filepath.Join(incoming, "ae_attendances_bad.csv")
+	if err := os.WriteFile(bad, []byte("period,org_code\n2016-01-01,RF4\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := export(t, incoming, "ae_attendances_1.csv")
+	flag := ""
+	var list struct {
+		Version int
+		Flags   []control.Flag
+	}
+	first := larstrom(t, "", "flags", "list", "--json", "--data", alone)
+	if err := json.Unmarshal([]byte(first.Out), &list); err != nil || list.Version != 1 {
+		t.Fatalf("flags list --json: %v\n%+v", err, first)
+	}
+	for _, f := range list.Flags {
+		if f.Check == "K01" && f.Unit == "RF4" {
+			flag = f.FlagRaised.Flag
+		}
+	}
+	if flag == "" {
+		t.Fatalf("no K01 flag for RF4:\n%s", first.Out)
+	}
+	cells := "SELECT indicator, unit, period_start, state, numerator, denominator, fingerprint FROM cell ORDER BY ALL"
+	for _, c := range []struct {
+		token  string
+		args   []string
+		status int
+		has    string
+	}{
+		{"", []string{"status"}, 0, "1 received: 1 published"},
+		{"", []string{"status", "--json"}, 0, `"held_cells"`},
+		{"", []string{"flags", "list"}, 0, flag},
+		{"", []string{"flags", "list", "--json", "--all"}, 0, flag},
+		{"", []string{"flags", "show", flag}, 0, "guards"},
+		{"", []string{"flags", "show", flag, "--json"}, 0, `"guards"`},
+		{"", []string{"flags", "show", "K01-nothing"}, 1, "K01-nothing"},
+		{"", []string{"sql", "SELECT 1 + 1"}, 0, "2\n"},
+		{"", []string{"sql", cells}, 0, "held_empty"},
+		{"", []string{"sql", "--format", "JSONEachRow", "SELECT count() AS n FROM cell"}, 0, `"n"`},
+		{"", []string{"sql", "--store", "warehouse", "SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name"}, 0, "cell"},
+		{"", []string{"sql", "SELECT nonsense"}, 1, "nonsense"},
+		{"", []string{"check", bad}, 1, "rejected"},
+		{"", []string{"check", again}, 0, "accepted"},
+		{"", []string{"submit", again}, 0, "repeated"},
+		{"", []string{"submit", "--json", bad}, 1, `"rejected"`},
+		{"", []string{"flags", "decide", flag, "accept", "--cause", "true_change", "--as", "ae-super"}, 1, "LARSTROM_TOKEN"},
+		{"wrong", []string{"flags", "decide", flag, "accept", "--cause", "true_change", "--as", "ae-super"}, 1, "not that person's"},
+		{"ae-viewer-demo", []string{"flags", "decide", flag, "accept", "--cause", "true_change", "--as", "ae-viewer"}, 1, "not allowed"},
+		{"ae-viewer-demo", []string{"flags", "decide", flag, "accept", "--cause", "true_change", "--as", "ae-super"}, 1, "not that person's"},
+		{"ae-super-demo", []string{"flags", "decide", flag, "accept", "--as", "ae-super"}, 1, "needs a cause"},
+		{"ae-super-demo", []string{"flags", "decide", flag, "accept", "--cause", "true_change", "--as", "ae-super", "--json"}, 0, `"publication": 2`},
+		{"ae-super-demo", []string{"flags", "decide", flag, "reject", "--cause", "true_change", "--as", "ae-super", "--flag-version", "1"}, 1, "has changed"},
+		{"", []string{"flags", "show", flag}, 0, "accept by ae-super"},
+		{"", []string{"sql", cells}, 0, "missing"},
+	} {
+		args := strings.Join(c.args, " ")
+		direct := larstrom(t, c.token, append(c.args[:len(c.args):len(c.args)], "--data", alone)...)
+		asked := larstrom(t, c.token, append(c.args[:len(c.args):len(c.args)], "--data", served)...)
+		if diff := cmp.Diff(timeless(direct, alone), timeless(asked, served)); diff != "" {
+			t.Errorf("%s: by itself (-) and asking (+):\n%s", args, diff)
+		}
+		if direct.Status != c.status || !strings.Contains(direct.Out+direct.Err, c.has) {
+			t.Errorf("%s: want status %d and %q, got %+v", args, c.status, c.has, direct)
+		}
+		if text := strings.TrimSuffix(direct.Err, "\n"); strings.Contains(text, "\n") {
+			t.Errorf("%s: the error is more than a line: %q", args, text)
+		}
+	}
+
+	// Nobody else gets the folder, and commands that need it alone say so.
+	for _, args := range [][]string{{"up"}, {"replay"}, {"verify"}} {
+		if r := larstrom(t, "", append(args, "--data", served)...); r.Status != 1 || !strings.Contains(r.Err, fmt.Sprint(process.Process.Pid)) {
+			t.Errorf("%s on a held folder: %+v; want status 1 and the process", args, r)
+		}
+	}
+	answers(t, "http://"+listen+"/healthz", "ok")
+	answers(t, "http://"+listen+"/", "Held cells")
+	answers(t, "http://"+listen+"/metrics", `larstrom_stream_lag{stream="OBS"} 0`)
+
+	// SIGTERM ends it in order; what it told of itself is gone.
+	if err := process.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Wait(); err != nil {
+		t.Errorf("after SIGTERM: %v, want status 0", err)
+	}
+	if _, err := os.Stat(filepath.Join(served, "run.json")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("run.json after the stop: %v", err)
+	}
+	if r := larstrom(t, "", "verify", "--data", served); r.Status != 0 || !strings.Contains(r.Out, "agree") {
+		t.Errorf("verify: %+v", r)
+	}
+	r := larstrom(t, "", "replay", "--data", served, "--json")
+	var replay struct {
+		Replay struct {
+			Before, After string
+			Equal         bool
+		}
+	}
+	if err := json.Unmarshal([]byte(r.Out), &replay); err != nil || r.Status != 0 || !replay.Replay.Equal || replay.Replay.Before == "" {
+		t.Errorf("replay: %+v", r)
+	}
+}
+
+// timeless replaces what differs between two folders by their nature, their
+// names and moments, and leaves out log lines: they are where the work is done.
+func timeless(r result, data string) result {
+	for _, s := range []*string{&r.Out, &r.Err} {
+		*s = strings.ReplaceAll(*s, data, "DATA")
+		*s = regexp.MustCompile(`(?m)^\{"time":.*\n`).ReplaceAllString(*s, "")
+		*s = regexp.MustCompile(`\d{4}-\d\d-\d\dT[\d:.]+Z|\d{4}-\d\d-\d\d \d\d:\d\d UTC`).ReplaceAllString(*s, "MOMENT")
+	}
+	return r
+}
+
+func answers(t *testing.T, url, want string) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Close = true
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	b, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(b), want) {
+		t.Errorf("%s: %d, %v, want %q in\n%s", url, res.StatusCode, err, want, b)
+	}
+}
+
+// TestAKilledProcessLeavesTheFolderFree: the lock ends with the process, and
+// the run.json that it leaves is ignored.
+func TestAKilledProcessLeavesTheFolderFree(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	process, _ := daemon(t, data, "--catalog", example)
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Wait() // killed
+	if _, err := os.Stat(filepath.Join(data, "run.json")); err != nil {
+		t.Fatalf("the kill was to leave run.json: %v", err)
+	}
+	r := larstrom(t, "", "status", "--data", data)
+	if r.Status != 0 || !strings.Contains(r.Out, "none yet") {
+		t.Errorf("status: %+v", r)
+	}
+}
+
+// TestTheCrashPointIsReached: --crash-at ends the process as SIGKILL does, and
+// the next start finishes the work.
+func TestTheCrashPointIsReached(t *testing.T) {
+	root := t.TempDir()
+	data, drop, reached := filepath.Join(root, "data"), filepath.Join(root, "drop"), filepath.Join(root, "reached")
+	export(t, drop, "ae_attendances_1.csv")
+	args := []string{"up", "--data", data, "--catalog", example, "--drop", drop, "--once"}
+	if r := larstrom(t, "", append(args, "--crash-at", "accepted", "--crash-reached", reached)...); r.Status != -1 {
+		t.Fatalf("it was to be killed: %+v", r)
+	}
+	if b, err := os.ReadFile(reached); err != nil || string(b) != "accepted" {
+		t.Fatalf("reached: %q, %v", b, err)
+	}
+	if r := larstrom(t, "", args...); r.Status != 0 || !strings.Contains(r.Out, "Publication 1: ") {
+		t.Errorf("after the crash: %+v", r)
+	}
+	if r := larstrom(t, "", append(args, "--crash-at", "nowhere")...); r.Status != 2 || !strings.Contains(r.Err, "pointer_moved") {
+		t.Errorf("an unknown point: %+v, want status 2 and the points", r)
+	}
+}
