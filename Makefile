@@ -62,7 +62,7 @@ bench: engine ## Benchmarks (BENCH=regular expression)
 fuzz: ## Every fuzz target for a while (FUZZTIME=10s)
 	@grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file _ name; do \
 		echo "== $$(dirname "$$file") $${name#func }"; \
-		go test -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")"; \
+		go test -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
 	done
 
 .PHONY: crash

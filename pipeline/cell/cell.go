@@ -114,8 +114,8 @@ type Version struct {
 	Content     Content
 	Tombstone   bool
 	Fingerprint Fingerprint
-	// Rev orders the versions of a cell: the LEDGER sequence of the
-	// acceptance of the delivery that brought it.
+	// Rev orders the versions of a cell: the revision of the delivery that
+	// brought it, which rises with the runs.
 	Rev uint64
 }
 

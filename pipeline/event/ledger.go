@@ -368,6 +368,9 @@ type ReleaseMade struct {
 	CellsFrom uint64  `json:"cells_from"`
 	CellsTo   uint64  `json:"cells_to"`
 	Except    []Guard `json:"except,omitempty"`
+	// ExceptFlags name open flags all of whose guarded versions are excepted:
+	// when a whole snapshot is in question, naming each cell would not fit.
+	ExceptFlags []string `json:"except_flags,omitempty"`
 	// Withdrawn versions are never shown again.
 	Withdrawn []Guard `json:"withdrawn,omitempty"`
 }

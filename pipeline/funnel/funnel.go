@@ -23,9 +23,12 @@ const (
 	// Ratio is observed over expected; Poisson, and log-normal between units. Its
 	// target is 1 unless given.
 	Ratio
+	// Mean is a mean with its standard error within the unit; normal, also between
+	// units, on the scale of the value.
+	Mean
 )
 
-// String gives "proportion", "rate" or "ratio".
+// String gives "proportion", "rate", "ratio" or "mean".
 func (m Measure) String() string {
 	switch m {
 	case Proportion:
@@ -34,6 +37,8 @@ func (m Measure) String() string {
 		return "rate"
 	case Ratio:
 		return "ratio"
+	case Mean:
+		return "mean"
 	}
 	return fmt.Sprintf("measure(%d)", uint8(m))
 }
@@ -110,14 +115,17 @@ type Input struct {
 	// Num is the numerator, or observed events; Den the denominator, or expected
 	// events. Entries of units that are not drawn are ignored.
 	Num, Den []float64
-	States   []spc.State
+	// Value and SE are means and their standard errors within the unit, read for
+	// Mean alone, where Num is not read and Den, the number of cases, is only shown.
+	Value, SE []float64
+	States    []spc.State
 }
 
 // Options of one funnel. The zero value of everything but Measure is the default.
 type Options struct {
 	Measure Measure
-	// Target is the centre; nil means the pooled proportion or rate, or 1 for
-	// ratios.
+	// Target is the centre; nil means the pooled proportion or rate, 1 for ratios,
+	// and the mean weighted by precision for means.
 	Target *float64
 	// Multiplier scales values, centre and limits; 0 means 1.
 	Multiplier float64
@@ -143,17 +151,15 @@ type Options struct {
 // LimitsAt gives the limits that the funnel would draw at denominator n for a
 // tail probability of its own, such as 0.01 in each tail, with the funnel's
 // centre and its variation between units; for drawing lines and other levels.
-// Unmultiplied n, multiplied limits. NaN where there are no limits, or for n <= 0
+// Unmultiplied n (for means one over the squared standard error), multiplied
+// limits. NaN where there are no limits, or for n <= 0
 // or a tail outside (0, 0.5).
 func (f *Funnel) LimitsAt(n, tail float64, o Options) (low, high float64) {
 	target := f.Centre
 	if o.Multiplier != 0 {
 		target /= o.Multiplier
 	}
-	variance := target
-	if o.Measure == Proportion {
-		variance *= 1 - target
-	}
+	variance := sampling(o.Measure, target)
 	if !(variance > 0 && n > 0 && tail > 0 && tail < 0.5) {
 		return math.NaN(), math.NaN()
 	}
@@ -171,7 +177,10 @@ func (f *Funnel) LimitsAt(n, tail float64, o Options) (low, high float64) {
 	if f.Source == SourcePhi {
 		widen = math.Sqrt(max(f.Phi, 1))
 	}
-	low = max(target-math.Hypot(widen*max(target-low, 0), below), 0)
+	low = target - math.Hypot(widen*max(target-low, 0), below)
+	if o.Measure != Mean {
+		low = max(low, 0)
+	}
 	high = target + math.Hypot(widen*max(high-target, 0), above)
 	if o.Measure == Proportion {
 		high = min(high, 1)
@@ -221,7 +230,8 @@ type Funnel struct {
 	// Phi is the winsorised, corrected mean of squared z scores: 1 without
 	// variation between units. NaN for fewer than 2 units.
 	Phi float64
-	// Tau2 is the variance between units on the logit (proportions) or log scale
+	// Tau2 is the variance between units on the logit (proportions) or log scale, for
+	// means on that of the value,
 	// that widened the limits: 0 where none did, see Source.
 	Tau2 float64
 	// Source says whose Tau2 it is.
@@ -237,7 +247,8 @@ type Funnel struct {
 	minUnits  int
 	limits    LimitMethod
 	z, sorted []float64
-	skip      int // the unit left out, -1 for none
+	size      []float64 // denominators, or precisions of means
+	skip      int       // the unit left out, -1 for none
 	between   struct {
 		measure      Measure
 		target, tau2 float64
@@ -258,10 +269,10 @@ func (o Options) Validate() error {
 	add := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrOptions}, args...)...))
 	}
-	if o.Measure < Proportion || o.Measure > Ratio {
-		add("measure: %s is none; set Proportion, Rate or Ratio", o.Measure)
+	if o.Measure < Proportion || o.Measure > Mean {
+		add("measure: %s is none; set Proportion, Rate, Ratio or Mean", o.Measure)
 	}
-	if o.Target != nil && !(*o.Target > 0 && *o.Target <= maxMagnitude && (o.Measure != Proportion || *o.Target < 1)) {
+	if o.Target != nil && !((*o.Target > 0 || o.Measure == Mean) && math.Abs(*o.Target) <= maxMagnitude && (o.Measure != Proportion || *o.Target < 1)) {
 		add("target: %v is outside the range of a %s", *o.Target, o.Measure)
 	}
 	if !(o.Multiplier >= 0 && o.Multiplier <= maxMagnitude) {
@@ -291,6 +302,8 @@ func (o Options) Validate() error {
 // nothing but events), there are no limits: NaN, Tau2 0, Source none; Why says
 // which.
 //
+// Means have normal limits only, whatever Options.Limits says.
+//
 // Limits: with s the distance from the target to the sampling limit (exact or
 // normal, see LimitMethod) and b the distance to the same quantile of the
 // distribution between units (normal on the logit or log scale with variance
@@ -314,10 +327,7 @@ func Compute(dst *Funnel, in Input, o Options) error {
 		return err
 	}
 	target, ok := dst.target(in, &o)
-	variance := target
-	if o.Measure == Proportion {
-		variance = target * (1 - target)
-	}
+	variance := sampling(o.Measure, target)
 	if !ok || !(variance > 0) {
 		dst.scale(&o)
 		return nil
@@ -350,10 +360,7 @@ func (f *Funnel) leaveOneOut(in Input, variance, target float64, o *Options) {
 			f.Phi, f.Tau2, f.Source = math.NaN(), 0, SourceNone
 			var ok bool
 			t, ok = f.target(in, o)
-			v = t
-			if o.Measure == Proportion {
-				v = t * (1 - t)
-			}
+			v = sampling(o.Measure, t)
 			if !ok || !(v > 0) {
 				continue // alone, or the others have no events: nothing to judge by
 			}
@@ -367,17 +374,35 @@ func (f *Funnel) leaveOneOut(in Input, variance, target float64, o *Options) {
 	f.Units, f.Phi, f.Tau2, f.Source, f.PooledRatio, f.ModelDoubt = units, phi, tau2, source, pooled, doubt
 }
 
+// sampling is the variance of a value of size 1 under the target.
+func sampling(m Measure, target float64) float64 {
+	switch m {
+	case Proportion:
+		return target * (1 - target)
+	case Mean:
+		if math.IsNaN(target) {
+			return math.NaN()
+		}
+		return 1 // sizes are precisions
+	}
+	return target
+}
+
 // enters says whether unit i enters what is estimated.
 func (f *Funnel) enters(i int) bool { return f.State[i] == spc.StateValue && i != f.skip }
 
 func (f *Funnel) load(in Input, o *Options) error {
 	n := len(in.States)
-	if len(in.Num) != n || len(in.Den) != n {
+	if o.Measure == Mean {
+		if len(in.Value) != n || len(in.SE) != n || (in.Den != nil && len(in.Den) != n) {
+			return fmt.Errorf("%w: %d means, %d standard errors and %d states; give one each per unit", ErrUnit, len(in.Value), len(in.SE), n)
+		}
+	} else if len(in.Num) != n || len(in.Den) != n {
 		return fmt.Errorf("%w: %d numerators, %d denominators and %d states; give one each per unit", ErrUnit, len(in.Num), len(in.Den), n)
 	}
 	nan := math.NaN()
 	f.State = append(f.State[:0], in.States...)
-	for _, col := range []*[]float64{&f.Value, &f.Denominator, &f.LCL95, &f.UCL95, &f.LCL998, &f.UCL998} {
+	for _, col := range []*[]float64{&f.Value, &f.Denominator, &f.size, &f.LCL95, &f.UCL95, &f.LCL998, &f.UCL998} {
 		*col = slices.Grow((*col)[:0], n)[:n]
 		for i := range *col {
 			(*col)[i] = nan
@@ -403,6 +428,20 @@ func (f *Funnel) load(in Input, o *Options) error {
 		if !st.Drawn() {
 			continue
 		}
+		if o.Measure == Mean {
+			v, se := in.Value[i], in.SE[i]
+			if !(math.Abs(v) <= maxMagnitude && se > 1/maxMagnitude && se <= maxMagnitude) {
+				return &UnitError{Unit: i, What: fmt.Sprintf("mean %v with standard error %v; give finite numbers and a standard error above 0, or another state", v, se)}
+			}
+			f.Value[i], f.size[i] = v, 1/(se*se)
+			if in.Den != nil {
+				f.Denominator[i] = in.Den[i]
+			}
+			if st == spc.StateValue {
+				f.Units++
+			}
+			continue
+		}
 		num, den := in.Num[i], in.Den[i]
 		if den == 0 && num == 0 {
 			f.State[i] = spc.StateNoEligible
@@ -414,7 +453,7 @@ func (f *Funnel) load(in Input, o *Options) error {
 		case o.Measure == Proportion && num > den:
 			return &UnitError{Unit: i, What: fmt.Sprintf("numerator %v exceeds denominator %v; compare a proportion that is not a subset as a rate", num, den)}
 		}
-		f.Value[i], f.Denominator[i] = num/den, den
+		f.Value[i], f.Denominator[i], f.size[i] = num/den, den, den
 		if st == spc.StateValue {
 			f.Units++
 		}
@@ -425,7 +464,12 @@ func (f *Funnel) load(in Input, o *Options) error {
 func (f *Funnel) target(in Input, o *Options) (target float64, ok bool) {
 	var events, total float64
 	for i := range f.State {
-		if f.enters(i) {
+		switch {
+		case !f.enters(i):
+		case o.Measure == Mean:
+			events += f.size[i] * f.Value[i]
+			total += f.size[i]
+		default:
 			events += in.Num[i]
 			total += in.Den[i]
 		}
@@ -442,7 +486,9 @@ func (f *Funnel) target(in Input, o *Options) (target float64, ok bool) {
 	if f.Units == 0 {
 		return target, o.Target != nil || o.Measure == Ratio
 	}
-	f.PooledRatio = events / (total * target)
+	if o.Measure != Mean {
+		f.PooledRatio = events / (total * target)
+	}
 	f.ModelDoubt = o.Measure == Ratio && (f.PooledRatio < 0.9 || f.PooledRatio > 1.1)
 	return target, true
 }
@@ -467,7 +513,7 @@ func (f *Funnel) dispersion(variance, target float64, o *Options) {
 		f.z = f.z[:0]
 		for i := range f.State {
 			if f.enters(i) {
-				f.z = append(f.z, (f.Value[i]-target)/math.Sqrt(variance/f.Denominator[i]+t2))
+				f.z = append(f.z, (f.Value[i]-target)/math.Sqrt(variance/f.size[i]+t2))
 			}
 		}
 		return f.robustSquare(w, o.Outliers) / kept
@@ -489,7 +535,7 @@ func (f *Funnel) dispersion(variance, target float64, o *Options) {
 		var a, a2, as, a2s float64
 		for i := range f.State {
 			if f.enters(i) {
-				s2 := variance / f.Denominator[i]
+				s2 := variance / f.size[i]
 				wi := 1 / (s2 + t2)
 				a += wi
 				a2 += wi * wi
@@ -508,8 +554,11 @@ func (f *Funnel) dispersion(variance, target float64, o *Options) {
 	f.Source = SourceOwn
 	// The derivative of the inverse link carries the variance to its scale.
 	slope := target
-	if o.Measure == Proportion {
+	switch o.Measure {
+	case Proportion:
 		slope = variance
+	case Mean:
+		slope = 1
 	}
 	f.Tau2 = t2 / (slope * slope)
 }
@@ -608,6 +657,9 @@ func between(m Measure, target, z float64, tau float64) (below, above float64) {
 	if tau == 0 {
 		return 0, 0
 	}
+	if m == Mean {
+		return z * tau, z * tau
+	}
 	if m == Proportion {
 		odds := target / (1 - target)
 		up, down := odds*math.Exp(z*tau), odds*math.Exp(-z*tau)
@@ -622,15 +674,18 @@ func (f *Funnel) draw(i int, in Input, variance, target float64, o *Options) {
 		return
 	}
 	below95, above95, below998, above998 := f.betweens(target, o)
-	ceiling := math.Inf(1)
-	if o.Measure == Proportion {
+	floor, ceiling := 0.0, math.Inf(1)
+	switch o.Measure {
+	case Proportion:
 		ceiling = 1
+	case Mean:
+		floor = math.Inf(-1)
 	}
 	widen := 1.0
 	if o.Overdispersion == Multiplicative && f.Source == SourcePhi {
 		widen = math.Sqrt(max(f.Phi, 1))
 	}
-	n := f.Denominator[i]
+	n := f.size[i]
 	var l95, u95, l998, u998 float64
 	if s := math.Sqrt(variance / n); o.Limits == Normal || !exactFits(o.Measure, n, target) {
 		l95, u95, l998, u998 = target-z95*s, target+z95*s, target-z998*s, target+z998*s
@@ -639,11 +694,15 @@ func (f *Funnel) draw(i int, in Input, variance, target float64, o *Options) {
 	}
 	// Where less than one event is expected, an interpolated upper quantile can
 	// lie below the target; a limit cannot.
-	f.LCL95[i] = max(target-math.Hypot(widen*max(target-l95, 0), below95), 0)
+	f.LCL95[i] = max(target-math.Hypot(widen*max(target-l95, 0), below95), floor)
 	f.UCL95[i] = min(target+math.Hypot(widen*max(u95-target, 0), above95), ceiling)
-	f.LCL998[i] = max(target-math.Hypot(widen*max(target-l998, 0), below998), 0)
+	f.LCL998[i] = max(target-math.Hypot(widen*max(target-l998, 0), below998), floor)
 	f.UCL998[i] = min(target+math.Hypot(widen*max(u998-target, 0), above998), ceiling)
-	f.judge(i, in.Num[i], n, target, widen, o)
+	events := math.NaN()
+	if o.Measure != Mean {
+		events = in.Num[i]
+	}
+	f.judge(i, events, n, target, widen, o)
 }
 
 // betweens are the distances of the quantiles between units, remembered while
@@ -663,6 +722,9 @@ func (f *Funnel) betweens(target float64, o *Options) (below95, above95, below99
 // proportions, and sizes at which they still differ from normal ones.
 func exactFits(m Measure, n, target float64) bool {
 	const large = 1e7
+	if m == Mean {
+		return false
+	}
 	if m == Proportion {
 		return n == math.Floor(n) && n <= large
 	}
@@ -679,7 +741,10 @@ func (f *Funnel) judge(i int, events, n, target, widen float64, o *Options) {
 		noneLow, noneHigh = math.Exp(n*math.Log1p(-target)), math.Pow(target, n)
 	}
 	wider := f.Tau2 > 0 || widen > 1
-	f.NoLow[i] = noneLow/2 >= tail || (wider && f.LCL998[i] <= 0)
+	if o.Measure == Mean {
+		noneLow, noneHigh = 0, 0 // a mean can always be further out
+	}
+	f.NoLow[i] = noneLow/2 >= tail || (wider && o.Measure != Mean && f.LCL998[i] <= 0)
 	f.NoHigh[i] = noneHigh/2 >= tail || (wider && o.Measure == Proportion && f.UCL998[i] >= 1)
 	if f.State[i] != spc.StateValue {
 		return
@@ -761,7 +826,7 @@ func (f *Funnel) Why() string {
 		return "No limits: no events, or nothing but events, so there is nothing to compare."
 	}
 	s := "Exact limits"
-	if f.limits == Normal {
+	if f.limits == Normal || f.measure == Mean {
 		s = "Normal limits"
 	}
 	switch f.Source {

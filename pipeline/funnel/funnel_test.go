@@ -452,3 +452,40 @@ func TestLimitsAt(t *testing.T) {
 		t.Error("no units have no limits")
 	}
 }
+
+// TestMeansByHand: ten means of 1 and 3 with standard error 1/2: target 2, z = ∓2,
+// Q = 40; W1 = 40, W2/W1 = 4: tau² = (40-9)/36.
+func TestMeansByHand(t *testing.T) {
+	in := Input{}
+	for i := range 10 {
+		in.Value, in.SE = append(in.Value, []float64{1, 3}[i%2]), append(in.SE, 0.5)
+		in.States = append(in.States, spc.StateValue)
+	}
+	f := compute(t, in, Options{Measure: Mean, Winsor: -1, Multiplier: 10})
+	near(t, "centre", f.Centre, 20, 1e-12)
+	near(t, "tau2", f.Tau2, 31/36.0, 1e-12)
+	near(t, "lcl", f.LCL998[0], 10*(2-z998*math.Sqrt(0.25+31/36.0)), 1e-12)
+	if f.LCL998[0] >= 0 || f.NoLow[0] || f.NoHigh[0] || !math.IsNaN(f.Denominator[0]) {
+		t.Errorf("%+v", f)
+	}
+	low, _ := f.LimitsAt(4, 0.001, Options{Measure: Mean, Multiplier: 10})
+	near(t, "limit at", low, f.LCL998[0], 1e-9)
+	// An extreme mean among equal ones.
+	for i := range in.Value {
+		in.Value[i] = 2 + 0.1*float64(i%3-1)
+	}
+	in.Value[4] = 9
+	in.Den = make([]float64, 10)
+	f = compute(t, in, Options{Measure: Mean})
+	if f.Outlier[4] != 1 || f.Outlier[0] != 0 || f.Denominator[0] != 0 || !strings.HasPrefix(f.Why(), "Normal") {
+		t.Errorf("%v: %s", f.Outlier, f.Why())
+	}
+	in.SE[3] = 0
+	var bad Funnel
+	if err := Compute(&bad, in, Options{Measure: Mean}); !errors.Is(err, ErrUnit) {
+		t.Errorf("%v", err)
+	}
+	if err := Compute(&bad, Input{States: in.States}, Options{Measure: Mean}); !errors.Is(err, ErrUnit) {
+		t.Errorf("%v", err)
+	}
+}

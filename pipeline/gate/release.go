@@ -14,10 +14,55 @@ import (
 // After a decision between two runs, run, rev and the CELLS sequences are
 // those of LastRelease. The event takes effect by Apply.
 func (s *State) Release(run string, rev, cellsFrom, cellsTo uint64) event.ReleaseMade {
-	return event.ReleaseMade{
+	r := event.ReleaseMade{
 		Indicator: s.indicator, Run: run, Rev: rev, CellsFrom: cellsFrom, CellsTo: cellsTo,
 		Except: s.exceptions(rev), Withdrawn: s.withdrawn(),
 	}
+	if len(r.Except) > maxExcept {
+		r.ExceptFlags = s.holding()
+		byFlag := s.guardedBy(r.ExceptFlags)
+		r.Except = slices.DeleteFunc(r.Except, func(g event.Guard) bool {
+			_, ok := byFlag[version{g.Key(s.region, s.indicator), g.Fingerprint}]
+			return ok
+		})
+	}
+	return r
+}
+
+// maxExcept is how many exceptions a release names one by one; above it names
+// the flags that hold them.
+const maxExcept = 1000
+
+// version is one version of one cell.
+type version struct {
+	key cell.Key
+	fp  cell.Fingerprint
+}
+
+// holding are the open flags that hold versions back, sorted.
+func (s *State) holding() []string {
+	var ids []string
+	for id, f := range s.open {
+		if f.Holds() {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// guardedBy are the versions that the named flags guard; unknown flags guard
+// nothing.
+func (s *State) guardedBy(flags []string) map[version]struct{} {
+	out := map[version]struct{}{}
+	for _, id := range flags {
+		if f := s.flags[id]; f != nil {
+			for _, g := range f.Guards {
+				out[version{g.Key(s.region, s.indicator), g.Fingerprint}] = struct{}{}
+			}
+		}
+	}
+	return out
 }
 
 // LastRelease is the last release that was applied, if there is one.
@@ -65,17 +110,19 @@ func (s *State) applyRelease(r event.ReleaseMade) error {
 	if s.released && r.Rev < s.release.Rev {
 		return fmt.Errorf("%w: release of revision %d after that of %d", ErrOrder, r.Rev, s.release.Rev)
 	}
-	except := make(map[cell.Key]cell.Fingerprint, len(r.Except))
+	except := s.guardedBy(r.ExceptFlags)
+	named := make(map[cell.Key]cell.Fingerprint, len(r.Except))
 	for _, g := range r.Except {
 		k := g.Key(s.region, s.indicator)
-		if fp, ok := except[k]; ok && fp != g.Fingerprint {
+		if fp, ok := named[k]; ok && fp != g.Fingerprint {
 			return fmt.Errorf("%w: two exceptions for %s", ErrTransition, k)
 		}
-		except[k] = g.Fingerprint
+		named[k] = g.Fingerprint
+		except[version{k, g.Fingerprint}] = struct{}{}
 	}
 	for _, g := range s.exceptions(r.Rev) {
 		k := g.Key(s.region, s.indicator)
-		if fp, ok := except[k]; !ok || fp != g.Fingerprint {
+		if _, ok := except[version{k, g.Fingerprint}]; !ok {
 			return fmt.Errorf("%w: the release of revision %d would show version %s of %s, which is held or withdrawn",
 				ErrGateViolation, r.Rev, g.Fingerprint, k)
 		}
@@ -91,7 +138,7 @@ func (s *State) applyRelease(r event.ReleaseMade) error {
 	return nil
 }
 
-func (s *State) show(c *cellState, rev uint64, except map[cell.Key]cell.Fingerprint) {
+func (s *State) show(c *cellState, rev uint64, except map[version]struct{}) {
 	at := len(c.versions) - 1
 	for at >= 0 && c.versions[at].Rev > rev {
 		at--
@@ -101,7 +148,7 @@ func (s *State) show(c *cellState, rev uint64, except map[cell.Key]cell.Fingerpr
 	}
 	v := c.versions[at]
 	c.versions = slices.Delete(c.versions, 0, at)
-	if fp, ok := except[c.key]; ok && fp == v.Fingerprint {
+	if _, ok := except[version{c.key, v.Fingerprint}]; ok {
 		return
 	}
 	if news := !c.hasVisible || c.visible != v; news && !v.Tombstone {

@@ -47,7 +47,7 @@ func (s *State) EffectiveOf(feed string, r *Run, until string) Effective {
 	var all []placed
 	at := map[string]int{}
 	for _, d := range s.taken(feed, r) {
-		p := placed{d, d.Rev}
+		p := placed{d, d.AcceptedSeq}
 		if i, ok := at[d.Replaces]; d.Replaces != "" && ok {
 			p.place = all[i].place
 			all[i] = p

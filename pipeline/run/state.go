@@ -23,7 +23,10 @@ type Delivery struct {
 	ReceivedSeq uint64
 	ReceivedAt  time.Time
 	Accepted    *event.DeliveryAccepted
-	// Rev is the LEDGER sequence of the acceptance; 0 until then.
+	// AcceptedSeq is the LEDGER sequence of the acceptance; 0 until then.
+	AcceptedSeq uint64
+	// Rev orders the versions of cells: it rises with the runs and, in a run,
+	// with the deliveries. It is 0 until a run has the delivery.
 	Rev      uint64
 	Rejected *event.DeliveryRejected
 	Run      string
@@ -127,7 +130,7 @@ func (s *State) apply(e event.Event) error {
 		if err != nil {
 			return err
 		}
-		d.Accepted, d.Rev = &b, e.Sequence
+		d.Accepted, d.AcceptedSeq = &b, e.Sequence
 	case event.TypeDeliveryRejected:
 		b, err := event.Decode[event.DeliveryRejected](e)
 		if err != nil {
@@ -221,6 +224,13 @@ func (s *State) open(id string) (*Delivery, error) {
 	return d, nil
 }
 
+// revsPerRun separates the revisions of two runs: revision 1200003 is the
+// third delivery of run 12.
+const revsPerRun = 100_000
+
+// MaxDeliveries is the most that one run may have.
+const MaxDeliveries = revsPerRun - 1
+
 func (s *State) openRun(e event.Event) error {
 	b, err := event.Decode[event.RunOpened](e)
 	if err != nil {
@@ -229,7 +239,10 @@ func (s *State) openRun(e event.Event) error {
 	if b.Ordinal != len(s.runs)+1 {
 		return fmt.Errorf("run %d where %d is next", b.Ordinal, len(s.runs)+1)
 	}
-	for _, id := range b.Deliveries {
+	if len(b.Deliveries) >= revsPerRun {
+		return fmt.Errorf("run %s has %d deliveries", b.Run, len(b.Deliveries))
+	}
+	for i, id := range b.Deliveries {
 		d := s.deliveries[id]
 		if d == nil || d.Accepted == nil {
 			return fmt.Errorf("run %s has delivery %s, which was not accepted", b.Run, id)
@@ -237,7 +250,7 @@ func (s *State) openRun(e event.Event) error {
 		if d.Run != "" {
 			return fmt.Errorf("delivery %s is in the runs %s and %s", id, d.Run, b.Run)
 		}
-		d.Run = b.Run
+		d.Run, d.Rev = b.Run, uint64(b.Ordinal)*revsPerRun+uint64(i)+1
 	}
 	s.runs = append(s.runs, &Run{RunOpened: b, OpenedSeq: e.Sequence})
 	return nil
@@ -288,7 +301,7 @@ func (s *State) Undecided() []*Delivery {
 func (s *State) Waiting() []*Delivery {
 	w := s.where(func(d *Delivery) bool { return d.Accepted != nil && d.Run == "" })
 	slices.SortStableFunc(w, func(a, b *Delivery) int {
-		return cmp.Or(a.Accepted.AsOf.Compare(b.Accepted.AsOf), cmp.Compare(a.Rev, b.Rev))
+		return cmp.Or(a.Accepted.AsOf.Compare(b.Accepted.AsOf), cmp.Compare(a.AcceptedSeq, b.AcceptedSeq))
 	})
 	return w
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 func values(n int) []State {
@@ -778,5 +779,19 @@ func TestDispersedExactLimits(t *testing.T) {
 	_, high, _ = dispersedLimits(Proportion, 2, 0.01, 0, 0.5)
 	if high != 1 { // P(2 of 2) = .01 × (.01 + .5 × .99) = .005 > .00135
 		t.Errorf("two of two is possible at this correlation: limit %v", high)
+	}
+}
+
+// TestCubeRoot compares the normal deviate of the dispersion test with the exact
+// chi-square probability, over the degrees of freedom that occur.
+func TestCubeRoot(t *testing.T) {
+	for df := 11.0; df <= 59; df++ {
+		for _, p := range []float64{0.005, 0.025, 0.5, 0.975, 0.995} {
+			h := 2 / (9 * df)
+			z := (math.Cbrt(distuv.ChiSquared{K: df}.Quantile(p)/df) - (1 - h)) / math.Sqrt(h)
+			if got := distuv.UnitNormal.CDF(z); math.Abs(got-p) > 0.001 {
+				t.Errorf("df %v: %v for %v", df, got, p)
+			}
+		}
 	}
 }

@@ -40,13 +40,36 @@ const (
 	ReasonRare
 )
 
+// title is the name that the field writes.
+func (k Kind) title() string {
+	switch k {
+	case Line:
+		return "Line"
+	case Run:
+		return "Run"
+	case XmR:
+		return "XmR"
+	case PPrime:
+		return "p′"
+	case UPrime:
+		return "u′"
+	case IPrime:
+		return "I′"
+	case Xbar:
+		return "X̄"
+	case S:
+		return "S"
+	}
+	return k.String()
+}
+
 // Why is one or two sentences for the reader of the chart: what it is, from
 // which baseline, and why.
 func (p Part) Why() string {
 	var s string
 	switch p.Reason {
 	case ReasonAsked:
-		s = fmt.Sprintf("%s chart, as asked for.", p.Kind)
+		s = p.Kind.title() + " chart, as asked for."
 	case ReasonOverlapping:
 		return "Line only: the points overlap, so limits and run rules would mislead; see the non-overlapping periods."
 	case ReasonNoPoints:
@@ -58,24 +81,24 @@ func (p Part) Why() string {
 	case ReasonNoEvents:
 		s = "Run chart: the baseline has no events, or nothing but events, so it says nothing about variation; consider time between events."
 	case ReasonPlain:
-		s = fmt.Sprintf("%s chart: variation in the baseline is compatible with chance alone (sigma_z %.2f).", p.Kind, p.Dispersion)
+		s = fmt.Sprintf("%s chart: variation in the baseline is compatible with chance alone (sigma_z %.2f).", p.Kind.title(), p.Dispersion)
 		if math.IsNaN(p.DispersionZ) {
-			s = fmt.Sprintf("%s chart: the denominators are too small to test the dispersion.", p.Kind)
+			s = fmt.Sprintf("%s chart: the denominators are too small to test the dispersion.", p.Kind.title())
 		}
 	case ReasonOver:
-		s = fmt.Sprintf("%s chart: the baseline varies more than chance alone explains (sigma_z %.2f).", p.Kind, p.Dispersion)
+		s = fmt.Sprintf("%s chart: the baseline varies more than chance alone explains (sigma_z %.2f).", p.Kind.title(), p.Dispersion)
 	case ReasonUnder:
-		s = fmt.Sprintf("%s chart: the baseline varies less than chance alone explains (sigma_z %.2f); check for overlapping or dependent data.", p.Kind, p.Dispersion)
+		s = fmt.Sprintf("%s chart: the baseline varies less than chance alone explains (sigma_z %.2f); check for overlapping or dependent data.", p.Kind.title(), p.Dispersion)
 	case ReasonSparse:
-		s = fmt.Sprintf("%s chart with exact limits: counts are too small for normal limits (sigma_z %.2f).", p.Kind, p.Dispersion)
+		s = fmt.Sprintf("%s chart with exact limits: counts are too small for normal limits (sigma_z %.2f).", p.Kind.title(), p.Dispersion)
 	case ReasonSparseOver:
-		s = fmt.Sprintf("%s chart with exact limits that allow for more variation than chance (sigma_z %.2f): counts are too small for normal limits.", p.Kind, p.Dispersion)
+		s = fmt.Sprintf("%s chart with exact limits that allow for more variation than chance (sigma_z %.2f): counts are too small for normal limits.", p.Kind.title(), p.Dispersion)
 	case ReasonMean:
 		s = "XmR chart: values without a known variation within the period."
 	case ReasonCount:
 		s = "XmR chart: counts without a denominator."
 	case ReasonRare:
-		s = fmt.Sprintf("%s chart: intervals between rare events; a high value is a long time without one.", p.Kind)
+		s = fmt.Sprintf("%s chart: intervals between rare events; a high value is a long time without one.", p.Kind.title())
 	default:
 		return ""
 	}

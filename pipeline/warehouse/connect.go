@@ -3,6 +3,9 @@ package warehouse
 import (
 	"errors"
 	"fmt"
+	"io"
+	"net"
+	"syscall"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
@@ -32,4 +35,13 @@ func Connect(dsn string) (driver.Conn, error) {
 		}
 	}
 	return clickhouse.Open(o)
+}
+
+// Transient reports whether a query failed because the store was not there or
+// went away, so that the same work may succeed when it is back: all work on the
+// stores can be repeated. What the store itself refused is not transient.
+func Transient(err error) bool {
+	var network net.Error // also what the HTTP client says of a broken exchange
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EPIPE)
 }

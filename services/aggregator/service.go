@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"larstrom/pipeline/catalog"
@@ -49,6 +50,8 @@ type Service struct {
 	cfg   Config
 	index *catalog.Index
 	state run.State
+	// position is state.Seq for readers in other goroutines.
+	position atomic.Uint64
 	// shown is the newest publication that the pointer shows.
 	shown struct {
 		sync.Mutex
@@ -70,36 +73,59 @@ func New(cfg Config) (*Service, error) {
 	return s, nil
 }
 
+// pause between two attempts when a store is away.
+const pause = time.Second
+
 // Run works until ctx ends: it takes every step that the LEDGER asks for and
-// then waits for the LEDGER to grow.
+// then waits for the LEDGER to grow. When a store goes away it waits and
+// recovers; when something contradicts itself it stops.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.Recover(ctx); err != nil {
-		return fmt.Errorf("aggregator: recover: %w", err)
-	}
 	for {
-		worked, err := s.Step(ctx)
+		err := s.work(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil:
+		case !warehouse.Transient(err):
 			return fmt.Errorf("aggregator: %w", err)
-		case worked:
-			continue
 		}
-		if err := run.Await(ctx, s.cfg.Log, s.state.Seq); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("aggregator: %w", err)
+		s.cfg.Logger.Warn("a store is away; trying again", "error", err.Error())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
 		}
 	}
 }
+
+// work recovers and takes steps until an error.
+func (s *Service) work(ctx context.Context) error {
+	if err := s.Recover(ctx); err != nil {
+		return fmt.Errorf("recover: %w", err)
+	}
+	for {
+		worked, err := s.Step(ctx)
+		if err != nil {
+			return err
+		}
+		if worked {
+			continue
+		}
+		if err := run.Await(ctx, s.cfg.Log, s.state.Seq); err != nil {
+			return err
+		}
+	}
+}
+
+// Position is the LEDGER sequence up to which the service has read.
+func (s *Service) Position() uint64 { return s.position.Load() }
 
 // Step takes the next step, if there is one for this service.
 func (s *Service) Step(ctx context.Context) (worked bool, err error) {
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return false, err
 	}
+	s.position.Store(s.state.Seq)
+	s.cfg.Metrics.waiting(&s.state)
 	r := s.state.NextRun()
 	switch {
 	case r == nil && s.state.LastChecked() != nil && s.state.Stale():

@@ -11,14 +11,14 @@ import (
 // Metrics are the numbers of the service; nil counts nothing. Labels are feeds
 // and rules of the catalogue, never files or units.
 type Metrics struct {
-	rows    *prometheus.CounterVec
-	files   *prometheus.CounterVec
-	rules   *prometheus.CounterVec
-	seconds *prometheus.HistogramVec
+	rows  *prometheus.CounterVec
+	files *prometheus.CounterVec
+	rules *prometheus.CounterVec
+	steps prometheus.ObserverVec
 }
 
-// NewMetrics registers the metrics.
-func NewMetrics(reg *prometheus.Registry) *Metrics {
+// NewMetrics registers the metrics; steps takes the duration of each step.
+func NewMetrics(reg *prometheus.Registry, steps prometheus.ObserverVec) *Metrics {
 	m := &Metrics{
 		rows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larstrom_rows_total", Help: "Observations and lines by what became of them.",
@@ -29,34 +29,15 @@ func NewMetrics(reg *prometheus.Registry) *Metrics {
 		rules: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larstrom_rejects_total", Help: "Rejected and parked lines by rule.",
 		}, []string{"feed", "rule"}),
-		seconds: stepSeconds(),
+		steps: steps,
 	}
 	reg.MustRegister(m.rows, m.files, m.rules)
-	m.seconds = register(reg, m.seconds)
 	return m
-}
-
-func stepSeconds() *prometheus.HistogramVec {
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "larstrom_step_seconds", Help: "Duration of each step of the main job.",
-		Buckets: prometheus.ExponentialBuckets(0.01, 4, 9),
-	}, []string{"step"})
-}
-
-// register shares one collector between the services of a process.
-func register(reg *prometheus.Registry, h *prometheus.HistogramVec) *prometheus.HistogramVec {
-	if err := reg.Register(h); err != nil {
-		if was, ok := err.(prometheus.AlreadyRegisteredError); ok {
-			return was.ExistingCollector.(*prometheus.HistogramVec)
-		}
-		panic(err)
-	}
-	return h
 }
 
 func (m *Metrics) observe(step string, d time.Duration) {
 	if m != nil {
-		m.seconds.WithLabelValues(step).Observe(d.Seconds())
+		m.steps.WithLabelValues(step).Observe(d.Seconds())
 	}
 }
 

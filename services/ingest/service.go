@@ -498,7 +498,7 @@ func (s *Service) openRuns(ctx context.Context) error {
 		r := event.RunOpened{Ordinal: len(s.state.Runs()) + 1, AsOf: waiting[0].Accepted.AsOf, Catalog: s.cfg.Catalog.Hash}
 		h := sha256.New()
 		for _, d := range waiting {
-			if d.Accepted.AsOf == r.AsOf {
+			if d.Accepted.AsOf == r.AsOf && len(r.Deliveries) < run.MaxDeliveries {
 				r.Deliveries = append(r.Deliveries, d.Delivery)
 				h.Write([]byte(d.Delivery))
 			}

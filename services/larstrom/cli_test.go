@@ -172,7 +172,7 @@ func TestBothWaysGiveTheSameAnswers(t *testing.T) {
 	}
 	for _, f := range list.Flags {
 		if f.Check == "K01" && f.Unit == "RF4" {
-			flag = f.FlagRaised.Flag
+			flag = f.Flag
 		}
 	}
 	if flag == "" {
@@ -197,6 +197,8 @@ func TestBothWaysGiveTheSameAnswers(t *testing.T) {
 		{"", []string{"sql", "--format", "JSONEachRow", "SELECT count() AS n FROM cell"}, 0, `"n"`},
 		{"", []string{"sql", "--store", "warehouse", "SELECT name FROM system.tables WHERE database = currentDatabase() ORDER BY name"}, 0, "cell"},
 		{"", []string{"sql", "SELECT nonsense"}, 1, "nonsense"},
+		{"", []string{"sql", "DROP TABLE pointer"}, 1, "readonly"},
+		{"", []string{"sql", "INSERT INTO pointer (publication) SETTINGS readonly = 0 VALUES (9)"}, 1, "readonly"},
 		{"", []string{"check", bad}, 1, "rejected"},
 		{"", []string{"check", again}, 0, "accepted"},
 		{"", []string{"submit", again}, 0, "repeated"},
@@ -286,6 +288,39 @@ func answers(t *testing.T, url, want string) {
 	b, err := io.ReadAll(res.Body)
 	if err != nil || res.StatusCode != http.StatusOK || !strings.Contains(string(b), want) {
 		t.Errorf("%s: %d, %v, want %q in\n%s", url, res.StatusCode, err, want, b)
+	}
+}
+
+// TestSubmitToAServer: a source operator hands in over the network what the
+// drop folder would take.
+func TestSubmitToAServer(t *testing.T) {
+	data := filepath.Join(t.TempDir(), "data")
+	process, listen := daemon(t, data, "--catalog", "../../schemas/catalog/examples/norrsund")
+	file := filepath.Join(t.TempDir(), "pvk_norrsund_20260101.csv")
+	if err := os.WriteFile(file, []byte("nonsense\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		token string
+		has   string
+	}{
+		{"p-4001-demo", "pvk_norrsund_20260101.csv: rejected"},
+		{"p-6001-demo", "p-6001 is no source_operator"},
+		{"nonsense", "a personal token of the catalog is needed"},
+	} {
+		r := larstrom(t, x.token, "submit", "--server", "http://"+listen, file)
+		if r.Status != 1 || !strings.Contains(r.Out+r.Err, x.has) {
+			t.Errorf("%s: %+v, want %q", x.token, r, x.has)
+		}
+	}
+	if r := larstrom(t, "", "status", "--data", data); !strings.Contains(r.Out, "1 received: 0 published, 0 waiting for their publication, 1 rejected") {
+		t.Errorf("status: %+v", r)
+	}
+	if err := process.Process.Signal(syscall.SIGINT); err != nil {
+		t.Fatal(err)
+	}
+	if err := process.Wait(); err != nil {
+		t.Errorf("after SIGINT: %v, want status 0", err)
 	}
 }
 

@@ -47,7 +47,7 @@ func (l *flagsListCmd) Run(ctx context.Context, c *console) error {
 		}
 		rows := []string{"FLAG\tSEVERITY\tCHECK\tSTATUS\tINDICATOR\tUNIT\tPERIOD\tFINDING"}
 		for _, f := range flags {
-			rows = append(rows, strings.Join([]string{f.FlagRaised.Flag, string(f.Severity), f.Check, f.Status, f.Indicator, or(f.Unit, "all"),
+			rows = append(rows, strings.Join([]string{f.Flag, string(f.Severity), f.Check, f.Status, f.Indicator, or(f.Unit, "all"),
 				or(f.Period.String(), "several"), oneLine(f.Text)}, "\t"))
 		}
 		if len(flags) == 0 {
@@ -94,7 +94,7 @@ const mostGuards = 20
 
 func writeFlag(w io.Writer, f control.Flag) error {
 	rows := []string{
-		"flag\t" + f.FlagRaised.Flag,
+		"flag\t" + f.Flag,
 		fmt.Sprintf("status\t%s (version %d)", f.Status, f.FlagVersion),
 		fmt.Sprintf("check\t%s version %d, %s", f.Check, f.CheckVersion, f.Severity),
 		"indicator\t" + f.Indicator,
@@ -123,7 +123,7 @@ func writeFlag(w io.Writer, f control.Flag) error {
 	}
 	for _, p := range f.Proposals {
 		add("proposed", fmt.Sprintf("%s %s by %s, %s, until %s: %s (awaits a second person: flags decide %s confirm)",
-			p.On, p.Kind, p.By, p.Cause, p.Until, oneLine(p.Note), f.FlagRaised.Flag))
+			p.On, p.Kind, p.By, p.Cause, p.Until, oneLine(p.Note), f.Flag))
 	}
 	for _, p := range f.Confirmations {
 		add("confirmed", fmt.Sprintf("%s by %s (%s)", p.On, p.By, p.Decision))
@@ -150,11 +150,11 @@ type tokenFlag struct {
 	TokenFile string `placeholder:"FILE" help:"File with the personal token (default: the variable LARSTROM_TOKEN)."`
 }
 
-const envToken = "LARSTROM_TOKEN"
+const tokenVariable = "LARSTROM_TOKEN"
 
 func (t tokenFlag) token(c *console) (string, error) {
 	if t.TokenFile == "" {
-		return strings.TrimSpace(c.getenv(envToken)), nil
+		return strings.TrimSpace(c.getenv(tokenVariable)), nil
 	}
 	b, err := os.ReadFile(t.TokenFile)
 	if err != nil {

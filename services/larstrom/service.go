@@ -75,7 +75,7 @@ func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string)
 		defer func() { err = errors.Join(err, lock.Release()) }()
 	}
 	log, reg := c.logger(slog.LevelInfo), newRegistry()
-	a, err := openApp(ctx, c, app.Config{Data: s.Data, Catalog: s.Catalog, Drop: drop, NATS: s.NATS, Credentials: s.NATSCreds,
+	a, err := openApp(ctx, app.Config{Data: s.Data, Catalog: s.Catalog, Drop: drop, NATS: s.NATS, Credentials: s.NATSCreds,
 		WarehouseDSN: s.WarehouseDSN, ReleasedDSN: s.ReleasedDSN, Logger: log, Registry: reg}, s.crashFlags)
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -47,7 +48,7 @@ func open(ctx context.Context, c *console, data string, crash crashFlags) (*sess
 	if client != nil {
 		return &session{client, client, client, func(context.Context) error { return nil }, func() error { return nil }}, nil
 	}
-	a, err := openApp(ctx, c, app.Config{Data: data, Logger: c.logger(slog.LevelWarn)}, crash)
+	a, err := openApp(ctx, app.Config{Data: data, Logger: c.logger(slog.LevelWarn)}, crash)
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
@@ -71,7 +72,7 @@ func alone(ctx context.Context, c *console, data string, do func(*app.App) error
 	if err != nil {
 		return err
 	}
-	a, err := openApp(ctx, c, app.Config{Data: data, Logger: c.logger(slog.LevelWarn)}, crashFlags{})
+	a, err := openApp(ctx, app.Config{Data: data, Logger: c.logger(slog.LevelWarn)}, crashFlags{})
 	if err != nil {
 		return errors.Join(err, lock.Release())
 	}
@@ -79,7 +80,7 @@ func alone(ctx context.Context, c *console, data string, do func(*app.App) error
 	return errors.Join(err, a.Close(), lock.Release())
 }
 
-func openApp(ctx context.Context, c *console, cfg app.Config, crash crashFlags) (*app.App, error) {
+func openApp(ctx context.Context, cfg app.Config, crash crashFlags) (*app.App, error) {
 	if crash.CrashAt != "" {
 		hook, err := crashpoint.Parse(crash.CrashAt, crash.CrashReached)
 		if err != nil {
@@ -155,7 +156,10 @@ func (d direct) status(ctx context.Context, s *run.State, open map[event.Severit
 	return st, nil
 }
 
+// SQL reads only: what is in a store comes from the log, and the released one
+// is the publisher's alone.
 func (d direct) SQL(ctx context.Context, store, format, query string, w io.Writer) error {
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2}))
 	return d.app.SQL(ctx, store, format, query, w)
 }
 

@@ -24,7 +24,10 @@ type upCmd struct {
 	Catalog string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
 	Drop    string `placeholder:"DIR" help:"Folder in which exports appear."`
 	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the portal and of /metrics; empty: none."`
-	Once    bool   `help:"Process what is there to the publication, print a summary, exit."`
+	// ClickHouseListen is part of the stable command line.
+	ClickHouseListen string `name:"clickhouse-listen" hidden:"" placeholder:"ADDR" help:"Address of the released store for Grafana."`
+
+	Once bool `help:"Process what is there to the publication, print a summary, exit."`
 	crashFlags
 }
 
@@ -34,6 +37,9 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		level = slog.LevelWarn
 	}
 	log := c.logger(level)
+	if u.ClickHouseListen != "" {
+		return errors.New("up: --clickhouse-listen is not in this build; query with `larstrom sql`, or run the stores on a ClickHouse server")
+	}
 	if err := usable(u.Catalog, u.Drop); err != nil {
 		return err
 	}
@@ -54,7 +60,7 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		defer func() { _ = listener.Close() }()
 	}
 	started, reg := time.Now(), newRegistry()
-	a, err := openApp(ctx, c, app.Config{Data: u.Data, Catalog: u.Catalog, Drop: u.Drop, Logger: log, Registry: reg}, u.crashFlags)
+	a, err := openApp(ctx, app.Config{Data: u.Data, Catalog: u.Catalog, Drop: u.Drop, Logger: log, Registry: reg}, u.crashFlags)
 	if err != nil {
 		return err
 	}

@@ -12,13 +12,13 @@ import (
 // Metrics are the numbers of the service; nil counts nothing. There is no
 // label for units: a series a unit would be a ranking in waiting.
 type Metrics struct {
-	flags   *prometheus.GaugeVec
-	held    *prometheus.GaugeVec
-	seconds *prometheus.HistogramVec
+	flags *prometheus.GaugeVec
+	held  *prometheus.GaugeVec
+	steps prometheus.ObserverVec
 }
 
-// NewMetrics registers the metrics.
-func NewMetrics(reg *prometheus.Registry) *Metrics {
+// NewMetrics registers the metrics; steps takes the duration of each step.
+func NewMetrics(reg *prometheus.Registry, steps prometheus.ObserverVec) *Metrics {
 	m := &Metrics{
 		flags: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "larstrom_flags_open", Help: "Open flags by severity.",
@@ -26,18 +26,15 @@ func NewMetrics(reg *prometheus.Registry) *Metrics {
 		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "larstrom_cells_held", Help: "Cells under question.",
 		}, []string{"indicator"}),
-		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "larstrom_check_seconds", Help: "Duration of the checks of a run.",
-			Buckets: prometheus.ExponentialBuckets(0.01, 4, 9),
-		}, []string{"step"}),
+		steps: steps,
 	}
-	reg.MustRegister(m.flags, m.held, m.seconds)
+	reg.MustRegister(m.flags, m.held)
 	return m
 }
 
 func (m *Metrics) observe(step string, d time.Duration) {
 	if m != nil {
-		m.seconds.WithLabelValues(step).Observe(d.Seconds())
+		m.steps.WithLabelValues(step).Observe(d.Seconds())
 	}
 }
 

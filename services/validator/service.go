@@ -66,23 +66,43 @@ func New(cfg Config) (*Service, error) {
 	return &Service{cfg: cfg, index: cfg.Catalog.Index()}, nil
 }
 
-// Run works until ctx ends.
+// pause between two attempts when the store is away.
+const pause = time.Second
+
+// Run works until ctx ends. When the store goes away it tries again; when
+// something contradicts itself it stops.
 func (s *Service) Run(ctx context.Context) error {
 	for {
-		worked, err := s.Step(ctx)
+		err := s.work(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case err != nil:
+		case !warehouse.Transient(err):
 			return fmt.Errorf("validator: %w", err)
-		case worked:
+		}
+		s.cfg.Logger.Warn("the store is away; trying again", "error", err.Error())
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+func (s *Service) work(ctx context.Context) error {
+	if _, err := s.Flags(ctx); err != nil { // fills the gauges after a start
+		return err
+	}
+	for {
+		worked, err := s.Step(ctx)
+		if err != nil {
+			return err
+		}
+		if worked {
 			continue
 		}
 		if err := run.Await(ctx, s.cfg.Log, s.seq()); err != nil {
-			if ctx.Err() != nil {
-				return nil
-			}
-			return fmt.Errorf("validator: %w", err)
+			return err
 		}
 	}
 }
@@ -268,8 +288,12 @@ func (s *Service) foldGate(indicator string, versions []cell.Version, events []e
 	return gate.Fold(s.cfg.Catalog.Region.Code, indicator, vs, events)
 }
 
-// appendGate writes gate events in one atomic batch behind the ones that g has
-// seen, and gives the gate after them.
+// gateBatch bounds the events of one append. A crash between two leaves flags
+// without a release, and the checks find them again.
+const gateBatch = 400
+
+// appendGate writes gate events behind the ones that g has seen, and gives the
+// gate after them. Up to gateBatch events are one atomic batch.
 func (s *Service) appendGate(ctx context.Context, indicator, cause string, versions []cell.Version, g *gate.State, bodies []event.Body) (*gate.State, error) {
 	if len(bodies) == 0 {
 		return g, nil
@@ -287,12 +311,14 @@ func (s *Service) appendGate(ctx context.Context, indicator, cause string, versi
 		}
 		events = append(events, e)
 	}
-	expected := s.state.GateSeq(indicator)
-	if _, _, err := s.cfg.Log.AppendEvents(ctx, events, &expected); err != nil {
-		return nil, err
-	}
-	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
-		return nil, err
+	for batch := range slices.Chunk(events, gateBatch) {
+		expected := s.state.GateSeq(indicator)
+		if _, _, err := s.cfg.Log.AppendEvents(ctx, batch, &expected); err != nil {
+			return nil, err
+		}
+		if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+			return nil, err
+		}
 	}
 	return s.gate(indicator, versions)
 }
@@ -315,6 +341,7 @@ func (s *Service) Flags(ctx context.Context) ([]gate.Flag, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.cfg.Metrics.gate(id, g.Counts())
 		for f := range g.Flags {
 			out = append(out, f)
 		}
@@ -400,9 +427,10 @@ func (s *Service) Decide(ctx context.Context, who gate.Actor, cmd gate.Command, 
 	if last, ok := g.LastRelease(); ok {
 		bodies = append(bodies, g.Release(last.Run, last.Rev, last.CellsFrom, last.CellsTo))
 	}
-	if _, err := s.appendGate(ctx, f.Indicator, cause, versions, g, bodies); err != nil {
+	if g, err = s.appendGate(ctx, f.Indicator, cause, versions, g, bodies); err != nil {
 		return Decided{}, err
 	}
+	s.cfg.Metrics.gate(f.Indicator, g.Counts())
 	d := Decided{Seq: s.state.GateSeq(f.Indicator)}
 	for _, e := range s.state.GateEvents(f.Indicator) {
 		if e.Sequence > before {

@@ -508,4 +508,3 @@ func exactByHand(n, p float64, binomial bool) (low, high float64) {
 		}
 	}
 }
-

@@ -77,6 +77,10 @@ type App struct {
 // ErrNoCatalog says that the data folder has no catalog yet.
 var ErrNoCatalog = errors.New("the data folder has no catalog yet: start `larstrom up` with --catalog DIR")
 
+// maxMessage of the log: blocks stay below 1 MiB, but a release that names the
+// flags of a whole snapshot does not.
+const maxMessage = 8 << 20
+
 // memoryOf an engine process, and of one query in it.
 const (
 	engineMemory = 6 << 30
@@ -139,6 +143,7 @@ func (a *App) startLog(ctx context.Context) (err error) {
 	cfg := natsd.Config{URL: a.cfg.NATS, Credentials: a.cfg.Credentials, Logger: a.cfg.Logger.With("part", "nats")}
 	if cfg.URL == "" {
 		cfg.StoreDir = filepath.Join(a.cfg.Data, "log")
+		cfg.MaxPayload = maxMessage
 	}
 	a.nats, err = natsd.Open(ctx, cfg)
 	if err != nil {
@@ -208,19 +213,22 @@ func (a *App) catalogOf(hash string) (*catalog.Catalog, error) {
 func (a *App) wire() (err error) {
 	a.ingest, err = ingest.New(ingest.Config{Log: a.log, Catalog: a.Catalog, Raw: a.raw, Receipts: filepath.Join(a.cfg.Data, "receipts"),
 		Drop: a.cfg.Drop, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "ingest"),
-		Metrics: ingest.NewMetrics(a.cfg.Registry), Crash: a.cfg.Crash})
+		Metrics: ingest.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
 	if err != nil {
 		return err
 	}
 	a.validator, err = validator.New(validator.Config{Log: a.log, Catalog: a.Catalog, Warehouse: a.warehouse, Clock: a.cfg.Clock,
-		Logger: a.cfg.Logger.With("service", "validator"), Metrics: validator.NewMetrics(a.cfg.Registry), Crash: a.cfg.Crash})
+		Logger: a.cfg.Logger.With("service", "validator"), Metrics: validator.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
 	if err != nil {
 		return err
 	}
 	a.aggregator, err = aggregator.New(aggregator.Config{Log: a.log, Catalog: a.Catalog, CatalogOf: a.catalogOf, Warehouse: a.warehouse,
 		Released: a.released, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "aggregator"),
-		Metrics: aggregator.NewMetrics(a.cfg.Registry), Crash: a.cfg.Crash})
-	return err
+		Metrics: aggregator.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
+	if err != nil {
+		return err
+	}
+	return a.cfg.Registry.Register(newStreams(a))
 }
 
 // Close stops the stores and then the log.
@@ -302,9 +310,24 @@ func (a *App) Once(ctx context.Context) error {
 	return a.Settle(ctx)
 }
 
+// settleAttempts is how often Settle begins again when an engine died; each
+// attempt waits by itself for the engine to be back.
+const settleAttempts = 10
+
 // Settle lets the aggregator and the validator work, in this goroutine, until
 // nothing is left to do.
 func (a *App) Settle(ctx context.Context) error {
+	var err error
+	for range settleAttempts {
+		if err = a.settle(ctx); err == nil || !warehouse.Transient(err) || ctx.Err() != nil {
+			return err
+		}
+		a.cfg.Logger.Warn("a store went away; beginning again", "error", err.Error())
+	}
+	return err
+}
+
+func (a *App) settle(ctx context.Context) error {
 	if err := a.aggregator.Recover(ctx); err != nil {
 		return fmt.Errorf("aggregator: %w", err)
 	}

@@ -68,7 +68,7 @@ func (d *desk) Catalog(context.Context) (*catalog.Catalog, error) { return d.cat
 func (d *desk) Flags(context.Context) ([]control.Flag, error)     { return d.flags, d.err }
 func (d *desk) Flag(_ context.Context, id string) (control.Flag, error) {
 	for _, f := range d.flags {
-		if f.FlagRaised.Flag == id {
+		if f.Flag == id {
 			return f, nil
 		}
 	}
