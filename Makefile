@@ -26,7 +26,7 @@ RUNS ?= 200
 DATA ?= var/data
 DROP ?= var/drop
 CATALOG ?= schemas/catalog/examples/norrsund
-AE ?= $(wildcard $(LARSTROM_SHARED)/data/nhsr_ae_attendances.csv)
+AE ?= schemas/catalog/examples/nhs-ae/sample/synthetic_ae_attendances.csv
 
 .PHONY: help
 help: ## This list
@@ -70,16 +70,11 @@ crash: engine ## The long crash campaign (RUNS=200)
 	LARSTROM_CRASH_RUNS=$(RUNS) go test -count 1 -timeout 0 -run Crash -v ./services/larstrom/...
 
 .PHONY: demo
-demo: ## From a real export to charts (AE=the A&E file, by default that of the shared data)
-ifeq ($(AE),)
-	@echo "make demo AE=FILE: give the A&E attendances file (CSV), for which schemas/catalog/examples/nhs-ae is the catalog"
-	@exit 1
-else
-	@$(MAKE) engine build
+demo: engine build ## From a file to charts (AE=FILE for the real A&E file; by default a synthetic one)
 	@rm -rf var/demo && mkdir -p var/demo/drop && cp "$(AE)" var/demo/drop/
 	$(BIN) up --once --data var/demo/data --catalog schemas/catalog/examples/nhs-ae --drop var/demo/drop
-	$(BIN) sql --data var/demo/data --format PrettyCompact "SELECT unit, period_start, state, value, centre, lcl, ucl, sigma_signal, runs_signal FROM chart WHERE indicator = 'ae_over_4h' AND unit = 'RQM' AND stratum = '1' ORDER BY period_start DESC LIMIT 12"
-endif
+	@echo; echo "One unit's control chart, newest months first:"
+	@$(BIN) sql --data var/demo/data --format PrettyCompact "SELECT unit, period_start, state, round(value, 2) AS value, round(centre, 2) AS centre, round(lcl, 2) AS lcl, round(ucl, 2) AS ucl, sigma_signal, runs_signal FROM chart WHERE indicator = 'ae_over_4h' AND unit = 'RQM' AND stratum = '1' ORDER BY period_start DESC LIMIT 12"
 
 .PHONY: up
 up: engine build ## Run it (DATA=var/data DROP=var/drop CATALOG=the example region)

@@ -9,9 +9,11 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/event/block"
 )
 
 func appendBlocks(tb testing.TB, l *Log, subject string, ps [][]byte) event.Range {
@@ -271,6 +273,9 @@ func TestErase(t *testing.T) {
 	holds := func() int {
 		return eachFile(t, dir, func(_ string, b []byte) bool { return bytes.Contains(b, secret) })
 	}
+	// Neighbours that stay keep the server from dropping or packing the whole file.
+	neighbour := payloads(40, 9, 4000)
+	before := appendBlocks(t, l, "obs.before", neighbour)
 	stop := errors.New("rejected half-way")
 	_, err := l.AppendBlocks(ctx, OBS, "obs.rejected", func(yield func(Block, error) bool) {
 		for i, p := range ps {
@@ -289,6 +294,7 @@ func TestErase(t *testing.T) {
 	if holds() == 0 {
 		t.Fatal("nothing was stored: the case does not test erasing")
 	}
+	after := appendBlocks(t, l, "obs.after", neighbour)
 	stored, _, _ := contents(t, l.js, OBS, "obs.rejected")
 	n, err := l.EraseSubject(ctx, OBS, "obs.rejected")
 	if err != nil || n != len(stored) || n < 15 {
@@ -300,7 +306,12 @@ func TestErase(t *testing.T) {
 	if n, err := l.EraseSubject(ctx, OBS, "obs.rejected"); n != 0 || err != nil {
 		t.Errorf("again: %d: %v", n, err)
 	}
-	// The subject can begin anew, and its neighbours are untouched.
+	for _, r := range []event.Range{before, after} {
+		if got, err := readRange(t, l, r); err != nil || !reflect.DeepEqual(got, neighbour) {
+			t.Errorf("the neighbour %s: %d blocks: %v", r.Subject, len(got), err)
+		}
+	}
+	// The subject can begin anew.
 	l.batchBytes = MaxBatchBytes
 	r := appendBlocks(t, l, "obs.kept", ps)
 	if again := appendBlocks(t, l, "obs.rejected", ps[:4]); again.Blocks != 4 {
@@ -333,10 +344,11 @@ func TestErase(t *testing.T) {
 func TestAppendBlocksIsBounded(t *testing.T) {
 	l := newLog(t)
 	l.maxBatch = 10
-	stored, asked, most := 0, 0, 0
+	var stored atomic.Int64
+	asked, most := 0, 0
 	l.reached = func(point string, _ uint64) {
 		if point == "acknowledged" {
-			stored += 10
+			stored.Add(10)
 		}
 	}
 	p := make([]byte, 1000)
@@ -344,17 +356,36 @@ func TestAppendBlocksIsBounded(t *testing.T) {
 		for range 200 {
 			asked++
 			if asked%10 == 2 { // just after the batch before the last one was awaited
-				most = max(most, asked-stored)
+				most = max(most, asked-int(stored.Load()))
 			}
 			if !yield(Block{Payload: p, Rows: 1}, nil) {
 				return
 			}
 		}
 	})
-	if err != nil || stored != 200 {
-		t.Fatalf("%d stored: %v", stored, err)
+	if err != nil || stored.Load() != 200 {
+		t.Fatalf("%d stored: %v", stored.Load(), err)
 	}
 	if most > 22 {
 		t.Errorf("%d blocks were asked for beyond those stored, batches have 10", most)
+	}
+}
+
+// The largest block of package block goes through every path.
+func TestLargestBlock(t *testing.T) {
+	l := newLog(t)
+	p := bytes.Repeat([]byte{7}, block.MaxBytes)
+	r := appendBlocks(t, l, "obs.a", [][]byte{p, p, p})
+	if again := appendBlocks(t, l, "obs.a", [][]byte{p, p, p}); again != r {
+		t.Errorf("again: %+v, want %+v", again, r)
+	}
+	if m, found, err := l.Last(t.Context(), OBS, "obs.a"); !found || len(m.Data) != len(p) || err != nil {
+		t.Errorf("last: %d bytes: %v", len(m.Data), err)
+	}
+	if got, err := readRange(t, l, r); err != nil || len(got) != 3 || !bytes.Equal(got[2], p) {
+		t.Errorf("%d blocks: %v", len(got), err)
+	}
+	if first, last, err := l.Append(t.Context(), OBS, "obs.a", 1, [][]byte{p, p}, nil); first != 2 || last != 3 || err != nil {
+		t.Errorf("%d … %d: %v", first, last, err)
 	}
 }

@@ -249,3 +249,18 @@ func contents(tb testing.TB, js jetstream.JetStream, stream, subject string) (ps
 		next = m.Sequence + 1
 	}
 }
+
+// eventually polls until cond holds.
+func eventually(tb testing.TB, what string, cond func() bool) {
+	tb.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(30 * time.Second)
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			tb.Fatalf("it did not happen that %s", what)
+		}
+	}
+}

@@ -27,6 +27,25 @@
 // them, a fault in the column of one measure only that measure. An implausible
 // value removes nothing; it sets a finding.
 //
+// # What is read into an observation
+//
+//   - Spaces around a field are padding. Texts that mean "no value" are those
+//     of the dialect and the empty field; they hold for numbers, dates,
+//     subjects and versions.
+//   - The unit and the version are those of the event date. Without a readable
+//     one, a code tells its unit if it has only ever named one, and the version
+//     of a rejected row is "*". A date after the as-of date is a slip: the row
+//     is rejected, and its date tells nothing.
+//   - The key is a SHA-256, cut to 16 bytes, over the hash of registry, feed
+//     and indicator and over the values of the key columns, each with its
+//     length. The subject is hashed in the same way with its registry, so that
+//     no clear identifier enters the log. A row whose key columns are all empty
+//     has no key; in a delta it is rejected.
+//   - In a delta, a row that does not meet the condition of a measure deletes
+//     what an earlier row of its key may have given that measure.
+//   - In a snapshot of months, a row outside them is rejected and leaves no
+//     observation: no later snapshot would ever replace it.
+//
 // # What never happens
 //
 // A value is never repaired. A file is never half a fact: what Read has handed

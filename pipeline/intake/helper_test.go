@@ -42,7 +42,7 @@ func world() *catalog.Index {
 			}),
 			ind("strict", catalog.Proportion, func(i *catalog.Indicator) { i.Subset, i.Missing = true, "not_met" }),
 			ind("apart", catalog.Proportion, func(i *catalog.Indicator) { i.Missing = "separate" }),
-			ind("ratio", catalog.Rate, nil),
+			ind("ratio", catalog.Rate, func(i *catalog.Indicator) { i.Subset = true }), // means nothing for a rate
 			ind("wait", catalog.Mean, nil),
 			ind("n", catalog.Count, nil),
 			ind("smr", catalog.StandardisedRatio, func(i *catalog.Indicator) { i.PeriodBy = "registration_date" }),

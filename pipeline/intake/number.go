@@ -65,7 +65,7 @@ func (n numberForm) micro(b []byte) (int64, numberFault) {
 		c := b[i]
 		if d := c - '0'; d <= 9 {
 			if units = units*10 + uint64(d); units > most {
-				units = most // stays there; the form is still checked to its end
+				units = most // stays there, too large; the form is still checked to its end
 			}
 			digits++
 			if group >= 0 {
@@ -119,7 +119,7 @@ func (n numberForm) micro(b []byte) (int64, numberFault) {
 		return 0, numberBroken
 	}
 	total := units*cell.Micro + micro
-	if units >= most || total > math.MaxInt64 {
+	if total > math.MaxInt64 {
 		return 0, numberTooLarge
 	}
 	if negative {

@@ -46,6 +46,7 @@ SE1-N;n;2025-01-01;4;
 SE1-N;n;2024-06-01;4.5;
 NEW7;n;2024-06-01;x;
 SE1-S;n;2024-12-31;1;
+SE1-S;wait;2024-12-31;-3;2
 `, delivery())
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +72,7 @@ SE1-S;n;2024-12-31;1;
 		"19 rej n@1 north 2024-06-01",
 		"20 rej n@1 * 2024-06-01",
 		"21 obs n@1 south 2024-12-31 n=1",
+		"22 obs wait@1 south 2024-12-31 n=-3 d=2",
 	})
 	equal(t, "faults", s.faults(), []string{
 		`11 C07 unit "NEW7" parked`,
@@ -85,7 +87,7 @@ SE1-S;n;2024-12-31;1;
 		`20 C07 unit "NEW7" parked`,
 		`20 C06 num "x"`,
 	})
-	want := Result{Lines: 20, Rows: 20, Blocks: 1, Observed: 10, Rejected: 7, Parked: 3, AsOf: day("2024-12-31"),
+	want := Result{Lines: 21, Rows: 21, Blocks: 1, Observed: 11, Rejected: 7, Parked: 3, AsOf: day("2024-12-31"),
 		From: day("2023-12-01"), To: day("2025-01-01"), Faults: 11, Rules: map[string]int64{"C06": 4, "C07": 3, "C08": 3, "T01": 1},
 		Layout: Layout{Columns: []string{"unit", "ind", "date", "num", "den"}, LineEnd: "\n"}}
 	if got := res; !maps.Equal(got.Rules, want.Rules) || len(got.First) != 11 {
@@ -189,6 +191,7 @@ SE1-N;apart;2024-01-01;;1
 SE1-N;n;2024-01-01;NA;
 SE1-N;n;2024-01-01;2;NA
 SE1-N;ratio;2024-01-01;na;5
+SE1-N;apart;2024-01-01;3;1
 `, delivery())
 	if err != nil {
 		t.Fatal(err)
@@ -203,6 +206,7 @@ SE1-N;ratio;2024-01-01;na;5
 		"8 obs n@1 north 2024-01-01 missing",
 		"9 obs n@1 north 2024-01-01 n=2",
 		"10 rej ratio@1 north 2024-01-01",
+		"11 obs apart@1 north 2024-01-01 n=3 d=1", // no subset: not above
 	})
 	equal(t, "faults", s.faults(), []string{`10 C06 num "na"`})
 }
@@ -351,6 +355,26 @@ func TestRaggedAndMalformedRows(t *testing.T) {
 	}
 }
 
+// A malformed record counts as many rows as it has lines, for the share that
+// a file may have of them and for its trailer.
+func TestMalformedRecordsCountTheirLines(t *testing.T) {
+	feed := longFeed()
+	good := strings.Repeat("SE1-N;n;2024-01-01;1;\n", 10_000)
+	for lines, rejected := range map[int]bool{50: false, 51: true} {
+		text := "unit;ind;date;num;den\n" + good + "\"" + strings.Repeat("a;b\n", lines-1) + "\"x;\n"
+		if _, res, err := readText(t, feed, text, delivery()); (err != nil) != rejected || err == nil && res.Rejected != int64(lines) {
+			t.Errorf("%d lines: %d rejected, %v", lines, res.Rejected, err)
+		}
+	}
+	feed.Complete = catalog.Complete{By: "trailer", Pattern: `^END;(\d+)$`}
+	for count, ok := range map[int]bool{10_001: false, 10_002: true} {
+		text := "unit;ind;date;num;den\n" + good + "\"a\nb\"c\n" + fmt.Sprintf("END;%d\n", count)
+		if _, _, err := readText(t, feed, text, delivery()); (err == nil) != ok {
+			t.Errorf("a trailer of %d: %v", count, err)
+		}
+	}
+}
+
 func TestNamelessLast(t *testing.T) {
 	feed := longFeed()
 	feed.Dialect.NamelessLast = true
@@ -385,6 +409,9 @@ func TestHeaderProblems(t *testing.T) {
 		"unit;ind;;num;den":          {"C03  column 3 has no name", "C03 date the column is missing"},
 		"Unit;ind;date;num;den":      {"C03 unit the column is missing", "C03 Unit the feed does not know the column"},
 		"Anna Svensson;191212121212;2024-01-01;1;2": {"C03  the first line does not look like the header of this feed: 0 of its 5 fields name a column of it",
+			"C03 unit the column is missing", "C03 ind the column is missing", "C03 date the column is missing", "C03 num the column is missing", "C03 den the column is missing"},
+		"Anna;Anna;1;1;2": {"C03  the first line does not look like the header of this feed: 0 of its 5 fields name a column of it",
+			"C03 xxxx the column stands twice in the header", "C03 d the column stands twice in the header",
 			"C03 unit the column is missing", "C03 ind the column is missing", "C03 date the column is missing", "C03 num the column is missing", "C03 den the column is missing"},
 		"unit;ind;date;num;den;a;b;c;d;e;f": {"C03 a the feed does not know the column", "C03 b the feed does not know the column", "C03 c the feed does not know the column",
 			"C03 d the feed does not know the column", "C03 e the feed does not know the column", "C03 f the feed does not know the column"},

@@ -61,17 +61,27 @@ func BinomialPMF(k, n int, p float64) float64 {
 // a q reached up to 64 units of rounding counting as reached. It returns -1 for
 // n < 0, p outside [0, 1] or q outside [0, 1].
 func BinomialQuantile(q float64, n int, p float64) int {
+	k, _, _ := BinomialQuantileMass(q, n, p)
+	return k
+}
+
+// BinomialQuantileMass is BinomialQuantile with P(X <= k) and P(X = k) at it, which
+// the search knows anyway; NaN where k is -1.
+func BinomialQuantileMass(q float64, n int, p float64) (k int, cdf, pmf float64) {
 	switch {
 	case n < 0 || !(p >= 0 && p <= 1) || !(q >= 0 && q <= 1):
-		return -1
-	case n == 0 || p == 0 || q == 0:
-		return 0
+		return -1, math.NaN(), math.NaN()
+	case n == 0 || p == 0:
+		return 0, 1, 1
+	case q == 0:
+		m := BinomialPMF(0, n, p)
+		return 0, m, m
 	case p == 1 || q == 1:
-		return n
+		return n, 1, BinomialPMF(n, n, p)
 	}
 	mean := float64(n) * p
 	sd := math.Sqrt(mean * (1 - p))
-	k := cornishFisher(q, mean, sd, (1-2*p)/sd)
+	k = cornishFisher(q, mean, sd, (1-2*p)/sd)
 	k = min(max(k, 0), n)
 	f := BinomialCDF(k, n, p)
 	pk := BinomialPMF(k, n, p)
@@ -82,7 +92,7 @@ func BinomialQuantile(q float64, n int, p float64) int {
 			pk *= float64(k) / (float64(n-k+1) * odds)
 			k--
 		}
-		return k
+		return k, f, pk
 	}
 	for k < n && f < q*fuzz {
 		pk *= float64(n-k) / float64(k+1) * odds
@@ -90,10 +100,10 @@ func BinomialQuantile(q float64, n int, p float64) int {
 		f += pk
 		if pk < q*0x1p-60 && float64(k) > mean {
 			// What is left is below rounding; no further k can change f.
-			return k
+			return k, f, pk
 		}
 	}
-	return k
+	return k, f, pk
 }
 
 // PoissonCDF is P(X <= k) for X ~ Poisson(mu), by the incomplete gamma function.
@@ -134,14 +144,24 @@ func PoissonPMF(k int, mu float64) float64 {
 // the rounding rule of BinomialQuantile. It returns -1 for mu negative or not
 // finite and for q outside [0, 1).
 func PoissonQuantile(q, mu float64) int {
+	k, _, _ := PoissonQuantileMass(q, mu)
+	return k
+}
+
+// PoissonQuantileMass is PoissonQuantile with P(X <= k) and P(X = k) at it; NaN
+// where k is -1.
+func PoissonQuantileMass(q, mu float64) (k int, cdf, pmf float64) {
 	switch {
 	case !(mu >= 0) || math.IsInf(mu, 0) || !(q >= 0 && q < 1):
-		return -1
-	case mu == 0 || q == 0:
-		return 0
+		return -1, math.NaN(), math.NaN()
+	case mu == 0:
+		return 0, 1, 1
+	case q == 0:
+		m := PoissonPMF(0, mu)
+		return 0, m, m
 	}
 	sd := math.Sqrt(mu)
-	k := max(cornishFisher(q, mu, sd, 1/sd), 0)
+	k = max(cornishFisher(q, mu, sd, 1/sd), 0)
 	f := PoissonCDF(k, mu)
 	pk := PoissonPMF(k, mu)
 	if f >= q*fuzz {
@@ -150,17 +170,17 @@ func PoissonQuantile(q, mu float64) int {
 			pk *= float64(k) / mu
 			k--
 		}
-		return k
+		return k, f, pk
 	}
 	for f < q*fuzz {
 		k++
 		pk *= mu / float64(k)
 		f += pk
 		if pk < q*0x1p-60 && float64(k) > mu {
-			return k
+			return k, f, pk
 		}
 	}
-	return k
+	return k, f, pk
 }
 
 // cornishFisher starts the search for a quantile within a step or two.
@@ -197,24 +217,4 @@ func deviance(x, m float64) float64 {
 		return s
 	}
 	return x*math.Log(x/m) + m - x
-}
-
-// FewestCrossings is the smallest number of crossings of the centre line that n
-// useful observations should show: the 5 % quantile of binomial(n-1, 1/2)
-// (Anhøj & Olesen 2014; Chen 2010). Fewer are a signal. n <= 1 gives 0.
-func FewestCrossings(n int) int {
-	if n <= 1 {
-		return 0
-	}
-	return BinomialQuantile(0.05, n-1, 0.5)
-}
-
-// LongestRunLimit is the longest run on one side of the centre line that n
-// useful observations should show: round(log2 n) + 3 (Anhøj & Olesen 2014;
-// Schilling 2012). A longer one is a signal. n <= 0 gives 0.
-func LongestRunLimit(n int) int {
-	if n <= 0 {
-		return 0
-	}
-	return int(math.RoundToEven(math.Log2(float64(n)))) + 3
 }

@@ -246,6 +246,46 @@ func TestLawBatchCut(t *testing.T) {
 	})
 }
 
+// Splitting a phase equals two charts.
+func TestLawSplitPhase(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSeries(t, 2)
+		at := rapid.IntRange(1, s.Len()-1).Draw(t, "at")
+		whole, err := Choose(s, Options{Measure: Proportion, PeriodsPerYear: 12}, Plan{Phases: []Phase{{From: at}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		o := Options{Measure: Proportion, PeriodsPerYear: 12}
+		a, b := drawChart(t, s.Slice(0, at), o), drawChart(t, s.Slice(at, s.Len()), o)
+		if diff := cmp.Diff(append(slices.Clone(a.Rules), b.Rules...), whole.Rules); diff != "" {
+			t.Fatal(diff)
+		}
+		for i, v := range append(slices.Clone(a.LCL), b.LCL...) {
+			if !close12(v, whole.LCL[i]) {
+				t.Fatalf("point %d", i)
+			}
+		}
+	})
+}
+
+// A new period changes no limit and no 3-sigma signal of the periods before it
+// once the baseline is full: charting anew equals charting on.
+func TestLawNewPeriodChangesNothingBefore(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSeries(t, 40)
+		for i := range 26 {
+			s.States[i] = StateValue
+		}
+		cut := rapid.IntRange(26, s.Len()).Draw(t, "cut")
+		whole, before := drawChart(t, s, Options{Measure: Rate}), drawChart(t, s.Slice(0, cut), Options{Measure: Rate})
+		for i := range cut {
+			if !close12(whole.UCL[i], before.UCL[i]) || !close12(whole.Centre[i], before.Centre[i]) || whole.SigmaSignal[i] != before.SigmaSignal[i] {
+				t.Fatalf("point %d", i)
+			}
+		}
+	})
+}
+
 func FuzzChoose(f *testing.F) {
 	f.Add(uint8(1), uint8(0), 3.0, 4.0, -1.0, uint8(1))
 	f.Add(uint8(3), uint8(3), math.NaN(), math.Inf(1), 1e308, uint8(1))

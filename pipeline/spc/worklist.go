@@ -112,7 +112,32 @@ type Evidence struct {
 // without limits there. The probability allows for estimation: of sigma where it
 // is an average moving range (Student's t), of the centre line always. Exact
 // limits give twice the smaller exact tail.
-func (c Chart) LatestEvidence() (e Evidence, ok bool) {
+func (c Chart) LatestEvidence() (e Evidence, ok bool) { return c.latestEvidence(rangeDF) }
+
+// Evidence is LatestEvidence of every series that has limits, in their order: what
+// Worklist takes.
+func (c *Charts) Evidence() []Evidence {
+	// Nearly all series rest on as many ranges as the others.
+	known := map[int][2]float64{}
+	df := func(n int) (float64, float64) {
+		v, ok := known[n]
+		if !ok {
+			v[0], v[1] = rangeDF(n)
+			known[n] = v
+		}
+		return v[0], v[1]
+	}
+	out := make([]Evidence, 0, c.Len())
+	for k := range c.Len() {
+		if e, ok := c.At(k).latestEvidence(df); ok {
+			e.Series = k
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+func (c Chart) latestEvidence(rangeDF func(int) (df, bias float64)) (e Evidence, ok bool) {
 	i, found := c.latest()
 	if !found {
 		return Evidence{}, false

@@ -151,11 +151,9 @@ func TestWorklistHoldsItsRate(t *testing.T) {
 		if err := Batch(&c, s, starts, Options{Measure: Mean}, nil); err != nil {
 			t.Fatal(err)
 		}
-		var all []Evidence
-		for k := range c.Len() {
-			if e, ok := c.At(k).LatestEvidence(); ok {
-				all = append(all, e)
-			}
+		all := c.Evidence()
+		if one, ok := c.At(7).LatestEvidence(); !ok || one != all[7] {
+			t.Fatalf("%+v and %+v", one, all[7])
 		}
 		list, _ := Worklist(all, 0.05)
 		for _, e := range list {

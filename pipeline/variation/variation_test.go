@@ -269,6 +269,22 @@ func TestMeanT(t *testing.T) {
 	}
 }
 
+func TestStudent(t *testing.T) {
+	s := NewStudent(0.95, 30)
+	for _, n := range []int{2, 7, 30, 31, 500} {
+		low, high := s.Interval(10, 2, n)
+		wantLow, wantHigh := MeanT(10, 2, n, 0.95)
+		near(t, "low", low, wantLow, 0)
+		near(t, "high", high, wantHigh, 0)
+	}
+	if low, _ := s.Interval(1, 1, 1); !math.IsNaN(low) {
+		t.Error("one value")
+	}
+	if low, _ := NewStudent(1, 5).Interval(1, 1, 3); !math.IsNaN(low) {
+		t.Error("confidence 1")
+	}
+}
+
 func TestLawPermutationAndStates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(0, 40).Draw(t, "units")

@@ -150,7 +150,7 @@ type tokenFlag struct {
 	TokenFile string `placeholder:"FILE" help:"File with the personal token (default: the variable LARSTROM_TOKEN)."`
 }
 
-const tokenVariable = "LARSTROM_TOKEN"
+const tokenVariable = "LARSTROM_TOKEN" //nolint:gosec // the name of a variable is no secret
 
 func (t tokenFlag) token(c *console) (string, error) {
 	if t.TokenFile == "" {

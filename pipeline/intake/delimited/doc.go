@@ -34,7 +34,7 @@
 //
 // # Parallel parsing
 //
-// Split is a pure step over a window of text: it needs no more state than the
-// kind of line end. A later segmenter can cut the text at record boundaries
-// and let several splitters work.
+// Cutting one record out of a window of text needs no more state than the kind
+// of line end. A segmenter that cuts the text at record boundaries can let
+// several splitters work.
 package delimited

@@ -97,13 +97,9 @@ func (r *Reader) Next() (*Record, error) {
 			r.line++
 			continue
 		}
-		eol, crlf := r.s.eol, r.s.crlf
 		st := r.s.split(r.buf, r.pos, r.err == io.EOF)
 		if st == splitWhole && r.opt.Trailer {
 			st = r.follows()
-		}
-		if st == splitShort {
-			r.s.eol, r.s.crlf = eol, crlf // as before: the record is read again
 		}
 		switch st {
 		case splitShort:

@@ -93,7 +93,7 @@ func TestCrashAtRandomMoments(t *testing.T) {
 		t.Run(fmt.Sprintf("%d engines=%v", i, engines), func(t *testing.T) {
 			data := t.TempDir()
 			hits := 0
-			for range 3 {
+			for try := 0; try < 3 || hits == 0 && try < 8; try++ {
 				cmd, out := child(t, data, catalog, drop)
 				done := make(chan error, 1)
 				go func() { done <- cmd.Wait() }()
@@ -102,7 +102,7 @@ func TestCrashAtRandomMoments(t *testing.T) {
 					if err != nil {
 						t.Fatalf("%v\n%s", err, out)
 					}
-				case <-time.After(time.Duration(r.Int64N(int64(took)))):
+				case <-time.After(took/20 + time.Duration(r.Int64N(int64(took)/2))):
 					if engines {
 						hits += killEngines(t, cmd.Process.Pid)
 						if err := <-done; err != nil && !starting(out) {

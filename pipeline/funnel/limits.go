@@ -1,0 +1,220 @@
+package funnel
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/mathext"
+
+	"larstrom/pipeline/spc"
+)
+
+// LimitsAt gives the limits that the funnel would draw at denominator n for a
+// tail probability of its own, such as 0.01 in each tail, with the funnel's
+// centre and its variation between units; for drawing lines and other levels.
+// Unmultiplied n (for means one over the squared standard error), multiplied
+// limits. NaN where there are no limits, or for n <= 0
+// or a tail outside (0, 0.5).
+func (f *Funnel) LimitsAt(n, tail float64, o Options) (low, high float64) {
+	target := f.Centre
+	if o.Multiplier != 0 {
+		target /= o.Multiplier
+	}
+	variance := sampling(o.Measure, target)
+	if !(variance > 0 && n > 0 && tail > 0 && tail < 0.5) {
+		return math.NaN(), math.NaN()
+	}
+	z := -mathext.NormalQuantile(tail)
+	below, above := between(o.Measure, target, z, math.Sqrt(f.Tau2))
+	s := math.Sqrt(variance / n)
+	low, high = target-z*s, target+z*s
+	if o.Limits == Exact && exactFits(o.Measure, n, target) {
+		low, high = PoissonLimit(tail, n, target), PoissonLimit(1-tail, n, target)
+		if o.Measure == Proportion {
+			low, high = BinomialLimit(tail, int(n), target), BinomialLimit(1-tail, int(n), target)
+		}
+	}
+	widen := 1.0
+	if f.Source == SourcePhi {
+		widen = math.Sqrt(max(f.Phi, 1))
+	}
+	low = target - math.Hypot(widen*max(target-low, 0), below)
+	if o.Measure != Mean {
+		low = max(low, 0)
+	}
+	high = target + math.Hypot(widen*max(high-target, 0), above)
+	if o.Measure == Proportion {
+		high = min(high, 1)
+	}
+	if o.Multiplier != 0 {
+		low, high = low*o.Multiplier, high*o.Multiplier
+	}
+	return low, high
+}
+
+// sampling is the variance of a value of size 1 under the target.
+func sampling(m Measure, target float64) float64 {
+	switch m {
+	case Proportion:
+		return target * (1 - target)
+	case Mean:
+		if math.IsNaN(target) {
+			return math.NaN()
+		}
+		return 1 // sizes are precisions
+	}
+	return target
+}
+
+// between gives the distances below and above the target of the quantile z of
+// the distribution between units.
+func between(m Measure, target, z float64, tau float64) (below, above float64) {
+	if tau == 0 {
+		return 0, 0
+	}
+	if m == Mean {
+		return z * tau, z * tau
+	}
+	if m == Proportion {
+		odds := target / (1 - target)
+		up, down := odds*math.Exp(z*tau), odds*math.Exp(-z*tau)
+		return target - down/(1+down), up/(1+up) - target
+	}
+	return target - target*math.Exp(-z*tau), target*math.Exp(z*tau) - target
+}
+
+// draw fills the limits of unit i and judges it.
+func (f *Funnel) draw(i int, in Input, variance, target float64, o *Options) {
+	if !f.State[i].Drawn() {
+		return
+	}
+	below95, above95, below998, above998 := f.betweens(target, o)
+	floor, ceiling := 0.0, math.Inf(1)
+	switch o.Measure {
+	case Proportion:
+		ceiling = 1
+	case Mean:
+		floor = math.Inf(-1)
+	}
+	widen := 1.0
+	if o.Overdispersion == Multiplicative && f.Source == SourcePhi {
+		widen = math.Sqrt(max(f.Phi, 1))
+	}
+	n := f.size[i]
+	var l95, u95, l998, u998 float64
+	if s := math.Sqrt(variance / n); o.Limits == Normal || !exactFits(o.Measure, n, target) {
+		l95, u95, l998, u998 = target-z95*s, target+z95*s, target-z998*s, target+z998*s
+	} else {
+		l998, l95, u95, u998 = exactLimits(o.Measure, n, target)
+	}
+	// Where less than one event is expected, an interpolated upper quantile can
+	// lie below the target; a limit cannot.
+	f.LCL95[i] = max(target-math.Hypot(widen*max(target-l95, 0), below95), floor)
+	f.UCL95[i] = min(target+math.Hypot(widen*max(u95-target, 0), above95), ceiling)
+	f.LCL998[i] = max(target-math.Hypot(widen*max(target-l998, 0), below998), floor)
+	f.UCL998[i] = min(target+math.Hypot(widen*max(u998-target, 0), above998), ceiling)
+	events := math.NaN()
+	if o.Measure != Mean {
+		events = in.Num[i]
+	}
+	f.judge(i, events, n, target, widen, o)
+}
+
+// betweens are the distances of the quantiles between units, remembered while
+// target and variance stay the same.
+func (f *Funnel) betweens(target float64, o *Options) (below95, above95, below998, above998 float64) {
+	if b := &f.between; b.target != target || b.tau2 != f.Tau2 || b.measure != o.Measure {
+		tau := math.Sqrt(f.Tau2)
+		b.target, b.tau2, b.measure = target, f.Tau2, o.Measure
+		b.distance[0], b.distance[1] = between(o.Measure, target, z95, tau)
+		b.distance[2], b.distance[3] = between(o.Measure, target, z998, tau)
+	}
+	d := &f.between.distance
+	return d[0], d[1], d[2], d[3]
+}
+
+// exactFits says whether exact quantiles apply: whole denominators of
+// proportions, and sizes at which they still differ from normal ones.
+func exactFits(m Measure, n, target float64) bool {
+	const large = 1e7
+	if m == Mean {
+		return false
+	}
+	if m == Proportion {
+		return n == math.Floor(n) && n <= large
+	}
+	return n*target <= large
+}
+
+// judge names the unit an outlier, and says where none could be.
+func (f *Funnel) judge(i int, events, n, target, widen float64, o *Options) {
+	v := f.Value[i]
+	exact := exactFits(o.Measure, n, target) && events == math.Floor(events)
+	// Without any event, and with nothing but events, mid-p is half of a power.
+	noneLow, noneHigh := math.Exp(-n*target), 0.0
+	if o.Measure == Proportion {
+		noneLow, noneHigh = math.Exp(n*math.Log1p(-target)), math.Pow(target, n)
+	}
+	wider := f.Tau2 > 0 || widen > 1
+	if o.Measure == Mean {
+		noneLow, noneHigh = 0, 0 // a mean can always be further out
+	}
+	f.NoLow[i] = noneLow/2 >= tail || (wider && o.Measure != Mean && f.LCL998[i] <= 0)
+	f.NoHigh[i] = noneHigh/2 >= tail || (wider && o.Measure == Proportion && f.UCL998[i] >= 1)
+	if f.State[i] != spc.StateValue {
+		return
+	}
+	low, high := v < f.LCL998[i], v > f.UCL998[i]
+	if exact && (!wider || low || high) {
+		// A tail needs computing only where the value is far out.
+		var pLow, pHigh float64
+		if o.Measure == Proportion {
+			pLow, pHigh = midP(int(events), v < target, func(k int) float64 { return spc.BinomialCDF(k, int(n), target) },
+				func(k int) float64 { return spc.BinomialPMF(k, int(n), target) })
+		} else {
+			pLow, pHigh = midP(int(events), v < target, func(k int) float64 { return spc.PoissonCDF(k, n*target) },
+				func(k int) float64 { return spc.PoissonPMF(k, n*target) })
+		}
+		low = pLow < tail && (!wider || low)
+		high = pHigh < tail && (!wider || high)
+	}
+	switch {
+	case low:
+		f.Outlier[i] = -1
+	case high:
+		f.Outlier[i] = 1
+	}
+}
+
+// midP gives the mid-p values of both tails (Lancaster 1961), computing only the
+// one on the value's side; the other is reported as 1.
+func midP(k int, below bool, cdf, pmf func(int) float64) (low, high float64) {
+	if below {
+		return cdf(k) - pmf(k)/2, 1
+	}
+	return 1, 1 - cdf(k) + pmf(k)/2
+}
+
+// exactLimits are Spiegelhalter's (2005, A.1.1) interpolated quantiles at
+// 0.001, 0.025, 0.975 and 0.999, on the scale of the value; they may be below 0.
+func exactLimits(m Measure, n, target float64) (q001, q025, q975, q999 float64) {
+	at := func(q float64) float64 { return PoissonLimit(q, n, target) }
+	if m == Proportion {
+		at = func(q float64) float64 { return BinomialLimit(q, int(n), target) }
+	}
+	return at(0.001), at(0.025), at(0.975), at(0.999)
+}
+
+// BinomialLimit is the interpolated exact quantile of a proportion of n under
+// the target: (r - a)/n with r the smallest integer with F(r) >= q and
+// a = (F(r)-q)/f(r) (Spiegelhalter 2005, A.1.1). It may lie below 0.
+func BinomialLimit(q float64, n int, target float64) float64 {
+	r, cdf, pmf := spc.BinomialQuantileMass(q, n, target)
+	return (float64(r) - (cdf-q)/pmf) / float64(n)
+}
+
+// PoissonLimit is the same for a count per n with mean n*target.
+func PoissonLimit(q, n, target float64) float64 {
+	mu := n * target
+	r, cdf, pmf := spc.PoissonQuantileMass(q, mu)
+	return (float64(r) - (cdf-q)/pmf) / n
+}
