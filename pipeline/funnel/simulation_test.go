@@ -144,8 +144,15 @@ func TestFalseOutliersOfVariants(t *testing.T) {
 }
 
 func TestDetection(t *testing.T) {
-	d := design{Proportion, 21, 0.2, 100, 400, 0, true}
-	if _, got := d.rates(t, 300, Options{}); got < 0.9 {
-		t.Errorf("odds ratio 2.5 at n = 200 among 21 units found in %.2f, want 0.9", got)
+	for _, tc := range []struct {
+		p, least float64
+		o        Options
+	}{{0.2, 0.95, Options{}}, {0.15, 0.9, Options{}}, {0.1, 0.8, Options{}}, {0.1, 0.9, Options{LeaveOneOut: true}}} {
+		d := design{Proportion, 21, tc.p, 100, 400, 0, true}
+		_, got := d.rates(t, 400, tc.o)
+		t.Logf("odds ratio 2.5 at n = 200, p = %v, leave one out %v: found in %.2f", tc.p, tc.o.LeaveOneOut, got)
+		if got < tc.least {
+			t.Errorf("p %v: found in %.2f, want %v", tc.p, got, tc.least)
+		}
 	}
 }

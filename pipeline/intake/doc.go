@@ -1,9 +1,10 @@
 // Package intake owns how the bytes of one export file become observations:
-// which feed a file belongs to, whether the file is whole, what each field
+// when it was made, whether it is whole, what each field
 // means, which rows are rejected or parked and why, and the receipt that says
 // so. It is pure: bytes and a catalog in, blocks, rejects and a summary out.
 //
-// It refuses to own where the file came from and where it is kept, when a
+// It refuses to own which feed a file belongs to (package catalog), where it
+// came from and where it is kept, when a
 // delivery is accepted (package run), how blocks become bytes (package
 // event/block), which rows are effective and whether a value is plausible
 // (packages cell and quality). It never guesses an encoding or a dialect: the

@@ -182,7 +182,8 @@ func (in *Input) charts(all []series) (Table, error) {
 		}
 		starts = append(starts, len(s.States))
 	}
-	o := spc.Options{Measure: in.measure(), Overlapping: in.Indicator.Measurement == "rolling", Multiplier: in.multiplier()}
+	o := spc.Options{Measure: in.measure(), Overlapping: in.Indicator.Measurement == "rolling", Multiplier: in.multiplier(),
+		PeriodsPerYear: periodsPerYear(in.Indicator.Period)}
 	switch o.Measure {
 	case spc.Count:
 		s.Den, s.Value = nil, nil
@@ -214,7 +215,7 @@ func (in *Input) chartRows(all []series, c *spc.Charts) Table {
 		for i, p := range s.points {
 			r.add(in, s.key, p.period, periodEnd(s.key, p.period), ch.State[i], p.mature, p.fingerprint)
 			part := partAt(ch.Parts, i)
-			kind, why = append(kind, part.Kind.String()), append(why, part.Why())
+			kind, why = append(kind, chartName(part)), append(why, part.Why())
 			value = append(value, clean(ch.Value[i]))
 			size := math.NaN()
 			if p.drawn() {
@@ -244,6 +245,20 @@ func (in *Input) chartRows(all []series, c *spc.Charts) Table {
 		Column{"reference_source", source}, Column{"sigma_signal", sigma}, Column{"runs_signal", runs},
 		Column{"rules", rules}, Column{"phase", phase}, Column{"baseline_from", from}, Column{"baseline_to", to},
 		Column{"dispersion", dispersion}, Column{"why", why})}
+}
+
+// chartName is the short name of a part's chart. Small counts that vary more
+// than chance have limits of their own, which are not Laney's.
+func chartName(p spc.Part) string {
+	if p.Limits == spc.LimitsExact {
+		switch p.Kind {
+		case spc.PPrime:
+			return "p_beta_binomial"
+		case spc.UPrime:
+			return "u_negative_binomial"
+		}
+	}
+	return p.Kind.String()
 }
 
 func partAt(parts []spc.Part, i int) spc.Part {
@@ -285,8 +300,9 @@ func (in *Input) reference(at catalog.Date) (float64, string) {
 	return v, source
 }
 
-// funnelPeriods is how many periods make the funnel's default of a year.
-func funnelPeriods(g catalog.Granularity) int {
+// periodsPerYear is how many periods of the granularity make a year: the
+// season of a chart, and the funnel's default.
+func periodsPerYear(g catalog.Granularity) int {
 	switch g {
 	case catalog.Day:
 		return 365
@@ -355,7 +371,7 @@ func (in *Input) lastYear(group []series) (from, to int32, units []yearOfUnit) {
 	if last == math.MinInt32 {
 		return 0, 0, nil
 	}
-	n := funnelPeriods(g)
+	n := periodsPerYear(g)
 	if in.Indicator.Measurement != "event" {
 		n = 1
 	}
@@ -410,14 +426,23 @@ func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []yearO
 		o.Measure = funnel.Ratio
 	case in.poisson():
 		o.Measure = funnel.Rate
+	case in.Indicator.Type == catalog.Mean:
+		o.Measure = funnel.Mean
 	default:
-		return nil // counts and means without denominators have no funnel
+		return nil // counts and medians have no funnel
 	}
 	var fin funnel.Input
 	for _, u := range units {
-		n := in.number(u.point.content)
+		n, state := in.number(u.point.content), u.state
 		fin.Num, fin.Den = append(fin.Num, n.numerator), append(fin.Den, n.n)
-		fin.States = append(fin.States, u.state)
+		if o.Measure == funnel.Mean {
+			se := standardError(u.point.content)
+			if state == spc.StateValue && !(se > 0) {
+				state = spc.StateNoEligible // one case, or equal cases, say nothing about precision
+			}
+			fin.Value, fin.SE = append(fin.Value, n.value), append(fin.SE, se)
+		}
+		fin.States = append(fin.States, state)
 	}
 	var out funnel.Funnel
 	if err := funnel.Compute(&out, fin, o); err != nil {

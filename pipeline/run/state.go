@@ -61,6 +61,7 @@ type State struct {
 	PublishedAt    time.Time
 	gate           map[string][]event.Event // indicator → its gate events
 	release        map[string]uint64        // indicator → sequence of its last release
+	flags          map[string]string        // flag → indicator
 	ids            map[string]bool          // ids of applied events
 	runSeq         uint64
 }
@@ -73,6 +74,7 @@ func (s *State) Apply(e event.Event) error {
 		s.raws = map[string]*Delivery{}
 		s.gate = map[string][]event.Event{}
 		s.release = map[string]uint64{}
+		s.flags = map[string]string{}
 		s.ids = map[string]bool{}
 	}
 	if e.Sequence != 0 && e.Sequence <= s.Seq {
@@ -195,6 +197,13 @@ func (s *State) apply(e event.Event) error {
 			return fmt.Errorf("subject %q is no gate subject", e.Subject)
 		}
 		s.gate[indicator] = append(s.gate[indicator], e)
+		if e.Type == event.TypeFlagRaised {
+			b, err := event.Decode[event.FlagRaised](e)
+			if err != nil {
+				return err
+			}
+			s.flags[b.Flag] = indicator
+		}
 		if e.Type == event.TypeReleaseMade {
 			s.release[indicator] = e.Sequence
 		}
@@ -364,6 +373,9 @@ func (s *State) LastChecked() *Run {
 // GateEvents are the gate events of the indicator in order. The slice is not
 // to be changed.
 func (s *State) GateEvents(indicator string) []event.Event { return s.gate[indicator] }
+
+// IndicatorOf is the indicator whose gate has the flag, empty when none has.
+func (s *State) IndicatorOf(flag string) string { return s.flags[flag] }
 
 // GateSeq is the sequence of the last gate event of the indicator, 0 when
 // there is none: what the next append expects.

@@ -64,19 +64,23 @@ func datedExpr(indicators []*catalog.Indicator) string {
 	return fmt.Sprintf("if(has(%s, o.indicator), bitAnd(o.has, %d) != 0, %s)", texts(registered), event.HasRegistrationDate, ev)
 }
 
-// periodExpr is the first day of the period of date d.
+// wideDates lets the functions of periodExpr give dates before 1970 and after
+// 2149: without it they wrap around.
+const wideDates = "\nSETTINGS enable_extended_results_for_datetime_functions = 1"
+
+// periodExpr is the first day of the period of date d, in a query with wideDates.
 func periodExpr(g catalog.Granularity, d string) string {
 	switch g {
 	case catalog.Day:
 		return d
 	case catalog.Week:
-		return "toDate32(toMonday(" + d + "))"
+		return "toMonday(" + d + ")"
 	case catalog.Month:
-		return "toDate32(toStartOfMonth(" + d + "))"
+		return "toStartOfMonth(" + d + ")"
 	case catalog.Quarter:
-		return "toDate32(toStartOfQuarter(" + d + "))"
+		return "toStartOfQuarter(" + d + ")"
 	case catalog.Year:
-		return "toDate32(toStartOfYear(" + d + "))"
+		return "toStartOfYear(" + d + ")"
 	case catalog.Tertial:
 		return "makeDate32(toYear(" + d + "), intDiv(toMonth(" + d + ") - 1, 4) * 4 + 1, 1)"
 	case catalog.HalfYear:
@@ -197,12 +201,12 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator) 
 FROM (SELECT *, %s AS p FROM (%s) WHERE kind = %d AND dated AND has(%s, indicator))
 WHERE %s
 GROUP BY indicator, version, stratum, unit, p
-ORDER BY indicator, version, stratum, unit, p`,
+ORDER BY indicator, version, stratum, unit, p%s`,
 		sum("numerator", event.HasNumerator), sum("denominator", event.HasDenominator),
 		has(event.HasValue), sum("value", event.HasValue), has(event.HasValue), sum("expected", event.HasExpected), histogram,
 		has(event.HasMissing), found(event.NumeratorAbove), found(event.Negative), found(event.ZeroDenominator),
 		found(event.RateMismatch), found(event.UnknownCode),
-		periodExpr(g, "d"), s.effectiveSQL(), event.Observed, texts(ids), s.within("p"))
+		periodExpr(g, "d"), s.effectiveSQL(), event.Observed, texts(ids), s.within("p"), wideDates)
 }
 
 // rejectedSQL counts the effective rejected rows by what could be read.
@@ -210,5 +214,5 @@ func (s Scope) rejectedSQL(g catalog.Granularity) string {
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(if(dated, %s, toDate32('1970-01-01'))) AS period, toUInt8(dated) AS has_period, toInt64(count())
 FROM (%s) WHERE kind = %d
 GROUP BY indicator, version, stratum, unit, period, has_period
-ORDER BY indicator, version, stratum, unit, period, has_period`, periodExpr(g, "d"), s.effectiveSQL(), event.Rejected)
+ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), s.effectiveSQL(), event.Rejected, wideDates)
 }

@@ -238,6 +238,12 @@ func (w *Warehouse) addRejected(ctx context.Context, region string, s Scope, g c
 	for _, i := range indicators {
 		mine[i.ID] = true
 	}
+	type unread struct {
+		key   cell.Key
+		dated bool
+		n     int64
+	}
+	var open []unread // counted last, when every cell is there
 	for rows.Next() {
 		k := cell.Key{Region: region, Registry: s.Feed.Registry, Granularity: string(g)}
 		var dated uint8
@@ -245,12 +251,10 @@ func (w *Warehouse) addRejected(ctx context.Context, region string, s Scope, g c
 		if err := rows.Scan(&k.Indicator, &k.Version, &k.Stratum, &k.Unit, &k.PeriodStart, &dated, &n); err != nil {
 			return nil, err
 		}
-		whole := dated != 0 && k.Indicator != anyOf && k.Version != anyOf && k.Stratum != anyOf && k.Unit != anyOf
 		switch {
-		case whole && mine[k.Indicator]:
-			if !s.holds(k.PeriodStart) {
-				continue
-			}
+		case dated == 0 || k.Indicator == anyOf || k.Version == anyOf || k.Stratum == anyOf || k.Unit == anyOf:
+			open = append(open, unread{k, dated != 0, n})
+		case mine[k.Indicator] && s.holds(k.PeriodStart):
 			i, ok := index[k]
 			if !ok {
 				i = len(out)
@@ -258,11 +262,12 @@ func (w *Warehouse) addRejected(ctx context.Context, region string, s Scope, g c
 				out = append(out, cell.Version{Key: k})
 			}
 			out[i].Content.Rejected += n
-		case !whole:
-			for i := range out {
-				if may(k, dated != 0, out[i].Key) {
-					out[i].Content.Rejected += n
-				}
+		}
+	}
+	for _, u := range open {
+		for i := range out {
+			if may(u.key, u.dated, out[i].Key) {
+				out[i].Content.Rejected += u.n
 			}
 		}
 	}

@@ -74,25 +74,28 @@ func daemon(t *testing.T, data string, more ...string) (cmd *exec.Cmd, listen st
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill() })
 	ready := make(chan string, 1)
-	go func() { // ends with the process
+	var said []string // until ready is closed, the goroutine's
+	go func() {       // ends with the process
 		defer close(ready)
 		lines := bufio.NewScanner(log)
 		lines.Buffer(nil, 1<<20)
-		said := false
 		for lines.Scan() {
+			said = append(said, lines.Text())
 			var line struct{ Msg, Listen string }
-			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" && !said {
-				said = true
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" {
 				ready <- line.Listen
+				_, _ = io.Copy(io.Discard, log)
+				return
 			}
 		}
 	}()
 	select {
 	case listen = <-ready:
 	case <-time.After(2 * time.Minute):
+		t.Fatal("up is not ready after two minutes")
 	}
 	if listen == "" {
-		t.Fatal("up is not ready")
+		t.Fatalf("up has ended before it was ready:\n%s", strings.Join(said, "\n"))
 	}
 	return cmd, listen
 }
@@ -235,7 +238,7 @@ func TestBothWaysGiveTheSameAnswers(t *testing.T) {
 	}
 	answers(t, "http://"+listen+"/healthz", "ok")
 	answers(t, "http://"+listen+"/", "Held cells")
-	answers(t, "http://"+listen+"/metrics", `larstrom_stream_lag{stream="OBS"} 0`)
+	answers(t, "http://"+listen+"/metrics", `larstrom_stream_waiting{stream="OBS"} 0`)
 
 	// SIGTERM ends it in order; what it told of itself is gone.
 	if err := process.Process.Signal(syscall.SIGTERM); err != nil {

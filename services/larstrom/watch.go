@@ -46,8 +46,8 @@ func (w *watch) Summary(ctx context.Context) (portal.Summary, error) {
 // scrapeTime bounds what a scrape waits for.
 const scrapeTime = 5 * time.Second
 
-func (w *watch) lag() *prometheus.Desc {
-	return prometheus.NewDesc("larstrom_stream_lag", "Messages of a stream that the next step has not dealt with; of the DLQ, all.", []string{"stream"}, nil)
+func (w *watch) waiting() *prometheus.Desc {
+	return prometheus.NewDesc("larstrom_stream_waiting", "Messages of a stream that the next step has not dealt with; of the DLQ, all.", []string{"stream"}, nil)
 }
 
 func (w *watch) number() *prometheus.Desc {
@@ -60,7 +60,7 @@ func (w *watch) published() *prometheus.Desc {
 
 // Describe names the metrics.
 func (w *watch) Describe(ch chan<- *prometheus.Desc) {
-	ch <- w.lag()
+	ch <- w.waiting()
 	ch <- w.number()
 	ch <- w.published()
 }
@@ -71,12 +71,12 @@ func (w *watch) Collect(ch chan<- prometheus.Metric) {
 	defer stop()
 	st, err := w.status(ctx)
 	if err != nil {
-		ch <- prometheus.NewInvalidMetric(w.lag(), err)
+		ch <- prometheus.NewInvalidMetric(w.waiting(), err)
 		return
 	}
 	for stream, n := range map[string]float64{"OBS": float64(st.Lag.Obs), "CELLS": float64(st.Lag.Cells),
 		"LEDGER": float64(st.Lag.Ledger), "DLQ": float64(st.Lag.Dead)} {
-		ch <- prometheus.MustNewConstMetric(w.lag(), prometheus.GaugeValue, n, stream)
+		ch <- prometheus.MustNewConstMetric(w.waiting(), prometheus.GaugeValue, n, stream)
 	}
 	number, at := 0.0, 0.0
 	if p := st.Publication; p != nil {

@@ -372,15 +372,27 @@ var ErrUnknownFlag = gate.ErrUnknownFlag
 
 // Flag is the flag of that id.
 func (s *Service) Flag(ctx context.Context, id string) (gate.Flag, error) {
-	flags, err := s.Flags(ctx)
-	if err != nil {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return gate.Flag{}, err
 	}
-	at := slices.IndexFunc(flags, func(f gate.Flag) bool { return f.FlagRaised.Flag == id })
-	if at < 0 {
-		return gate.Flag{}, fmt.Errorf("%w: %q; `larstrom flags list` shows the flags", ErrUnknownFlag, id)
+	_, _, f, err := s.flag(ctx, id)
+	return f, err
+}
+
+// flag is the flag of that id with the gate that has it.
+func (s *Service) flag(ctx context.Context, id string) ([]cell.Version, *gate.State, gate.Flag, error) {
+	if indicator := s.state.IndicatorOf(id); indicator != "" {
+		versions, g, err := s.fold(ctx, indicator)
+		if err != nil {
+			return nil, nil, gate.Flag{}, err
+		}
+		if f, ok := g.Flag(id); ok {
+			return versions, g, f, nil
+		}
 	}
-	return flags[at], nil
+	return nil, nil, gate.Flag{}, fmt.Errorf("%w: %q; `larstrom flags list` shows the flags", ErrUnknownFlag, id)
 }
 
 // Decided is what a decision led to.
@@ -395,16 +407,12 @@ type Decided struct {
 // Decide carries out a person's command: the decision and the release that
 // follows from it are one atomic batch.
 func (s *Service) Decide(ctx context.Context, who gate.Actor, cmd gate.Command, on catalog.Date) (Decided, error) {
-	f, err := s.Flag(ctx, cmd.Flag)
-	if err != nil {
-		return Decided{}, err
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return Decided{}, err
 	}
-	versions, g, err := s.fold(ctx, f.Indicator)
+	versions, g, f, err := s.flag(ctx, cmd.Flag)
 	if err != nil {
 		return Decided{}, err
 	}

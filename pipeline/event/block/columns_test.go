@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"strings"
 	"testing"
 
@@ -327,6 +328,34 @@ func TestSchemaNamesAreArrows(t *testing.T) {
 			if base, _, _ := strings.Cut(name, "<"); base != "utf8" && !strings.HasPrefix(strings.ReplaceAll(name, "decimal128", "decimal"), strings.TrimSuffix(id, "128")) {
 				t.Errorf("%s.%s is called %s and is %s", table, sp.name, name, id)
 			}
+		}
+	}
+}
+
+func TestSumsBeyond128Bits(t *testing.T) {
+	for name, tc := range map[string]struct {
+		v  *big.Int
+		ok bool
+	}{
+		"largest":       {new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 127), big.NewInt(1)), true},
+		"smallest":      {new(big.Int).Neg(new(big.Int).Lsh(big.NewInt(1), 127)), true},
+		"one above":     {new(big.Int).Lsh(big.NewInt(1), 127), false},
+		"one below":     {new(big.Int).Sub(new(big.Int).Neg(new(big.Int).Lsh(big.NewInt(1), 127)), big.NewInt(1)), false},
+		"far above":     {new(big.Int).Lsh(big.NewInt(1), 200), false},
+		"third word":    {new(big.Int).Lsh(big.NewInt(1), 130), false},
+		"minus one":     {big.NewInt(-1), true},
+		"far below":     {new(big.Int).Neg(new(big.Int).Lsh(big.NewInt(1), 200)), false},
+		"of both signs": {new(big.Int).Neg(big.NewInt(1 << 62)), true},
+	} {
+		b := array.NewDecimal256Builder(memory.NewGoAllocator(), &arrow.Decimal256Type{Precision: 76, Scale: 6})
+		b.Append(decimal256.FromBigInt(tc.v))
+		var got cell.Fixed
+		err := eachFixed(b.NewArray(), 6, func(_ int, f cell.Fixed) { got = f })
+		if (err == nil) != tc.ok || err != nil && !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s: error %v", name, err)
+		}
+		if tc.ok && got.Big().Cmp(tc.v) != 0 {
+			t.Errorf("%s: %s, want %s", name, got, tc.v)
 		}
 	}
 }

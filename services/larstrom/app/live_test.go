@@ -1,0 +1,183 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/sourcegraph/conc"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/services/larstrom/app"
+)
+
+// eventually waits until the publication of that number is shown.
+func eventually(t *testing.T, a *app.App, publication int) {
+	t.Helper()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(2 * time.Minute)
+	for {
+		s, err := a.State(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Publication != nil && s.Publication.Publication >= publication && s.Idle() {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("publication %d did not come", publication)
+		}
+	}
+}
+
+// drop puts a file into the drop folder as a careful exporter does.
+func dropFile(t *testing.T, from, name, to string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(from, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, to, "."+name, string(b))
+	if err := os.Rename(filepath.Join(to, "."+name), filepath.Join(to, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestServicesLive runs all services as `up` does: files appear in the drop
+// folder, an engine is killed between two nights, a person decides, and the
+// end of the context stops everything without loss.
+func TestServicesLive(t *testing.T) {
+	catalogDir, files, folder, data := writeCatalog(t, ""), threeNights(t), t.TempDir(), t.TempDir()
+	loaded, err := catalog.LoadDir(catalogDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := config(data, catalogDir, folder, nil)
+	cfg.Clock = time.Now // files settle by the real clock
+	a, err := app.Open(t.Context(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var services conc.WaitGroup
+	var stopped error
+	services.Go(func() { stopped = a.Run(ctx) })
+
+	dropFile(t, files, "adm_2026-02-01.csv", folder)
+	eventually(t, a, 1)
+	for _, e := range a.Engines() {
+		if err := syscall.Kill(e.Pid(), syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dropFile(t, files, "adm_2026-02-02.csv", folder)
+	eventually(t, a, 2)
+	for i, e := range a.Engines() {
+		if e.Restarts() == 0 {
+			t.Errorf("engine %d was not restarted", i)
+		}
+	}
+	flags, err := a.Flags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	decided := false
+	for _, f := range flags {
+		if f.Check != "K09" || f.Indicator != "adm_visits" {
+			continue
+		}
+		before := visible(t, a)
+		start := time.Now()
+		d, err := a.Decide(t.Context(), loaded.People[0], gate.Command{Flag: f.FlagRaised.Flag, Kind: event.Accept, Cause: gate.TrueChange})
+		if err != nil {
+			t.Fatal(err)
+		}
+		took := time.Since(start)
+		shown := visible(t, a)
+		for _, g := range f.Guards {
+			if k := guardKey(f.Indicator, g); before[k] || !shown[k] {
+				t.Errorf("cell %s: visible before the acceptance %v, after it %v", k, before[k], shown[k])
+			}
+		}
+		t.Logf("publication %d shows the decision after %v", d.Publication, took)
+		decided = true
+		break
+	}
+	if !decided {
+		t.Error("there was no K09 flag to decide on")
+	}
+	stop()
+	services.Wait()
+	if stopped != nil {
+		t.Errorf("the services stopped with %v", stopped)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	b := open(t, data, "", "")
+	if err := b.Settle(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if p := verified(t, b); len(p) > 0 {
+		t.Errorf("verify after the stop: %v", p)
+	}
+}
+
+// TestParkedRowsComeBack: rows of an unknown unit wait, and count from the run
+// on that has a catalog which knows it.
+func TestParkedRowsComeBack(t *testing.T) {
+	drop, data := threeNights(t), t.TempDir()
+	a, err := app.Open(t.Context(), config(data, writeCatalog(t, ""), drop, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	once(t, a)
+	before := current(t, a)
+	if strings.Contains(before, "unit-zz") {
+		t.Fatal("the unknown unit has cells")
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	more := "  - {id: unit-zz, name: New, kind: clinic, codes: {local: zz}}\n"
+	b := open(t, data, writeCatalog(t, more), drop)
+	once(t, b)
+	after := current(t, b)
+	if n := strings.Count(after, "unit-zz"); n != 2 {
+		t.Errorf("the unit has %d cells where its one row gives one to each of two indicators:\n%s", n, diff(before, after))
+	}
+	for line := range strings.Lines(before) {
+		if !strings.Contains(after, line) {
+			t.Errorf("the new reading changed %s", line)
+		}
+	}
+	once(t, b)
+	if again := current(t, b); again != after {
+		t.Errorf("reading again changes again:\n%s", diff(after, again))
+	}
+	if p := verified(t, b); len(p) > 0 {
+		t.Errorf("verify: %v", p)
+	}
+}
+
+// TestNoCatalogIsAnError names what to do.
+func TestNoCatalogIsAnError(t *testing.T) {
+	a, err := app.Open(t.Context(), config(t.TempDir(), "", "", nil))
+	if err == nil {
+		_ = a.Close()
+	}
+	if !errors.Is(err, app.ErrNoCatalog) {
+		t.Errorf("%v", err)
+	}
+}
