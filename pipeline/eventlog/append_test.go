@@ -462,3 +462,45 @@ func TestDLQ(t *testing.T) {
 }
 
 var _ nats.InProcessConnProvider = (*natsd.Client)(nil)
+
+// An answer counts only when it is about exactly what was sent.
+func TestParseAck(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer string
+		batch  string
+		n      int
+		want   uint64
+		kind   string // of the error: wrong, retry, final
+	}{
+		"single":            {`{"stream":"OBS","seq":7}`, "", 1, 7, ""},
+		"batch":             {`{"stream":"OBS","seq":7,"batch":"b","count":3}`, "b", 3, 7, ""},
+		"another batch":     {`{"stream":"OBS","seq":7,"batch":"c","count":3}`, "b", 3, 0, "retry"},
+		"fewer messages":    {`{"stream":"OBS","seq":7,"batch":"b","count":2}`, "b", 3, 0, "retry"},
+		"a batch as single": {`{"stream":"OBS","seq":7}`, "b", 3, 0, "retry"},
+		"another stream":    {`{"stream":"CELLS","seq":7}`, "", 1, 0, "retry"},
+		"no sequence":       {`{"stream":"OBS"}`, "", 1, 0, "retry"},
+		"nothing":           {``, "", 1, 0, "retry"},
+		"wrong last":        {`{"error":{"code":400,"err_code":10071}}`, "", 1, 0, "wrong"},
+		"replicated":        {`{"error":{"code":400,"err_code":10164}}`, "b", 3, 0, "wrong"},
+		"incomplete":        {`{"error":{"code":400,"err_code":10176}}`, "b", 3, 0, "retry"},
+		"too many batches":  {`{"error":{"code":429,"err_code":10210}}`, "b", 3, 0, "retry"},
+		"no resources":      {`{"error":{"code":503,"err_code":10023}}`, "", 1, 0, "retry"},
+		"batches disabled":  {`{"error":{"code":400,"err_code":10174}}`, "b", 3, 0, "final"},
+	} {
+		got, err := parseAck([]byte(tc.answer), OBS, "obs.a", 6, tc.batch, tc.n)
+		kind := ""
+		var wrong *WrongLastSequenceError
+		var retry retryable
+		switch {
+		case errors.As(err, &wrong):
+			kind = "wrong"
+		case errors.As(err, &retry):
+			kind = "retry"
+		case err != nil:
+			kind = "final"
+		}
+		if got != tc.want || kind != tc.kind {
+			t.Errorf("%s: %d, error %q (%v), want %d, error %q", name, got, kind, err, tc.want, tc.kind)
+		}
+	}
+}

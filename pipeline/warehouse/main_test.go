@@ -45,7 +45,7 @@ func withEngine(run func() int) (code int, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	// What survives a power cut is the engine's own test; here speed counts.
-	eng, err = engine.Start(context.Background(), engine.Config{Path: dir, NoSync: true, Settings: map[string]string{"compile_expressions":"0","compile_aggregate_expressions":"0"},
+	eng, err = engine.Start(context.Background(), engine.Config{Path: dir, NoSync: true,
 		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))})
 	if err != nil {
 		return 0, err

@@ -431,7 +431,7 @@ func drawWorld(t *rapid.T, id string) *world {
 	if oneIn(t, 4, "keyless") == false {
 		w.feed.Key = []string{"id"}
 	}
-	w.indicators = rapid.SliceOfNDistinct(rapid.SampledFrom(indicators()), 1, 3, func(i catalog.Indicator) string { return i.ID }).Draw(t, "indicators")
+	w.indicators = rapid.SliceOfNDistinct(rapid.SampledFrom(indicators()), 1, 2, func(i catalog.Indicator) string { return i.ID }).Draw(t, "indicators")
 	for i := range rapid.IntRange(1, 6).Draw(t, "deliveries") {
 		s := sent{id: fmt.Sprintf("%s-d%d", id, i), order: rapid.SampledFrom([]string{"", "", "1", "2", "10"}).Draw(t, "order")}
 		s.snapshot = len(w.feed.Key) == 0 || rapid.Bool().Draw(t, "snapshot")

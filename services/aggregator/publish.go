@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
@@ -24,7 +23,6 @@ type built struct {
 	rev   uint64 // newest delivery of the indicator's feeds
 	reach catalog.Date
 	set   string
-	flags []publication.Flag
 }
 
 // publish computes the result sets of the run's cells as the gate shows them,
@@ -55,7 +53,6 @@ func (s *Service) publish(ctx context.Context, r *run.Run) error {
 // write makes the sets of publication p and fills in their names.
 func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) error {
 	p.Sets = map[string]string{}
-	var flags []publication.Flag
 	var fresh []warehouse.Named
 	rows := 0
 	write := func() error {
@@ -82,7 +79,10 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 			}
 		}
 		p.Sets[ind.ID] = b.set
-		flags = append(flags, b.flags...)
+	}
+	flags, err := s.flags(p.Through)
+	if err != nil {
+		return err
 	}
 	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r)})
 	if err := write(); err != nil {
@@ -113,6 +113,11 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, t
 	if was, ok := s.built[ind.ID]; ok && was.gate == b.gate && was.rev == b.rev && was.reach == b.reach {
 		return was, nil, nil
 	}
+	if set, ok := s.carried(r, ind.ID, b.gate); ok {
+		b.set = set
+		s.built[ind.ID] = b
+		return b, nil, nil
+	}
 	versions, err := s.cfg.Warehouse.Versions(ctx, ind.ID, s.state.Rev(r))
 	if err != nil {
 		return b, nil, err
@@ -127,25 +132,31 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, t
 		return b, nil, err
 	}
 	b.set = set.ID
-	raised := s.raisedAt(ind.ID)
-	for f := range g.Flags {
-		b.flags = append(b.flags, publication.Flag{FlagRaised: f.FlagRaised, Status: f.Status.String(), RaisedAt: raised[f.Flag]})
-	}
 	s.built[ind.ID] = b
 	return b, &set, nil
 }
 
-// raisedAt is when each flag of the indicator was first raised.
-func (s *Service) raisedAt(indicator string) map[string]time.Time {
-	at := map[string]time.Time{}
-	for _, e := range s.state.GateEvents(indicator) {
-		if f, err := event.Decode[event.FlagRaised](e); err == nil {
-			if _, ok := at[f.Flag]; !ok {
-				at[f.Flag] = e.Time
-			}
-		}
+// flags are all flags as they were at a LEDGER sequence.
+func (s *Service) flags(through uint64) ([]publication.Flag, error) {
+	all, err := s.state.FlagsAt(through)
+	out := make([]publication.Flag, len(all))
+	for i, f := range all {
+		out[i] = publication.Flag{FlagRaised: f.FlagRaised, Status: f.Status, RaisedAt: f.RaisedAt}
 	}
-	return at
+	return out, err
+}
+
+// carried is the indicator's set in the last publication, if nothing that it
+// was made from has changed since: after a decision all other indicators keep
+// theirs, also right after a start.
+func (s *Service) carried(r *run.Run, indicator string, gate uint64) (string, bool) {
+	last := s.state.Publication
+	if last == nil || s.verified != last.Publication || last.Run != r.Run || last.Catalog != s.cfg.Catalog.Hash ||
+		gate != s.gateSeq(indicator, last.Through) {
+		return "", false
+	}
+	set, ok := last.Sets[indicator]
+	return set, ok
 }
 
 func (s *Service) gateSeq(indicator string, through uint64) uint64 {

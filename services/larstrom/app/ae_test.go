@@ -458,8 +458,15 @@ func (s *aeSeries) chart(indicator string) aeChart {
 		deviate = (math.Cbrt(x2/(k-1)) - 1 + h) / math.Sqrt(h)
 	}
 	c.centre = scale * p
-	exact, factor := false, 1.0
+	exact, factor, rho := false, 1.0, 0.0
 	switch isSparse := 5*sparse > len(base); {
+	case deviate > 1.959963984540054 && isSparse && sigma > 1:
+		c.kind, exact = "u_negative_binomial", true
+		rho = (sigma*sigma - 1) / (total / k * p)
+		if binomial {
+			c.kind = "p_beta_binomial"
+			rho = min((sigma*sigma-1)/max(total/k-1, 1), 0.999)
+		}
 	case deviate > 1.959963984540054 && sigma > 0:
 		c.kind, factor = prime, sigma
 	case isSparse:
@@ -479,7 +486,7 @@ func (s *aeSeries) chart(indicator string) aeChart {
 			high = min(high, 1)
 		}
 		if exact {
-			low, high = exactByHand(s.den[i], p, binomial)
+			low, high = exactByHand(s.den[i], p, rho, binomial)
 		}
 		c.lcl[i], c.ucl[i] = scale*low, scale*high
 	}
@@ -487,19 +494,30 @@ func (s *aeSeries) chart(indicator string) aeChart {
 }
 
 // exactByHand are the quantiles of the count at the probabilities of 3 sigma,
-// by adding up probabilities one after another, over n.
-func exactByHand(n, p float64, binomial bool) (low, high float64) {
+// by adding up probabilities one after another, over n: binomial or Poisson,
+// and with a correlation rho beta-binomial or negative binomial.
+func exactByHand(n, p, rho float64, binomial bool) (low, high float64) {
 	tail := 0.5 * math.Erfc(3/math.Sqrt2)
 	logGamma := func(x float64) float64 { v, _ := math.Lgamma(x); return v }
+	choose := func(n, k float64) float64 { return logGamma(n+1) - logGamma(k+1) - logGamma(n-k+1) }
+	beta := func(a, b float64) float64 { return logGamma(a) + logGamma(b) - logGamma(a+b) }
+	mass := func(k float64) float64 {
+		switch {
+		case binomial && rho > 0:
+			a, b := p*(1/rho-1), (1-p)*(1/rho-1)
+			return math.Exp(choose(n, k) + beta(k+a, n-k+b) - beta(a, b))
+		case binomial:
+			return math.Exp(choose(n, k) + k*math.Log(p) + (n-k)*math.Log1p(-p))
+		case rho > 0:
+			size := 1 / rho
+			return math.Exp(logGamma(k+size) - logGamma(size) - logGamma(k+1) - size*math.Log1p(n*p/size) - k*math.Log1p(size/(n*p)))
+		default:
+			return math.Exp(k*math.Log(n*p) - n*p - logGamma(k+1))
+		}
+	}
 	sum, found := 0.0, false
 	for k := 0.0; ; k++ {
-		var l float64
-		if binomial {
-			l = logGamma(n+1) - logGamma(k+1) - logGamma(n-k+1) + k*math.Log(p) + (n-k)*math.Log1p(-p)
-		} else {
-			l = k*math.Log(n*p) - n*p - logGamma(k+1)
-		}
-		sum += math.Exp(l)
+		sum += mass(k)
 		if !found && sum >= tail {
 			low, found = k/n, true
 		}
