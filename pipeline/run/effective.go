@@ -40,13 +40,27 @@ type Segment struct {
 // Deliveries are ordered by the feed's order key and then by acceptance; a
 // delivery that was read again under a newer catalog keeps its first place.
 func (s *State) EffectiveOf(feed string, r *Run, until string) Effective {
+	return effectiveOf(feed, s.through(feed, r, until))
+}
+
+// through are the deliveries of the feed in the runs up to and including r, in
+// r only up to the delivery until.
+func (s *State) through(feed string, r *Run, until string) []*Delivery {
+	all := s.taken(feed, r)
+	if i := slices.IndexFunc(all, func(d *Delivery) bool { return d.Delivery == until }); i >= 0 {
+		return all[:i+1]
+	}
+	return all
+}
+
+func effectiveOf(feed string, taken []*Delivery) Effective {
 	type placed struct {
 		d     *Delivery
 		place uint64
 	}
 	var all []placed
 	at := map[string]int{}
-	for _, d := range s.taken(feed, r) {
+	for _, d := range taken {
 		p := placed{d, d.AcceptedSeq}
 		if i, ok := at[d.Replaces]; d.Replaces != "" && ok {
 			p.place = all[i].place
@@ -55,9 +69,6 @@ func (s *State) EffectiveOf(feed string, r *Run, until string) Effective {
 		} else {
 			at[d.Delivery] = len(all)
 			all = append(all, p)
-		}
-		if d.Delivery == until {
-			break
 		}
 	}
 	slices.SortStableFunc(all, func(a, b placed) int {
@@ -90,6 +101,20 @@ func (s *State) EffectiveOf(feed string, r *Run, until string) Effective {
 		e.Segments = append(e.Segments, Segment{g.from, g.to, renumber[g.base]})
 	}
 	return e
+}
+
+// Dropped are the deliveries of the feed of d that had an effect before d, in
+// run r, and have none with it.
+func (s *State) Dropped(r *Run, d *Delivery) []string {
+	var out []string
+	with := s.through(d.Feed, r, d.Delivery)
+	now := effectiveOf(d.Feed, with)
+	for _, o := range effectiveOf(d.Feed, with[:len(with)-1]).Deliveries {
+		if !slices.Contains(now.Deliveries, o) {
+			out = append(out, o.ID)
+		}
+	}
+	return out
 }
 
 type segment struct {

@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
 	"larstrom/pipeline/warehouse"
 )
 
@@ -33,7 +37,10 @@ func load(t fataler, store *warehouse.Warehouse, w *world, s sent) {
 
 // What the engine makes of the rows is what a person would, row by row.
 func TestCellsAgainstTheModel(t *testing.T) {
-	store, _ := newWarehouse(t, "cells_model")
+	store, conn := newWarehouse(t, "cells_model")
+	if err := conn.Exec(t.Context(), "SYSTEM STOP MERGES obs"); err != nil { // of hundreds of small parts
+		t.Fatal(err)
+	}
 	cases := 0
 	rapid.Check(t, func(t *rapid.T) {
 		cases++
@@ -58,5 +65,125 @@ func TestCellsAgainstTheModel(t *testing.T) {
 	})
 	if cases < 100 {
 		t.Errorf("only %d cases", cases)
+	}
+}
+
+// Cells are recomputed in the periods that a delivery touches, so none may
+// change outside of them.
+func TestTouchedHoldsEveryChange(t *testing.T) {
+	store, conn := newWarehouse(t, "touched")
+	if err := conn.Exec(t.Context(), "SYSTEM STOP MERGES obs"); err != nil {
+		t.Fatal(err)
+	}
+	cases, bounded := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		cases++
+		w := drawWorld(t, fmt.Sprintf("f%d", cases))
+		ledger := w.ledger(t)
+		for i, s := range w.sent {
+			load(t, store, w, s)
+			a, _ := w.accepted(t, s)
+			scope, ok, err := store.Touched(context.Background(), w.scope(ledger, i+1), a, ledger.Dropped(ledger.Runs()[i], ledger.Delivery(s.id)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok && !(scope.From.IsZero() && scope.To.IsZero()) {
+				bounded++
+			}
+			before := map[cell.Key]cell.Content{}
+			for _, v := range w.cells(i, catalog.Date{}, catalog.Date{}) {
+				before[v.Key] = v.Content
+			}
+			changed := func(k cell.Key) {
+				if !ok || !catalog.DateOfDays(k.PeriodStart).Within(scope.From, scope.To) {
+					t.Fatalf("%s changes with %s, which touches %v, %s..%s\n%s", k, s.id, ok, scope.From, scope.To, w)
+				}
+			}
+			for _, v := range w.cells(i+1, catalog.Date{}, catalog.Date{}) {
+				if c, ok := before[v.Key]; !ok || c != v.Content {
+					changed(v.Key)
+				}
+				delete(before, v.Key)
+			}
+			for k := range before {
+				changed(k)
+			}
+		}
+	})
+	if bounded < cases/4 {
+		t.Errorf("only %d deliveries of %d cases were bounded at all", bounded, cases)
+	}
+}
+
+func TestTouchedIsNoWider(t *testing.T) {
+	store, _ := newWarehouse(t, "touched_narrow")
+	month := []catalog.Indicator{{ID: "month", Type: catalog.Proportion, Period: catalog.Month}}
+	row := func(line uint64, key byte, day int32) obs {
+		return obs{line: line, indicator: "month", version: "1", unit: "U1", event: day, has: event.HasEventDate, key: key}
+	}
+	rejected := func(o obs) obs { o.kind = event.Rejected; return o }
+	undated := func(o obs) obs { o.event, o.has = 0, 0; return o }
+	deleted := func(o obs) obs { o.kind = event.Deleted; return o }
+	parked := func(o obs) obs { o.kind = event.Parked; return o }
+	jan, feb, mar, dec := days(2024, 1, 5), days(2024, 2, 5), days(2024, 3, 5), days(2023, 12, 5)
+	base := sent{id: "base", snapshot: true, blocks: [][]obs{{row(1, 1, jan), row(2, 2, feb), row(3, 3, mar)}}}
+	window := func(from, to catalog.Date, rows ...obs) sent { return sent{id: "s", snapshot: true, from: from, to: to, blocks: [][]obs{rows}} }
+	delta := func(rows ...obs) sent { return sent{id: "d", blocks: [][]obs{rows}} }
+	date := func(m time.Month) catalog.Date { return catalog.NewDate(2024, m, 1) }
+	for i, c := range []struct {
+		name  string
+		feed  []sent
+		want  string
+		keyed bool
+	}{
+		{"a new row", []sent{base, delta(row(1, 9, feb))}, "2024-02-01..2024-03-01", true},
+		{"an upsert in place", []sent{base, delta(row(1, 2, feb))}, "2024-02-01..2024-03-01", true},
+		{"a move", []sent{base, delta(row(1, 3, jan))}, "2024-01-01..2024-04-01", true},
+		{"a delete without a date", []sent{base, delta(undated(deleted(row(1, 3, 0))))}, "2024-03-01..2024-04-01", true},
+		{"nothing to delete", []sent{base, delta(undated(deleted(row(1, 9, 0))))}, "nothing", true},
+		{"a parked row", []sent{base, delta(parked(row(1, 9, jan)))}, "nothing", true},
+		{"a rejected row with a date", []sent{base, delta(rejected(row(1, 9, jan)))}, "2024-01-01..2024-02-01", true},
+		{"a rejected row without", []sent{base, delta(undated(rejected(row(1, 9, jan))))}, "..", true},
+		{"a window", []sent{base, window(date(2), date(3), row(1, 0, feb))}, "2024-02-01..2024-03-01", false},
+		{"a window without keys, with keys in the rows", []sent{base, window(date(2), date(3), row(1, 1, feb))}, "2024-02-01..2024-03-01", false},
+		{"a window takes a row from elsewhere", []sent{base, window(date(2), date(3), row(1, 1, feb))}, "2024-01-01..2024-03-01", true},
+		{"an open end", []sent{base, window(date(2), catalog.Date{}, row(1, 2, feb))}, "2024-02-01..", true},
+		{"an open end, and a row from before", []sent{base, window(date(2), catalog.Date{}, row(1, 1, feb))}, "2024-01-01..", true},
+		{"an open start", []sent{base, window(catalog.Date{}, date(2), row(1, 1, jan))}, "..2024-02-01", true},
+		{"a row comes back", []sent{base, window(date(3), date(4), row(1, 1, mar)), {id: "e", snapshot: true, from: date(3), to: date(4),
+			blocks: [][]obs{{row(1, 3, mar)}}}}, "2024-01-01..2024-04-01", true},
+		{"a rejected row without a date goes", []sent{base, window(date(3), date(4), undated(rejected(row(1, 0, mar)))),
+			{id: "e", snapshot: true, from: date(3), to: date(4), blocks: [][]obs{{row(1, 3, mar)}}}}, "..", false},
+		{"a rejected row without a date stays", []sent{base, window(date(3), date(5), undated(rejected(row(1, 0, mar)))),
+			{id: "e", snapshot: true, from: date(3), to: date(4), blocks: [][]obs{{row(1, 3, mar)}}}}, "2024-03-01..2024-04-01", false},
+		{"all time", []sent{base, window(catalog.Date{}, catalog.Date{}, row(1, 1, dec))}, "..", false},
+		{"read again", []sent{base, {id: "d", replaces: "base", blocks: base.blocks}}, "..", false},
+	} {
+		w := &world{feed: catalog.Feed{ID: fmt.Sprintf("f%d", i), Registry: registry}, indicators: month}
+		if c.keyed {
+			w.feed.Key = []string{"id"}
+		}
+		for j, s := range c.feed {
+			if s.replaces != "" {
+				s.replaces = w.feed.ID + s.replaces
+			}
+			s.id = w.feed.ID + s.id
+			w.sent = append(w.sent, s)
+			load(t, store, w, w.sent[j])
+		}
+		n := len(w.sent)
+		a, _ := w.accepted(t, w.sent[n-1])
+		ledger := w.ledger(t)
+		scope, ok, err := store.Touched(t.Context(), w.scope(ledger, n), a, ledger.Dropped(ledger.Runs()[n-1], ledger.Delivery(a.Delivery)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := "nothing"
+		if ok {
+			got = scope.From.String() + ".." + scope.To.String()
+		}
+		if got != c.want {
+			t.Errorf("%s touches %s, want %s", c.name, got, c.want)
+		}
 	}
 }

@@ -35,7 +35,7 @@ func texts(ss []string) string {
 
 func day(d catalog.Date) string { return "toDate32(" + text(d.String()) + ")" }
 
-// dateExpr is the date by which an observation falls into a period.
+// dateExpr is the date by which an observation o falls into a period.
 func dateExpr(indicators []*catalog.Indicator) string {
 	var registered []string
 	for _, i := range indicators {
@@ -44,12 +44,12 @@ func dateExpr(indicators []*catalog.Indicator) string {
 		}
 	}
 	if len(registered) == 0 {
-		return "event_date"
+		return "o.event_date"
 	}
-	return "if(has(" + texts(registered) + ", indicator), registration_date, event_date)"
+	return "if(has(" + texts(registered) + ", o.indicator), o.registration_date, o.event_date)"
 }
 
-// datedExpr says whether the row has that date.
+// datedExpr says whether the row o has that date.
 func datedExpr(indicators []*catalog.Indicator) string {
 	var registered []string
 	for _, i := range indicators {
@@ -138,7 +138,7 @@ func (s Scope) effectiveSQL() string {
 	o.numerator AS numerator, o.denominator AS denominator, o.value AS value, o.expected AS expected, o.key AS key, o.line AS line
 FROM obs AS o
 WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
-		texts(ids), strings.Join(ords, ", "), datedExpr(s.Indicators), strings.ReplaceAll(dateExpr(s.Indicators), "event_date", "o.event_date"),
+		texts(ids), strings.Join(ords, ", "), datedExpr(s.Indicators), dateExpr(s.Indicators),
 		text(s.Effective.Feed), strings.Trim(texts(ids), "[]"), event.Parked)
 	// An undated rejected row belongs to no segment: it counts while its
 	// delivery has any effect.

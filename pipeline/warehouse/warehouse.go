@@ -148,21 +148,72 @@ func (w *Warehouse) presentBlocks(ctx context.Context, table string, t loadTarge
 	return present, rows.Err()
 }
 
-// Dates are the first and last period dates of the effective rows' candidates
-// that a delta delivery touches: of its own rows and of older rows with its
-// keys. ok is false when it touches none.
-func (w *Warehouse) Dates(ctx context.Context, s Scope, delivery string) (from, to catalog.Date, ok bool, err error) {
-	d := dateExpr(s.Indicators)
-	q := fmt.Sprintf(`SELECT toInt64(count()), toInt32(min(%s)), toInt32(max(%s)) FROM obs
-WHERE feed = %s AND kind != %d AND bitAnd(has, %d) != 0 AND (delivery = %s OR key IN
-	(SELECT key FROM obs WHERE feed = %s AND delivery = %s AND key != toFixedString('', 16)))`,
-		d, d, text(s.Feed.ID), event.Parked, event.HasEventDate|event.HasRegistrationDate, text(delivery), text(s.Feed.ID), text(delivery))
-	var n int64
-	var lo, hi int32
-	if err := w.conn.QueryRow(ctx, q).Scan(&n, &lo, &hi); err != nil {
-		return from, to, false, fmt.Errorf("dates of delivery %s: %w", delivery, err)
+// Touched bounds the scope s, which has the effective deliveries with the
+// delivery a, by the periods whose cells a can change. ok is false when it can
+// change none. Dropped are the deliveries that a has left without any effect.
+//
+// A delivery changes the periods of its window and of its own rows; those of
+// older rows with its keys, whose place it takes; and, by what it covers, those
+// of rows with the keys of what is covered, which may come back. A rejected row
+// without a date may belong to any period, so when one comes or goes all do.
+func (w *Warehouse) Touched(ctx context.Context, s Scope, a event.DeliveryAccepted, dropped []string) (touched Scope, ok bool, err error) {
+	snapshot := a.Kind == "snapshot"
+	if a.Replaces != "" || snapshot && a.From.IsZero() && a.To.IsZero() {
+		return s, true, nil // the earlier reading may have had other periods
 	}
-	return catalog.DateOfDays(lo), catalog.DateOfDays(hi).AddDays(1), n > 0, nil
+	n, undated, lo, hi, err := w.dates(ctx, s, a, dropped)
+	switch {
+	case err != nil:
+		return s, false, fmt.Errorf("dates of delivery %s: %w", a.Delivery, err)
+	case undated > 0:
+		return s, true, nil
+	case !snapshot && n == 0:
+		return s, false, nil
+	}
+	from, to := lo, hi
+	if snapshot {
+		from, to = a.From, a.To
+		if n > 0 && !from.IsZero() && lo.Before(from) {
+			from = lo
+		}
+		if n > 0 && !to.IsZero() && to.Before(hi) {
+			to = hi
+		}
+	}
+	for _, i := range s.Indicators {
+		if p := i.Period.PeriodStart(from); !from.IsZero() && (s.From.IsZero() || p.Before(s.From)) {
+			s.From = p
+		}
+		if p := i.Period.PeriodEnd(i.Period.PeriodStart(to.AddDays(-1))); !to.IsZero() && s.To.Before(p) {
+			s.To = p
+		}
+	}
+	return s, true, nil
+}
+
+// dates are the number of dated rows that delivery a adds or whose place can
+// change by it, their first date and the day after the last, and the number of
+// rejected rows without a date that come or go.
+func (w *Warehouse) dates(ctx context.Context, s Scope, a event.DeliveryAccepted, dropped []string) (n, undated int64, from, to catalog.Date, err error) {
+	keys := "delivery = " + text(a.Delivery)
+	if a.Kind == "snapshot" {
+		keys += " OR dated AND " + Scope{From: a.From, To: a.To}.within("d")
+	}
+	rows := fmt.Sprintf(`SELECT %s AS dated, %s AS d, o.delivery AS delivery, o.key AS key, o.kind AS kind FROM obs AS o WHERE o.feed = %s AND o.kind != %d`,
+		datedExpr(s.Indicators), dateExpr(s.Indicators), text(s.Feed.ID), event.Parked)
+	moves := "delivery = " + text(a.Delivery)
+	if len(s.Feed.Key) > 0 {
+		moves += fmt.Sprintf(" OR key IN (SELECT key FROM (%s) WHERE key != toFixedString('', 16) AND (%s))", rows, keys)
+	}
+	q := fmt.Sprintf(`SELECT toInt64(countIf(dated)), toInt32(minIf(d, dated)), toInt32(maxIf(d, dated)),
+	toInt64(countIf(NOT dated AND kind = %d AND has(%s, delivery)))
+FROM (%s) WHERE %s OR has(%s, delivery)`,
+		event.Rejected, texts(append([]string{a.Delivery}, dropped...)), rows, moves, texts(append([]string{a.Delivery}, dropped...)))
+	var lo, hi int32
+	if err := w.conn.QueryRow(ctx, q).Scan(&n, &lo, &hi, &undated); err != nil {
+		return 0, 0, from, to, err
+	}
+	return n, undated, catalog.DateOfDays(lo), catalog.DateOfDays(hi).AddDays(1), nil
 }
 
 // Cells computes the cells of the scope from the effective rows, sorted by

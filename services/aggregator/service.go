@@ -242,7 +242,8 @@ func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) (out
 		return nil, 0, fmt.Errorf("delivery %s: the catalog no longer has the feed %s; put it back", d.Delivery, d.Feed)
 	}
 	scope := warehouse.Scope{Feed: feed, Effective: s.state.EffectiveOf(d.Feed, r, d.Delivery), Indicators: s.indicatorsOf(feed)}
-	if touched, err := s.touch(ctx, &scope, d); err != nil || !touched {
+	scope, touched, err := s.cfg.Warehouse.Touched(ctx, scope, *d.Accepted, s.state.Dropped(r, d))
+	if err != nil || !touched {
 		return nil, 0, err
 	}
 	now, err := s.cfg.Warehouse.Cells(ctx, s.cfg.Catalog.Region.Code, scope)
@@ -262,54 +263,6 @@ func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) (out
 		}
 	}
 	return out, tombstones, nil
-}
-
-// touch bounds the scope by the periods that the delivery can change; false:
-// it can change none.
-func (s *Service) touch(ctx context.Context, scope *warehouse.Scope, d *run.Delivery) (bool, error) {
-	a := d.Accepted
-	if a.Replaces != "" {
-		return true, nil // the earlier reading may have had other periods
-	}
-	var from, to catalog.Date
-	bounded := false
-	if a.Kind == "snapshot" {
-		if a.From.IsZero() && a.To.IsZero() {
-			return true, nil
-		}
-		from, to, bounded = a.From, a.To, true
-	}
-	if a.Kind != "snapshot" || len(scope.Feed.Key) > 0 {
-		lo, hi, ok, err := s.cfg.Warehouse.Dates(ctx, *scope, d.Delivery)
-		if err != nil {
-			return false, err
-		}
-		if ok {
-			if !bounded || lo.Before(from) {
-				from = lo
-			}
-			if !bounded || to.Before(hi) {
-				to = hi
-			}
-			bounded = true
-		}
-	}
-	if !bounded {
-		// Rejected rows without a date may belong to any period.
-		return a.Rejected > 0, nil
-	}
-	for _, i := range scope.Indicators {
-		if p := i.Period.PeriodStart(from); scope.From.IsZero() || p.Before(scope.From) {
-			scope.From = p
-		}
-		if p := i.Period.PeriodEnd(i.Period.PeriodStart(to.AddDays(-1))); scope.To.Before(p) {
-			scope.To = p
-		}
-	}
-	if a.Rejected > 0 {
-		scope.From, scope.To = catalog.Date{}, catalog.Date{}
-	}
-	return true, nil
 }
 
 // indicatorsOf are the indicators whose observations the feed can bring.

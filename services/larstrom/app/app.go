@@ -43,6 +43,8 @@ type Config struct {
 	NATS string
 	// Credentials is the NATS credentials file for NATS.
 	Credentials string
+	// Replicas of each stream where NATS is a URL; 0: three.
+	Replicas int
 	// WarehouseDSN and ReleasedDSN are http(s):// data source names of
 	// ClickHouse servers; empty: that store is embedded. Each names a database
 	// and a user of its own.
@@ -140,7 +142,7 @@ func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations
 }
 
 func (a *App) startLog(ctx context.Context) (err error) {
-	cfg := natsd.Config{URL: a.cfg.NATS, Credentials: a.cfg.Credentials, Logger: a.cfg.Logger.With("part", "nats")}
+	cfg := natsd.Config{URL: a.cfg.NATS, Credentials: a.cfg.Credentials, Replicas: a.cfg.Replicas, Logger: a.cfg.Logger.With("part", "nats")}
 	if cfg.URL == "" {
 		cfg.StoreDir = filepath.Join(a.cfg.Data, "log")
 		cfg.MaxPayload = maxMessage

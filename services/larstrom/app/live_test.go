@@ -3,6 +3,7 @@ package app_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,11 +16,21 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/run"
 	"larstrom/services/larstrom/app"
 )
 
-// eventually waits until the publication of that number is shown.
-func eventually(t *testing.T, a *app.App, publication int) {
+// shown says that the publication of that number is shown and nothing is left
+// to do.
+func shown(publication int) func(*run.State) bool {
+	return func(s *run.State) bool {
+		return s.Publication != nil && s.Publication.Publication >= publication && s.Idle()
+	}
+}
+
+// eventually waits until the LEDGER says what is awaited and the views show
+// its last publication: the pointer moves last.
+func eventually(t *testing.T, a *app.App, awaited func(*run.State) bool) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
@@ -29,13 +40,13 @@ func eventually(t *testing.T, a *app.App, publication int) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Publication != nil && s.Publication.Publication >= publication && s.Idle() {
+		if awaited(s) && sql(t, a, "released", "SELECT max(publication) FROM run") == fmt.Sprintln(s.Publication.Publication) {
 			return
 		}
 		select {
 		case <-tick.C:
 		case <-deadline:
-			t.Fatalf("publication %d did not come", publication)
+			t.Fatal("what is awaited did not come")
 		}
 	}
 }
@@ -75,14 +86,14 @@ func TestServicesLive(t *testing.T) {
 	services.Go(func() { stopped = a.Run(ctx) })
 
 	dropFile(t, files, "adm_2026-02-01.csv", folder)
-	eventually(t, a, 1)
+	eventually(t, a, shown(1))
 	for _, e := range a.Engines() {
 		if err := syscall.Kill(e.Pid(), syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 	}
 	dropFile(t, files, "adm_2026-02-02.csv", folder)
-	eventually(t, a, 2)
+	eventually(t, a, shown(2))
 	for i, e := range a.Engines() {
 		if e.Restarts() == 0 {
 			t.Errorf("engine %d was not restarted", i)
@@ -104,10 +115,10 @@ func TestServicesLive(t *testing.T) {
 			t.Fatal(err)
 		}
 		took := time.Since(start)
-		shown := visible(t, a)
+		after := visible(t, a)
 		for _, g := range f.Guards {
-			if k := guardKey(f.Indicator, g); before[k] || !shown[k] {
-				t.Errorf("cell %s: visible before the acceptance %v, after it %v", k, before[k], shown[k])
+			if k := guardKey(f.Indicator, g); before[k] || !after[k] {
+				t.Errorf("cell %s: visible before the acceptance %v, after it %v", k, before[k], after[k])
 			}
 		}
 		t.Logf("publication %d shows the decision after %v", d.Publication, took)
