@@ -209,8 +209,8 @@ func TestExactlyOnceUnderFaults(t *testing.T) {
 			part := ps[:rapid.IntRange(1, len(ps)).Draw(t, "until")]
 			stop := errors.New("the producer died")
 			_, err := logs[line].AppendBlocks(context.Background(), OBS, subject, func(yield func(Block, error) bool) {
-				for b := range blocksOf(part) {
-					if !yield(b, nil) {
+				for b, err := range blocksOf(part) {
+					if !yield(b, err) {
 						return
 					}
 				}
@@ -341,13 +341,24 @@ func TestOpenComparesSettings(t *testing.T) {
 			t.Fatalf("error %v, want ErrConfig", err)
 		}
 	})
-	t.Run("mirror", func(t *testing.T) {
-		cfg := streamConfigs(1)[0]
-		cfg.Mirror = &jetstream.StreamSource{Name: "X"}
-		if err := sameSettings(cfg, streamConfigs(1)[0]); !errors.Is(err, ErrConfig) {
-			t.Fatalf("error %v, want ErrConfig", err)
-		}
-	})
+	// What a server refuses to combine with the rest is compared all the same.
+	for name, alter := range map[string]func(*jetstream.StreamConfig){
+		"mirror":           func(c *jetstream.StreamConfig) { c.Mirror = &jetstream.StreamSource{Name: "X"} },
+		"sources":          func(c *jetstream.StreamConfig) { c.Sources = []*jetstream.StreamSource{{Name: "X"}} },
+		"transform":        func(c *jetstream.StreamConfig) { c.SubjectTransform = &jetstream.SubjectTransformConfig{} },
+		"sealed":           func(c *jetstream.StreamConfig) { c.Sealed = true },
+		"no ack, alone":    func(c *jetstream.StreamConfig) { c.NoAck = true },
+		"rollup, alone":    func(c *jetstream.StreamConfig) { c.AllowRollup = true },
+		"persisting later": func(c *jetstream.StreamConfig) { c.PersistMode = jetstream.AsyncPersistMode },
+	} {
+		t.Run(name, func(t *testing.T) {
+			cfg := streamConfigs(1)[0]
+			alter(&cfg)
+			if err := sameSettings(cfg, streamConfigs(1)[0]); !errors.Is(err, ErrConfig) {
+				t.Fatalf("error %v, want ErrConfig", err)
+			}
+		})
+	}
 	t.Run("again", func(t *testing.T) {
 		js := startServer(t, t.TempDir()).JetStream()
 		for range 2 {

@@ -94,8 +94,8 @@ func TestBlocksContinue(t *testing.T) {
 	for _, n := range []int{1, 1, 7, 30, 30} {
 		stop := errors.New("stop")
 		_, err := l.AppendBlocks(t.Context(), OBS, "obs.a", func(yield func(Block, error) bool) {
-			for b := range blocksOf(ps[:n]) {
-				if !yield(b, nil) {
+			for b, err := range blocksOf(ps[:n]) {
+				if !yield(b, err) {
 					return
 				}
 			}

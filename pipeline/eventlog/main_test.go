@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -33,8 +32,6 @@ func TestMain(m *testing.M) {
 		goleak.VerifyTestMain(m)
 	}
 }
-
-func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
 func startServer(tb testing.TB, dir string) *natsd.Client {
 	tb.Helper()
@@ -108,7 +105,7 @@ func (f *flaky) cut() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, c := range f.open {
-		c.Close()
+		_ = c.Close() // it may be closed already
 	}
 	f.hits++
 	f.open = nil
@@ -154,20 +151,17 @@ func (c *flakyConn) Write(b []byte) (int, error) {
 	broken := errors.New("broken on purpose")
 	switch c.owner.next() {
 	case "before":
-		c.Close()
-		return 0, broken
+		return 0, errors.Join(broken, c.Close())
 	case "half":
 		n, _ := c.Conn.Write(b[:len(b)/2])
-		c.Close()
-		return n, broken
+		return n, errors.Join(broken, c.Close())
 	case "after":
 		c.mu.Lock()
 		c.deaf = true
 		c.mu.Unlock()
 		// The pipe is synchronous: when Write returns, the server has the bytes.
 		n, err := c.Conn.Write(b)
-		c.Close()
-		return n, err
+		return n, errors.Join(err, c.Close())
 	}
 	return c.Conn.Write(b)
 }

@@ -54,7 +54,7 @@ type State struct {
 	deliveries map[string]*Delivery
 	order      []*Delivery // by reception
 	runs       []*Run
-	raws       map[string]*Delivery // first delivery by raw hash and feed
+	raws       map[string]*Delivery // by raw hash and feed: the first, or the first after a rejection
 	// Publication is the last publication, nil before the first.
 	Publication    *event.RunPublished
 	PublicationSeq uint64
@@ -113,7 +113,9 @@ func (s *State) apply(e event.Event) error {
 		d := &Delivery{DeliveryReceived: b, ReceivedSeq: e.Sequence, ReceivedAt: e.Time}
 		s.deliveries[b.Delivery] = d
 		s.order = append(s.order, d)
-		if k := rawKey(b.Raw, b.Feed); s.raws[k] == nil {
+		// A rejection is not the last word on its bytes: a later catalog may
+		// read them.
+		if k := rawKey(b.Raw, b.Feed); s.raws[k] == nil || s.raws[k].Rejected != nil {
 			s.raws[k] = d
 		}
 		if b.Replaces != "" {
@@ -280,8 +282,8 @@ func (s *State) Delivery(id string) *Delivery { return s.deliveries[id] }
 // Deliveries are all deliveries in the order of reception.
 func (s *State) Deliveries() []*Delivery { return s.order }
 
-// SeenRaw is the first delivery of these bytes for that feed, nil when they
-// are new.
+// SeenRaw is the delivery that these bytes made for that feed, nil when they
+// are new: the first, or where that was rejected the next.
 func (s *State) SeenRaw(raw, feed string) *Delivery { return s.raws[rawKey(raw, feed)] }
 
 // Runs are all runs in order.

@@ -233,7 +233,7 @@ func sameKind(t *testing.T, at string, typ reflect.Type, s, root *schema) {
 	t.Helper()
 	isText := typ.Implements(reflect.TypeFor[interface{ MarshalText() ([]byte, error) }]())
 	target := resolve(t, at, s, root)
-	want := ""
+	var want string
 	switch {
 	case isText || typ.Kind() == reflect.String:
 		want = "string"

@@ -123,6 +123,9 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 	for i, f := range files {
 		// A file that waits for its rest is looked at again when it changes.
 		s.known[f.name] = at[f.name]
+		if receipts[i].Status == intake.StatusRejected && receipts[i].Delivery == "" {
+			s.cfg.Logger.Warn("file belongs to no feed", "file", f.name)
+		}
 		if receipts[i].Status == intake.StatusWaiting {
 			s.cfg.Logger.Info("file waits", "feed", receipts[i].Feed, "problems", len(receipts[i].Problems))
 		}

@@ -85,9 +85,8 @@ func New(cfg Config) (*Service, error) {
 // file is one export on its way in.
 type file struct {
 	path, name string
-	feed       *catalog.Feed
 	again      bool
-	// own says that this program hands the file in, so that a repetition is
+	// submitted files are handed in by somebody, so that a repetition is
 	// worth a note; a file that lies in the drop folder is only seen again.
 	submitted bool
 }
@@ -138,6 +137,9 @@ func (s *Service) receiveParked(ctx context.Context) error {
 		r := d.DeliveryReceived
 		r.Reason, r.Replaces, r.Catalog = event.CauseCatalog, d.Delivery, s.cfg.Catalog.Hash
 		r.Delivery = deliveryID(r.Raw, r.Feed, "catalog "+s.cfg.Catalog.Hash+" "+d.Delivery)
+		if s.state.Delivery(r.Delivery) != nil {
+			continue // this catalog has been tried, and it rejects the file
+		}
 		if err := s.receive(ctx, r); err != nil {
 			return err
 		}
@@ -224,6 +226,9 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 		return nil, nil, err
 	}
 	seen := s.state.SeenRaw(raw.SHA256, feed.ID)
+	if seen != nil && seen.Rejected != nil && seen.Rejected.Catalog != s.cfg.Catalog.Hash {
+		f.again = true // what one catalog rejects another may read
+	}
 	if seen != nil && !f.again && (seen.Accepted != nil || seen.Rejected != nil) {
 		return s.repeated(ctx, f, seen)
 	}
@@ -297,6 +302,10 @@ func (s *Service) subject(r event.DeliveryReceived) string {
 	return event.DeliverySubject(s.cfg.Catalog.Region.Code, r.Registry, r.Delivery)
 }
 
+func (s *Service) obsSubject(r event.DeliveryReceived) string {
+	return event.ObsSubject(s.cfg.Catalog.Region.Code, r.Registry, r.Delivery)
+}
+
 func (s *Service) receive(ctx context.Context, r event.DeliveryReceived) error {
 	if err := s.append(ctx, s.subject(r), r.Raw, r, 0); err != nil {
 		return err
@@ -333,6 +342,13 @@ func (s *Service) read(ctx context.Context, r event.DeliveryReceived) (*taken, e
 		return nil, err
 	}
 	defer func() { _ = raw.Close() }()
+	if r.Catalog != s.cfg.Catalog.Hash {
+		// Received before a crash, under another catalog: what had been written
+		// with that one is no part of this reading.
+		if _, err := s.cfg.Log.EraseSubject(ctx, eventlog.OBS, s.obsSubject(r)); err != nil {
+			return nil, err
+		}
+	}
 	rejects, err := s.newRejects(r.Delivery, feed)
 	if err != nil {
 		return nil, err
@@ -341,7 +357,7 @@ func (s *Service) read(ctx context.Context, r event.DeliveryReceived) (*taken, e
 	d := intake.Delivery{Region: s.cfg.Catalog.Region.Code, ID: r.Delivery, Name: r.Name, Raw: r.Raw, AsOf: r.AsOf, Manifest: manifest}
 	result, rng, err := s.blocks(ctx, raw, feed, d, rejects)
 	if bad, ok := isFileError(err); ok {
-		_, err := s.cfg.Log.EraseSubject(ctx, eventlog.OBS, event.ObsSubject(d.Region, r.Registry, r.Delivery))
+		_, err := s.cfg.Log.EraseSubject(ctx, eventlog.OBS, s.obsSubject(r))
 		return nil, errors.Join(err, bad)
 	}
 	if err != nil {

@@ -46,6 +46,9 @@ type childReady struct {
 	Addrs []string `json:"addrs"` // of all listeners, in the order of the configuration
 }
 
+// exitForced is the status of a child that could not close in time.
+const exitForced = 4
+
 // RunChild is the engine process: what the hidden command "engine" runs. It reads
 // its configuration from the first line of stdin, opens the data path, serves,
 // and writes one line to stdout when it is ready. It serves until stdin ends
@@ -109,6 +112,14 @@ func RunChild(ctx context.Context, stdin io.Reader, stdout io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 
+	// What is acknowledged is stored, so leaving by force loses nothing; staying
+	// for a query that cannot be cancelled would keep the data path locked.
+	context.AfterFunc(ctx, func() {
+		time.AfterFunc(2*cfg.StopWait, func() {
+			log.Error("queries did not end in time; leaving without closing the data path")
+			os.Exit(exitForced)
+		})
+	})
 	err = serve(ctx, cancel, s, cfg, input, stdout, log)
 	s.close()
 	if err != nil {

@@ -143,7 +143,7 @@ func (c Config) Validate() error {
 		if !identifier.MatchString(name) {
 			bad("settings: %q is not a setting's name", name)
 		}
-		if slices.Contains(lockedSettings, name) {
+		if slices.Contains(lockedSettings(), name) {
 			bad("settings: %s is fixed by the engine; leave it out", name)
 		}
 	}

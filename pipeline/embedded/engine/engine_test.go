@@ -242,6 +242,7 @@ func TestSettings(t *testing.T) {
 		"SELECT toUInt8(getSetting('async_insert')), toUInt8(getSetting('wait_for_async_insert'))":                                      "0\t1",
 		"SELECT getSetting('max_memory_usage')":                                           strconv.Itoa(3 << 29),
 		"SELECT value FROM system.server_settings WHERE name = 'max_server_memory_usage'": strconv.Itoa(3 << 30),
+		"SELECT toUInt8(getSetting('output_format_arrow_parallel_encoding'))":             "0",
 		"SELECT getSetting('max_threads')":                                                "3",
 		"SELECT timezone(), toString(toDateTime(0))":                                      "UTC\t1970-01-01 00:00:00",
 	} {

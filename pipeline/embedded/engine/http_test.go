@@ -160,6 +160,7 @@ func TestHTTP(t *testing.T) {
 		{name: "the engine's setting", call: call{params: m{markerSetting: "7"}, body: text("SELECT 1")}, status: 500, code: "452", body: "…Code: 452"},
 		{name: "async inserts are off", call: call{params: m{"async_insert": "1"}, body: text("INSERT INTO t VALUES (1, '')")}, status: 500, code: "452", body: "…async_insert"},
 		{name: "async inserts are off in SQL", call: call{body: text("INSERT INTO t SETTINGS async_insert = 1 VALUES (1, '')")}, status: 500, code: "452", body: "…async_insert"},
+		{name: "a setting that deadlocks", call: call{body: text("SELECT 1 SETTINGS output_format_arrow_parallel_encoding = 1 FORMAT ArrowStream")}, status: 500, code: "452", body: "…output_format_arrow_parallel_encoding"},
 		{name: "memory is bounded", call: call{params: m{"max_memory_usage": "0"}, body: text("SELECT 1")}, status: 500, code: "452", body: "…max_memory_usage"},
 		{name: "parameters", call: call{params: m{"param_x": `a\'b`}, body: text("SELECT {x:String}")}, status: 200, body: "a\\'b\n"},
 		{name: "a parameter that is none", call: call{params: m{"param_x y": "1"}, body: text("SELECT 1")}, status: 500, code: "36", body: "…Code: 36"},

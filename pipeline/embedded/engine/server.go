@@ -33,7 +33,9 @@ const markerSetting = "query_cache_tag"
 const clientQueryID = "substring(Settings['" + markerSetting + "'], position(Settings['" + markerSetting + "'], ' ') + 1)"
 
 // lockedSettings are those on which what this package promises rests.
-var lockedSettings = []string{"async_insert", "wait_for_async_insert", "implicit_select", "readonly", markerSetting}
+func lockedSettings() []string {
+	return []string{"async_insert", "wait_for_async_insert", "implicit_select", "output_format_arrow_parallel_encoding", "readonly", markerSetting}
+}
 
 // profileSettings are the defaults of every query: explicit, because the
 // engine's own move between versions.
@@ -57,6 +59,9 @@ func profileSettings(cfg childConfig) map[string]string {
 		"log_queries":                       "0",
 		"enable_http_compression":           "1",
 		"output_format_parallel_formatting": "1",
+		// The library's parallel Arrow encoder deadlocks (chdb-core #212, repaired
+		// after this version): within a few results of millions of rows.
+		"output_format_arrow_parallel_encoding": "0",
 		// JSON columns travel as text: their binary form cannot be re-framed.
 		"output_format_native_write_json_as_string": "1",
 	}
@@ -94,7 +99,12 @@ func configuration(cfg childConfig, path string) ([]string, error) {
 	for _, name := range names {
 		element(&users, name, settings[name])
 	}
-	users.WriteString("<constraints>\n<async_insert><readonly/></async_insert>\n<wait_for_async_insert><readonly/></wait_for_async_insert>\n")
+	users.WriteString("<constraints>\n")
+	for _, name := range lockedSettings() {
+		if _, ok := settings[name]; ok {
+			fmt.Fprintf(&users, "<%s><readonly/></%s>\n", name, name)
+		}
+	}
 	fmt.Fprintf(&users, "<max_memory_usage><min>1</min><max>%d</max></max_memory_usage>\n", cfg.MaxQueryMemory)
 	users.WriteString("</constraints>\n</default></profiles>\n<users><default><password></password><networks><ip>::/0</ip></networks>" +
 		"<profile>default</profile><quota>default</quota></default></users>\n<quotas><default></default></quotas>\n</clickhouse>\n")

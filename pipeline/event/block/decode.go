@@ -231,14 +231,14 @@ func appendDict(dst []string, rec arrow.Record, i int) ([]string, error) {
 // appendStrings copies a column of strings: one allocation holds them all.
 func appendStrings(dst []string, a *array.String) []string {
 	n := a.Len()
-	first := int(a.ValueOffset(0))
-	end := int(a.ValueOffset(n-1)) + a.ValueLen(n-1)
+	first := a.ValueOffset(0)
+	end := a.ValueOffset(n-1) + a.ValueLen(n-1)
 	all := string(a.ValueBytes())
 	if end-first != len(all) {
 		panic("offsets of a string column do not span its bytes")
 	}
 	for i := range n {
-		from := int(a.ValueOffset(i)) - first
+		from := a.ValueOffset(i) - first
 		dst = append(dst, all[from:from+a.ValueLen(i)])
 	}
 	return dst

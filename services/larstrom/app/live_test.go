@@ -192,3 +192,39 @@ func TestNoCatalogIsAnError(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestRejectedFileUnderANewCatalog: bytes that one catalog rejects are read
+// again under the next, and only then.
+func TestRejectedFileUnderANewCatalog(t *testing.T) {
+	data, drop := t.TempDir(), t.TempDir()
+	write(t, drop, "adm_2026-02-01.csv", strings.Replace(admFile(months(date(2025, 1, 1), 3), 1, nil), "Sena", "Late", 1))
+	a, err := app.Open(t.Context(), config(data, writeCatalog(t, ""), drop, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	once(t, a)
+	once(t, a)
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	changed := writeCatalog(t, "")
+	path := filepath.Join(changed, "catalog.yaml")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, changed, "catalog.yaml", strings.Replace(string(b), "numerator: Sena", "numerator: Late", 1))
+	c := open(t, data, changed, drop)
+	once(t, c)
+	s, err := c.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := s.Deliveries(); len(d) != 2 || d[0].Rejected == nil || d[1].Accepted == nil || s.Publication == nil {
+		t.Errorf("%d deliveries, publication %v", len(d), s.Publication)
+	}
+	rows, err := os.ReadDir(filepath.Join(data, "receipts"))
+	if err != nil || len(rows) != 2 {
+		t.Errorf("%d receipts: %v", len(rows), err)
+	}
+}
