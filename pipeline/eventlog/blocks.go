@@ -314,9 +314,13 @@ func (l *Log) ReadRange(ctx context.Context, stream string, r event.Range, fn fu
 	return nil
 }
 
-// SecureErase overwrites the messages of the range with noise, last first, so
-// that what a crash leaves is still a beginning, and returns how many there
+// SecureErase puts noise in the place of the messages of the range, last first,
+// so that what a crash leaves is still a beginning, and returns how many there
 // were. Erasing again what is gone is no error. Only OBS and CELLS can be erased.
+//
+// No file of the log holds the messages afterwards. The server writes the file
+// anew and renames it over the old one, whose space on the disk becomes free
+// without being overwritten: who must rule out forensics encrypts the volume.
 func (l *Log) SecureErase(ctx context.Context, stream string, r event.Range) (erased int, err error) {
 	if stream != OBS && stream != CELLS {
 		return 0, fmt.Errorf("log: nothing is erased from stream %s: %w", stream, ErrInvalid)

@@ -74,10 +74,10 @@ func quantile7(v []float64, q float64) float64 {
 	return s[i] + f*(s[i+1]-s[i])
 }
 
-// atLeast and atMost leave NaN alone.
-func atLeast(v, low float64) float64 {
-	if v < low {
-		return low
+// atLeastZero and atMost leave NaN alone.
+func atLeastZero(v float64) float64 {
+	if v < 0 {
+		return 0
 	}
 	return v
 }

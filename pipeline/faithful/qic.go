@@ -72,9 +72,7 @@ func qic(name string, raw json.RawMessage) (object, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := in.cutParts(points); err != nil {
-		return nil, err
-	}
+	in.cutParts(points)
 	given, err := in.givenCentre(len(points))
 	if err != nil {
 		return nil, err
@@ -264,7 +262,7 @@ func (in *qicInput) partLabels() ([]string, error) {
 }
 
 // cutParts numbers the parts inside each facet.
-func (in *qicInput) cutParts(points []qicPoint) error {
+func (in *qicInput) cutParts(points []qicPoint) {
 	var cuts []float64
 	byLabel := false
 	if in.Part != nil && string(in.Part) != "null" {
@@ -290,7 +288,6 @@ func (in *qicInput) cutParts(points []qicPoint) error {
 		}
 		p.part = part
 	}
-	return nil
 }
 
 func (in *qicInput) givenCentre(n int) ([]float64, error) {
@@ -375,7 +372,7 @@ func (in *qicInput) limits(pts []qicPoint, given []float64) error {
 	floor := func() {
 		for i := range pts {
 			p := &pts[i]
-			p.lcl, p.lcl95 = atLeast(p.lcl, 0), atLeast(p.lcl95, 0)
+			p.lcl, p.lcl95 = atLeastZero(p.lcl), atLeastZero(p.lcl95)
 		}
 	}
 	switch in.Chart {
@@ -406,7 +403,7 @@ func (in *qicInput) limits(pts []qicPoint, given []float64) error {
 			for i := range pts {
 				p := &pts[i]
 				for _, x := range []*float64{&p.y, &p.cl, &p.lcl, &p.lcl95, &p.ucl95, &p.ucl} {
-					*x = math.Pow(atLeast(*x, 0), 3.6)
+					*x = math.Pow(atLeastZero(*x), 3.6)
 				}
 			}
 		}
@@ -549,7 +546,7 @@ func (in *qicInput) subgroupLimits(pts []qicPoint, base []int, centre func(float
 			continue
 		}
 		r := math.Sqrt(1-c4*c4) / c4
-		p.lcl, p.lcl95 = p.cl*atLeast(1-3*r, 0), p.cl*atLeast(1-2*r, 0)
+		p.lcl, p.lcl95 = p.cl*atLeastZero(1-3*r), p.cl*atLeastZero(1-2*r)
 		p.ucl95, p.ucl = p.cl*(1+2*r), p.cl*(1+3*r)
 	}
 }
@@ -639,7 +636,7 @@ func (in *qicInput) finish(points []qicPoint) {
 	if !negative {
 		for i := range points {
 			p := &points[i]
-			p.lcl, p.lcl95 = atLeast(p.lcl, 0), atLeast(p.lcl95, 0)
+			p.lcl, p.lcl95 = atLeastZero(p.lcl), atLeastZero(p.lcl95)
 		}
 	}
 }

@@ -93,7 +93,7 @@ func (in *racusumInput) upOrDown(weight func(i int) float64) (ct []float64, sign
 	ct, signal = make([]float64, len(in.Outcome)), make([]int, len(in.Outcome))
 	c := 0.0
 	for i := range in.Outcome {
-		hit := false
+		var hit bool
 		if in.Odds > 1 {
 			c = max(0, c+weight(i))
 			hit = c >= in.Limit

@@ -135,7 +135,6 @@ type row struct {
 	stratum      string
 	event, reg   int32
 	has          event.Has // date bits
-	future       bool      // a date lies after the as-of date
 	finding      event.Finding
 	subject      bool
 	subjectHex   [32]byte
@@ -323,18 +322,18 @@ func (c *conformer) unreadable(line, lines uint64, raw []string, text, hint stri
 			r.stratum = ""
 		}
 		for _, m := range c.wide {
-			if err := c.emit(event.Rejected, m, m.ind.ID, anyOf, &r, [16]byte{}, 0, 0, [4]int64{}); err != nil {
+			if err := c.emit(event.Rejected, m.ind.ID, anyOf, &r, [16]byte{}, 0, 0, [4]int64{}); err != nil {
 				return err
 			}
 		}
 		if c.long {
-			m, id := (*measure)(nil), anyOf
+			id := anyOf
 			if c.indicator.set && c.indicator.col < 0 {
-				if m = c.findIndicator(c.indicator.constant); m != nil {
+				if m := c.findIndicator(c.indicator.constant); m != nil {
 					id = m.ind.ID
 				}
 			}
-			if err := c.emit(event.Rejected, m, id, anyOf, &r, [16]byte{}, 0, 0, [4]int64{}); err != nil {
+			if err := c.emit(event.Rejected, id, anyOf, &r, [16]byte{}, 0, 0, [4]int64{}); err != nil {
 				return err
 			}
 		}
@@ -366,9 +365,9 @@ func (c *conformer) row(line uint64, fields [][]byte) error {
 	}
 	r := row{line: line, unit: anyOf}
 	deleted := c.operation.set && slices.Contains(c.feed.Operation.Delete, string(get(fields, &c.operation)))
-	r.event, r.has = c.day(&r, fields, &c.event, true, "event", event.HasEventDate)
+	r.event, r.has = c.day(fields, &c.event, true, "event", event.HasEventDate)
 	if c.registration.set {
-		reg, has := c.day(&r, fields, &c.registration, false, "registration", event.HasRegistrationDate)
+		reg, has := c.day(fields, &c.registration, false, "registration", event.HasRegistrationDate)
 		r.reg, r.has = reg, r.has|has
 	}
 	c.unitOf(&r, fields)
@@ -402,7 +401,7 @@ func (c *conformer) row(line uint64, fields [][]byte) error {
 		if m.when.set && !slices.Contains(m.in, string(get(fields, &m.when))) {
 			// In a delta the row may have met the condition before.
 			if c.feed.Delivery == "delta" && r.hasKey && !r.reject {
-				if err := c.emit(event.Deleted, m, m.ind.ID, c.versionAt(m, &r), &r, c.hashKey(m.prefix), 0, 0, [4]int64{}); err != nil {
+				if err := c.emit(event.Deleted, m.ind.ID, c.versionAt(m, &r), &r, c.hashKey(m.prefix), 0, 0, [4]int64{}); err != nil {
 					return err
 				}
 			}
@@ -465,7 +464,7 @@ func (c *conformer) sameValue(which int, v *columnValue, line uint64, b []byte) 
 
 // day reads a date. The bit says that it is one on which the row can lie: a
 // date after the as-of date is a slip, and tells as little as none.
-func (c *conformer) day(r *row, fields [][]byte, at *ref, must bool, what string, bit event.Has) (int32, event.Has) {
+func (c *conformer) day(fields [][]byte, at *ref, must bool, what string, bit event.Has) (int32, event.Has) {
 	b := get(fields, at)
 	if c.missing(b) {
 		if must {
@@ -657,7 +656,7 @@ func (c *conformer) deleteRow(r *row, fields [][]byte) error {
 		kind = event.Rejected
 	}
 	for _, m := range c.wide {
-		if err := c.emit(kind, m, m.ind.ID, c.versionAt(m, r), r, c.keyFor(r, m.prefix), 0, 0, [4]int64{}); err != nil {
+		if err := c.emit(kind, m.ind.ID, c.versionAt(m, r), r, c.keyFor(r, m.prefix), 0, 0, [4]int64{}); err != nil {
 			return err
 		}
 	}
@@ -668,7 +667,7 @@ func (c *conformer) deleteRow(r *row, fields [][]byte) error {
 		if m != nil {
 			id, version, p = m.ind.ID, c.versionAt(m, r), m.prefix
 		}
-		if err := c.emit(kind, m, id, version, r, c.keyFor(r, p), 0, 0, [4]int64{}); err != nil {
+		if err := c.emit(kind, id, version, r, c.keyFor(r, p), 0, 0, [4]int64{}); err != nil {
 			return err
 		}
 	}
@@ -718,7 +717,7 @@ func (c *conformer) longRow(r *row, fields [][]byte) error {
 	if day, ok := r.eventDay(); ok {
 		c.loose.add(day)
 	}
-	return c.emit(kind, nil, anyOf, anyOf, r, c.keyFor(r, prefix("key", c.feed.Registry, c.feed.ID, string(text))), 0, 0, [4]int64{})
+	return c.emit(kind, anyOf, anyOf, r, c.keyFor(r, prefix("key", c.feed.Registry, c.feed.ID, string(text))), 0, 0, [4]int64{})
 }
 
 func (r *row) eventDay() (int32, bool) { return r.event, r.has&event.HasEventDate != 0 }
@@ -746,7 +745,7 @@ func (c *conformer) versionAt(m *measure, r *row) string {
 // measureRow takes one indicator of a row.
 func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
 	reject, park := r.reject, r.park
-	version := c.versionOf(m, r, fields, &reject, &park)
+	version := c.versionOf(m, r, fields, &park)
 
 	day, known := r.eventDay()
 	if m.ind.PeriodBy == "registration_date" {
@@ -788,7 +787,7 @@ func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
 	case park:
 		kind = event.Parked
 	}
-	return c.emit(kind, m, m.ind.ID, version, r, c.keyFor(r, m.prefix), has, finding, n)
+	return c.emit(kind, m.ind.ID, version, r, c.keyFor(r, m.prefix), has, finding, n)
 }
 
 // told reports whether the row already has a fault of the rule in the column:
@@ -799,7 +798,7 @@ func (c *conformer) told(rule, column string) bool {
 
 // versionOf is the version that the row names, or that holds at its date. A
 // version that the catalog does not have at that date parks the row.
-func (c *conformer) versionOf(m *measure, r *row, fields [][]byte, reject, park *bool) string {
+func (c *conformer) versionOf(m *measure, r *row, fields [][]byte, park *bool) string {
 	day, ok := r.eventDay()
 	if c.version.set {
 		if b := get(fields, &c.version); !c.missing(b) {
@@ -908,7 +907,7 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte) (n [4]int64, has even
 }
 
 // emit appends one observation and hands the block on when it is full.
-func (c *conformer) emit(kind event.Kind, m *measure, id, version string, r *row, key [16]byte, has event.Has, finding event.Finding, n [4]int64) error {
+func (c *conformer) emit(kind event.Kind, id, version string, r *row, key [16]byte, has event.Has, finding event.Finding, n [4]int64) error {
 	w := &c.block
 	o := &w.obs
 	o.Line = append(o.Line, r.line)

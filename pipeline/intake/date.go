@@ -6,7 +6,7 @@ import (
 	"larstrom/pipeline/catalog"
 )
 
-// Dates lie in these years; another year is a slip or a placeholder.
+// Dates lie in these years; another year is a slip or stands for no date.
 const (
 	firstYear = 1900
 	lastYear  = 2199

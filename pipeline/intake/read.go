@@ -240,7 +240,7 @@ func (f *file) ragged() error {
 
 // fileFault is a fault of the format as one of the file. Other errors pass.
 func fileFault(err error) error {
-	var fault *delimited.Fault
+	var fault *delimited.Error
 	if errors.As(err, &fault) {
 		return &FileError{Incomplete: fault.Cut, Problems: []event.Problem{{Line: fault.Line, Rule: fault.Rule, Text: fault.Text, Hint: fault.Hint}}}
 	}

@@ -134,9 +134,8 @@ func TestDates(t *testing.T) {
 		{"", "2024-01-01", ""},
 	} {
 		got, ok := dateForm{c.form, zone}.days([]byte(c.in))
-		if text := ""; ok {
-			text = catalog.DateOfDays(got).String()
-			if text != c.want {
+		if ok {
+			if text := catalog.DateOfDays(got).String(); text != c.want {
 				t.Errorf("%s %q: %s, want %q", c.form, c.in, text, c.want)
 			}
 		} else if c.want != "" {

@@ -77,14 +77,15 @@ func gravity(s spc.State) int {
 }
 
 // grid turns cells into series without holes: every period from a series'
-// first to the newest period of the indicator, or to the end of its unit, has
-// a point, missing ones by their state. seriesOf says to which series a cell
-// belongs; cells that meet in one point are added.
+// first to the newest period of the indicator, or to the end of its unit or
+// version, has a point, missing ones by their state. seriesOf says to which
+// series a cell belongs; cells that meet in one point are added.
 func (in *Input) grid(seriesOf func(cell.Key) seriesKey) []series {
 	last := map[string]int32{} // by granularity
 	for _, c := range in.Cells {
-		if !c.Tombstone || c.State == spc.StateHeldEmpty {
-			last[c.Key.Granularity] = max(last[c.Key.Granularity], c.Key.PeriodStart)
+		at, ok := last[c.Key.Granularity]
+		if (!c.Tombstone || c.State == spc.StateHeldEmpty) && (!ok || at < c.Key.PeriodStart) {
+			last[c.Key.Granularity] = c.Key.PeriodStart
 		}
 	}
 	points := map[seriesKey]map[int32]point{}
@@ -201,32 +202,50 @@ func add(a, b cell.Content) cell.Content {
 	}
 }
 
-// fill makes consecutive periods of the points of one series.
+// fill makes consecutive periods of the points of one series. Where nothing
+// was delivered, it is missing while the unit and the version hold; behind
+// their end nothing is expected, and only what comes still later is shown.
 func (in *Input) fill(k seriesKey, points map[int32]point, last int32) series {
-	first, found := int32(math.MaxInt32), false
+	first, own := int32(math.MaxInt32), int32(math.MinInt32)
 	for at, p := range points {
 		if p.state != spc.StateMissing {
-			first, found = min(first, at), true
+			first, own = min(first, at), max(own, at)
 		}
 	}
-	if !found {
-		return series{key: k}
+	s := series{key: k}
+	if first > own {
+		return s
 	}
 	g := catalog.Granularity(k.granularity)
-	unit, known := in.Index.Unit(k.unit)
-	s := series{key: k}
 	for at := catalog.DateOfDays(first); at.Days() <= last; at = g.PeriodEnd(at) {
 		p, ok := points[at.Days()]
 		if !ok {
-			if known && !unit.To.IsZero() && !at.Before(unit.To) {
-				break
-			}
 			p = point{period: at.Days(), state: spc.StateMissing,
 				mature: in.mature(cell.Key{Granularity: k.granularity, PeriodStart: at.Days()})}
+			if in.ended(k, at) {
+				p.state = spc.StateNotApplicable
+			}
+		}
+		if p.state == spc.StateNotApplicable && at.Days() > own {
+			break
 		}
 		s.points = append(s.points, p)
 	}
 	return s
+}
+
+// ended reports whether the unit or the version of the series has ended before
+// the period that begins at a date.
+func (in *Input) ended(k seriesKey, at catalog.Date) bool {
+	if unit, ok := in.Index.Unit(k.unit); ok && !unit.To.IsZero() && !at.Before(unit.To) {
+		return true
+	}
+	for _, v := range in.Indicator.Versions {
+		if v.ID == k.version && !v.To.IsZero() && !at.Before(v.To) {
+			return true
+		}
+	}
+	return false
 }
 
 // asDelivered keeps every unit and version apart.

@@ -77,7 +77,7 @@ func (s *State) Apply(e event.Event) error {
 		s.flags = map[string]string{}
 		s.ids = map[string]bool{}
 	}
-	if e.Sequence != 0 && e.Sequence <= s.Seq {
+	if e.Sequence <= s.Seq {
 		return fmt.Errorf("%w: event %d comes after %d", ErrLedger, e.Sequence, s.Seq)
 	}
 	s.Seq = e.Sequence
@@ -164,8 +164,13 @@ func (s *State) apply(e event.Event) error {
 			return err
 		}
 		d := s.deliveries[b.Delivery]
-		if d == nil || d.Run != b.Run {
+		switch {
+		case d == nil || d.Run != b.Run:
 			return fmt.Errorf("cells of delivery %s, which is not in run %s", b.Delivery, b.Run)
+		case b.Rev != d.Rev:
+			return fmt.Errorf("cells of delivery %s with revision %d, not %d", b.Delivery, b.Rev, d.Rev)
+		case d.Cells != nil:
+			return fmt.Errorf("cells of delivery %s are appended twice", b.Delivery)
 		}
 		d.Cells = &b
 	case event.TypeRunChecked:

@@ -320,7 +320,7 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 		case TimeBetween:
 			centre, sigma = c.timeLimits(&p, bFrom, bTo, o, ph)
 		case CasesBetween:
-			centre, sigma = c.casesLimits(&p, bFrom, bTo, o, ph)
+			centre, sigma = c.casesLimits(&p, bFrom, bTo, ph)
 		case Mean, Count:
 			switch o.Kind {
 			case IPrime:

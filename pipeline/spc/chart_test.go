@@ -546,14 +546,10 @@ func slowChart(s Series, kind Kind) (centre float64, lcl, ucl []float64, sigma [
 	}
 	// The 5 % quantile by summing the binomial mass, one term at a time.
 	n := len(signs)
-	fewest, mass, term := 0, 0.0, math.Pow(0.5, float64(n-1))
-	for k := 0; ; k++ {
-		mass += term
-		if mass >= 0.05 {
-			fewest = k
-			break
-		}
-		term *= float64(n-1-k) / float64(k+1)
+	fewest, term := 0, math.Pow(0.5, float64(n-1))
+	for mass := term; mass < 0.05; mass += term {
+		term *= float64(n-1-fewest) / float64(fewest+1)
+		fewest++
 	}
 	return centre, lcl, ucl, sigma, longest > int(math.Round(math.Log2(float64(n))))+3 || cross < fewest
 }
@@ -641,8 +637,7 @@ func TestDispersionTest(t *testing.T) {
 	for _, tc := range []struct {
 		den, p float64
 	}{{100, 0.2}, {1000, 0.05}, {40, 0.02}, {20, 0.1}, {30, 0.95}} {
-		s, starts := region(1, 1, 1)
-		s, starts = Series{}, []int{0}
+		s, starts := Series{}, []int{0}
 		r := newRand(77)
 		for range 2000 {
 			for range 24 {
@@ -714,17 +709,11 @@ func TestQuantilesAgainstSums(t *testing.T) {
 		}
 	}
 	for _, mu := range []float64{0.01, 0.7, 5, 33.3, 400} {
-		total, term := 0.0, math.Exp(-mu)
 		for _, q := range []float64{1e-6, 0.00135, 0.05, 0.5, 0.975, 0.99865} {
-			total, term = 0.0, math.Exp(-mu)
-			want := 0
-			for k := 0; ; k++ {
-				total += term
-				if total >= q*(1-1e-13) {
-					want = k
-					break
-				}
-				term *= mu / float64(k+1)
+			want, term := 0, math.Exp(-mu)
+			for total := term; total < q*(1-1e-13); total += term {
+				term *= mu / float64(want+1)
+				want++
 			}
 			if got := PoissonQuantile(q, mu); got != want {
 				t.Errorf("Poisson quantile(%v; %v) = %d, want %d", q, mu, got, want)

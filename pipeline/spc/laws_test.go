@@ -290,7 +290,7 @@ func FuzzChoose(f *testing.F) {
 	f.Add(uint8(1), uint8(0), 3.0, 4.0, -1.0, uint8(1))
 	f.Add(uint8(3), uint8(3), math.NaN(), math.Inf(1), 1e308, uint8(1))
 	f.Add(uint8(2), uint8(0), 0.0, 0.0, 1e-300, uint8(2))
-	f.Add(uint8(4), uint8(7), 1e149, -0.0, 5e-324, uint8(1))
+	f.Add(uint8(4), uint8(7), 1e149, math.Copysign(0, -1), 5e-324, uint8(1))
 	f.Fuzz(func(t *testing.T, measure, kind uint8, a, b, c float64, state uint8) {
 		s := Series{}
 		for i := range 30 {

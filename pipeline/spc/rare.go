@@ -48,7 +48,7 @@ func (c *Charts) timeLimits(p *Part, from, to int, o *Options, ph *Phase) (centr
 
 // casesLimits are those of a g chart: the line is the median, for the runs; the
 // mean that the limits need is given back as sigma.
-func (c *Charts) casesLimits(p *Part, from, to int, o *Options, ph *Phase) (centre, mean float64) {
+func (c *Charts) casesLimits(p *Part, from, to int, ph *Phase) (centre, mean float64) {
 	p.Kind, p.Limits, p.Reason = G, LimitsExact, ReasonRare
 	n := 0
 	for i := from; i >= 0 && i < to; i++ {

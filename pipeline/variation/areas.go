@@ -45,9 +45,10 @@ func DescribeAreas(observed, expected []float64) (Areas, error) {
 	}
 	total, k := sumO/sumE, float64(len(observed))
 	var sd, weighted float64
-	for i, r := range ratio {
+	for i, e := range expected {
+		r := ratio[i]
 		sd += (r - sumR/k) * (r - sumR/k)
-		weighted += expected[i] * (r - total) * (r - total)
+		weighted += e * (r - total) * (r - total)
 	}
 	slices.Sort(ratio)
 	quotient := func(high, low float64) float64 {

@@ -205,7 +205,7 @@ func (s *Student) Interval(mean, sd float64, n int) (low, high float64) {
 	if n < 2 || !(sd >= 0) {
 		return math.NaN(), math.NaN()
 	}
-	t := 0.0
+	var t float64
 	if n < len(s.t) {
 		t = s.t[n]
 	} else {

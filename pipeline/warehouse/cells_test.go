@@ -127,7 +127,9 @@ func TestTouchedIsNoWider(t *testing.T) {
 	parked := func(o obs) obs { o.kind = event.Parked; return o }
 	jan, feb, mar, dec := days(2024, 1, 5), days(2024, 2, 5), days(2024, 3, 5), days(2023, 12, 5)
 	base := sent{id: "base", snapshot: true, blocks: [][]obs{{row(1, 1, jan), row(2, 2, feb), row(3, 3, mar)}}}
-	window := func(from, to catalog.Date, rows ...obs) sent { return sent{id: "s", snapshot: true, from: from, to: to, blocks: [][]obs{rows}} }
+	window := func(from, to catalog.Date, rows ...obs) sent {
+		return sent{id: "s", snapshot: true, from: from, to: to, blocks: [][]obs{rows}}
+	}
 	delta := func(rows ...obs) sent { return sent{id: "d", blocks: [][]obs{rows}} }
 	date := func(m time.Month) catalog.Date { return catalog.NewDate(2024, m, 1) }
 	for i, c := range []struct {

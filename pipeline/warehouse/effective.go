@@ -104,9 +104,11 @@ func baseExpr(segments []run.Segment, d string) string {
 	return b.String()
 }
 
-// columns of one effective row, in the order of the tuples below.
-var effectiveColumns = []string{"kind", "ord", "indicator", "version", "unit", "stratum", "dated", "d", "has", "finding",
-	"numerator", "denominator", "value", "expected"}
+// effectiveColumns are those of one effective row, in the order of the tuples below.
+func effectiveColumns() []string {
+	return []string{"kind", "ord", "indicator", "version", "unit", "stratum", "dated", "d", "has", "finding",
+		"numerator", "denominator", "value", "expected"}
+}
 
 // effectiveSQL selects the effective rows of the scope's feed, rejected ones
 // included, with the columns of effectiveColumns and dup: how many rows of
@@ -145,18 +147,18 @@ WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
 	holds := fmt.Sprintf("(NOT dated OR if(%s, ord = %s, ord > %s))", isSnapshot, base, base)
 	if len(s.Feed.Key) == 0 {
 		return fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE kind != %d AND %s",
-			strings.Join(effectiveColumns, ", "), rows, event.Deleted, holds)
+			strings.Join(effectiveColumns(), ", "), rows, event.Deleted, holds)
 	}
-	tuple := "tuple(" + strings.Join(effectiveColumns, ", ") + ")"
+	tuple := "tuple(" + strings.Join(effectiveColumns(), ", ") + ")"
 	first := fmt.Sprintf(`SELECT key, ord, argMin(%s, line) AS w, count() AS n FROM (%s)
 WHERE key != toFixedString('', 16) AND (NOT %s OR NOT dated OR ord = %s) GROUP BY key, ord`, tuple, rows, isSnapshot, base)
 	newest := "SELECT argMax(w, ord) AS w, argMax(n, ord) - 1 AS dup FROM (" + first + ") GROUP BY key"
 	var named []string
-	for i, c := range effectiveColumns {
+	for i, c := range effectiveColumns() {
 		named = append(named, fmt.Sprintf("w.%d AS %s", i+1, c))
 	}
 	keyed := fmt.Sprintf("SELECT %s, toUInt64(dup) AS dup FROM (%s)", strings.Join(named, ", "), newest)
-	unkeyed := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key = toFixedString('', 16)", strings.Join(effectiveColumns, ", "), rows)
+	unkeyed := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key = toFixedString('', 16)", strings.Join(effectiveColumns(), ", "), rows)
 	return fmt.Sprintf("SELECT * FROM (%s UNION ALL %s) WHERE kind != %d AND %s", keyed, unkeyed, event.Deleted, holds)
 }
 

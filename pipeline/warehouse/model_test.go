@@ -431,7 +431,13 @@ func drawWorld(t *rapid.T, id string) *world {
 	if oneIn(t, 4, "keyless") == false {
 		w.feed.Key = []string{"id"}
 	}
-	w.indicators = rapid.SliceOfNDistinct(rapid.SampledFrom(indicators()), 1, 2, func(i catalog.Indicator) string { return i.ID }).Draw(t, "indicators")
+	// Mostly one granularity, for each is two queries.
+	w.indicators = indicators()
+	if one := rapid.SampledFrom(w.indicators).Draw(t, "indicator"); !oneIn(t, 4, "two granularities") {
+		w.indicators = slices.DeleteFunc(w.indicators, func(i catalog.Indicator) bool { return i.Period != one.Period })
+	} else {
+		w.indicators = []catalog.Indicator{one, rapid.SampledFrom(slices.DeleteFunc(w.indicators, func(i catalog.Indicator) bool { return i.ID == one.ID })).Draw(t, "other")}
+	}
 	for i := range rapid.IntRange(1, 6).Draw(t, "deliveries") {
 		s := sent{id: fmt.Sprintf("%s-d%d", id, i), order: rapid.SampledFrom([]string{"", "", "1", "2", "10"}).Draw(t, "order")}
 		s.snapshot = len(w.feed.Key) == 0 || rapid.Bool().Draw(t, "snapshot")

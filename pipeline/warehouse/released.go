@@ -35,12 +35,14 @@ type Pointer struct {
 	Meta        string
 }
 
-// Tables of indicator sets and of the meta set, in the order in which their
-// checksums name a set.
-var (
-	indicatorTables = []string{"cell", "chart", "funnel", "variation"}
-	metaTables      = []string{"flag", "delivery", "unit", "indicator", "annotation"}
-)
+// indicatorTables are those of an indicator's set, in the order in which their
+// checksums name it.
+func indicatorTables() []string { return []string{"cell", "chart", "funnel", "variation"} }
+
+// metaTables are those of the meta set, likewise.
+func metaTables() []string {
+	return []string{"flag", "delivery", "unit", "indicator", "annotation"}
+}
 
 // Named is a set and its owner: an indicator id, or "meta".
 type Named struct {
@@ -264,7 +266,7 @@ func (r *Released) Pointer(ctx context.Context) (p Pointer, ok bool, err error) 
 // DropUnused removes the sets that none of the kept ids names. Readers that
 // are in the middle of a query keep what they read.
 func (r *Released) DropUnused(ctx context.Context, keep []string) error {
-	for _, t := range slices.Concat(indicatorTables, metaTables) {
+	for _, t := range slices.Concat(indicatorTables(), metaTables()) {
 		ids, err := r.setIDs(ctx, t)
 		if err != nil {
 			return err

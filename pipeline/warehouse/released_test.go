@@ -69,7 +69,7 @@ func TestChecksumsReadBack(t *testing.T) {
 	store, _ := newReleased(t, "checksums")
 	cases := 0
 	rapid.Check(t, func(t *rapid.T) {
-		if cases++; cases > 40 {
+		if cases++; cases > 20 {
 			return
 		}
 		ctx := context.Background()

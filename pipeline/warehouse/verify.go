@@ -75,7 +75,7 @@ func (w *Warehouse) AllVersions(ctx context.Context, indicator string) ([]cell.V
 // Truncate empties the released store, for a rebuild: first the pointer, so that
 // no view shows a part.
 func (r *Released) Truncate(ctx context.Context) error {
-	for _, t := range append(append([]string{"pointer"}, prefixed(indicatorTables)...), prefixed(metaTables)...) {
+	for _, t := range append(append([]string{"pointer"}, prefixed(indicatorTables())...), prefixed(metaTables())...) {
 		if err := r.conn.Exec(ctx, "TRUNCATE TABLE "+t); err != nil {
 			return fmt.Errorf("truncate %s: %w", t, err)
 		}

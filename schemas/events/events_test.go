@@ -70,7 +70,7 @@ func samples() map[event.Type][2]event.Body {
 		event.TypeDecisionProposed: {event.DecisionProposed{Decision: "x", Flag: "f1", Kind: event.Waive, By: "s1", Cause: "c", Note: "n", On: day, Until: day},
 			event.DecisionProposed{Decision: "x", Flag: "f1", Kind: event.Correct, By: "s1"}},
 		event.TypeDecisionConfirmed: {event.DecisionConfirmed{Decision: "x", Flag: "f1", By: "s2", On: day}, event.DecisionConfirmed{Decision: "x", Flag: "f1", By: "s2"}},
-		event.TypeReleaseMade: {event.ReleaseMade{Indicator: "ind1", Run: "r1", Rev: 7, CellsFrom: 1, CellsTo: 9, Except: []event.Guard{guard}, Withdrawn: []event.Guard{guard}},
+		event.TypeReleaseMade: {event.ReleaseMade{Indicator: "ind1", Run: "r1", Rev: 7, CellsFrom: 1, CellsTo: 9, Except: []event.Guard{guard}, ExceptFlags: []string{"f1"}, Withdrawn: []event.Guard{guard}},
 			event.ReleaseMade{Indicator: "ind1", Run: "r1"}},
 	}
 }

@@ -84,7 +84,7 @@ func (s *Service) Run(ctx context.Context) error {
 		err := s.work(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // ctx ends when the service is to stop: the end of Run, not a failure
 		case !warehouse.Transient(err):
 			return fmt.Errorf("aggregator: %w", err)
 		}

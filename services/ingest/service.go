@@ -210,8 +210,9 @@ func (s *Service) take(ctx context.Context, files []file) ([]intake.Receipt, err
 func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, error) {
 	feed, err := s.index.FeedFor(f.name)
 	if err != nil {
-		return undelivered(f, intake.StatusRejected, event.Problem{Rule: intake.RuleHeader, Text: err.Error(),
-			Hint: "name the file as one of the feeds says, or add a feed to the catalog"}), nil, nil
+		unknown := event.Problem{Rule: intake.RuleHeader, Text: err.Error(),
+			Hint: "name the file as one of the feeds says, or add a feed to the catalog"}
+		return undelivered(f, intake.StatusRejected, unknown), nil, nil //nolint:nilerr // a file that no feed knows is rejected, and its receipt says why
 	}
 	in, err := os.Open(f.path)
 	if err != nil {

@@ -211,7 +211,7 @@ func serve(ctx context.Context, cancel context.CancelFunc, s *server, cfg childC
 		})
 	}
 	tasks.Wait()
-	return errors.Join(append(failures, err)...)
+	return errors.Join(errors.Join(failures...), err)
 }
 
 // takeStdio moves the descriptors 0 and 1 out of the library's reach: its client

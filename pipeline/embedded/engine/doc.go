@@ -40,13 +40,29 @@
 // are spooled to a file first, so that a client that breaks off half-way inserts
 // nothing at all.
 //
+// # What of the library is worked around
+//
+//   - Its parallel Arrow encoder deadlocks on large results: it is off, and cannot
+//     be turned on.
+//   - On a new data path it starts no background tasks, so that DROP TABLE … SYNC
+//     never returns: the path is made to look used.
+//   - It expands patterns in the whole name of a file that rows are read from, and
+//     reads none, silently, where nothing matches: data paths with such characters
+//     are refused.
+//   - An INSERT without rows reads standard input, and words such as "quit" are its
+//     client's: neither reaches it.
+//   - KILL QUERY cannot name a query by the client's id: the id travels in a
+//     setting, and KILL is rewritten to look there.
+//
 // # Durability
 //
 // An insert is answered after the engine has finished it. The part is then in
 // its table's directory, so it survives the end of the process at any moment
 // (kill -9: the page cache survives). MergeTree tables are created with
 // fsync_after_insert and fsync_part_directory unless Config.NoSync says
-// otherwise, which makes it survive the end of the machine too; measured cost:
-// about 5 ms for each insert. An insert is atomic per partition and per block of
+// otherwise: the files are synced, the part is renamed into place, its directory is
+// synced, then the insert is answered (seen with strace). The table's directory is
+// not; journaling file systems such as ext4 and XFS write the rename with the sync
+// that follows it. Measured cost: about 5 ms for each insert. An insert is atomic per partition and per block of
 // about a million rows, as everywhere in ClickHouse.
 package engine

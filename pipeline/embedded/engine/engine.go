@@ -283,7 +283,7 @@ type child struct {
 
 // spawn starts a process and waits until it is ready.
 func (e *Engine) spawn(ctx context.Context) (*child, error) {
-	cmd := exec.Command(e.cfg.Command[0], e.cfg.Command[1:]...) //nolint:gosec // our own executable, or what the configuration says
+	cmd := exec.Command(e.cfg.Command[0], e.cfg.Command[1:]...) //nolint:noctx // ctx bounds the start alone; after it the supervisor owns the child, and ends it by child.stop
 	cmd.Env = append(os.Environ(), e.cfg.Env...)
 	// Signals of the terminal are for the parent, which stops the child itself.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -393,7 +393,7 @@ func (c *child) logLines(r io.Reader, log *slog.Logger) {
 				attrs = append(attrs, key, record[key])
 			}
 		}
-		log.With("process", "engine").Log(context.Background(), level, message, attrs...)
+		log.With("process", "engine").Log(context.Background(), level, message, attrs...) //nolint:sloglint // the child's line is passed on with the message that it has there
 	}
 	// A line too long for the scanner must not block the child.
 	_, _ = io.Copy(io.Discard, r)

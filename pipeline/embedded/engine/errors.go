@@ -36,7 +36,6 @@ const (
 	codeAuthentication   = 516
 	codeIncorrectData    = 117
 	codeNetworkError     = 210
-	codeTooManyQueries   = 202
 	codeUnknownException = 1002
 )
 

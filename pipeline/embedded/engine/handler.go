@@ -94,11 +94,16 @@ func (h *handler) authenticate(r *http.Request) (int, error) {
 	return status, refuse(codeAuthentication, "AUTHENTICATION_FAILED", "Authentication failed: password is incorrect, or there is no user with such name")
 }
 
-// interfaceParams are what of a URL is for this interface and no setting.
-var interfaceParams = []string{
-	"query", "database", "default_format", "user", "password", "query_id", "quota_key", "compress", "decompress",
-	"client_protocol_version", "buffer_size", "wait_end_of_query", "stacktrace", "close_session",
-	"enable_http_compression", "http_zlib_compression_level", "network_compression_method", "network_zstd_compression_level",
+// interfaceParam reports whether a parameter of a URL is for this interface and
+// no setting.
+func interfaceParam(name string) bool {
+	switch name {
+	case "query", "database", "default_format", "user", "password", "query_id", "quota_key", "compress", "decompress",
+		"client_protocol_version", "buffer_size", "wait_end_of_query", "stacktrace", "close_session",
+		"enable_http_compression", "http_zlib_compression_level", "network_compression_method", "network_zstd_compression_level":
+		return true
+	}
+	return false
 }
 
 // query carries one request out. Its errors are exceptions.
@@ -213,7 +218,7 @@ func (h *handler) requestQuery(r *http.Request, params url.Values) (query, error
 			continue
 		}
 		switch {
-		case slices.Contains(interfaceParams, name):
+		case interfaceParam(name):
 			continue
 		case name == "session_id", name == "session_timeout", name == "session_check", name == "role":
 			return q, refuse(codeNotImplemented, "NOT_IMPLEMENTED", "%s is not supported: every request is a session of its own", name)
@@ -423,13 +428,14 @@ func (h *handler) selectNative(ctx context.Context, q query, st statement, revis
 // describe returns the columns of a SELECT, or none where the engine cannot say.
 func describe(c *connection, st statement, params []parameter) (names, types []string) {
 	_ = c.exec("DESCRIBE TABLE ("+st.withoutFormat()+"\n)", "JSONEachRow", params, func(data []byte) error {
-		for d := json.NewDecoder(bytes.NewReader(data)); ; {
+		for d := json.NewDecoder(bytes.NewReader(data)); d.More(); {
 			var column struct{ Name, Type string }
 			if err := d.Decode(&column); err != nil {
-				return nil
+				return err
 			}
 			names, types = append(names, column.Name), append(types, column.Type)
 		}
+		return nil
 	})
 	return names, types
 }

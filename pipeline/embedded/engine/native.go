@@ -314,18 +314,42 @@ func (t *nativeType) skip(r *blockReader, n int) {
 	}
 }
 
-var fixedWidths = map[string]int{
-	"Int8": 1, "UInt8": 1, "Bool": 1, "Enum8": 1, "Nothing": 1,
-	"Int16": 2, "UInt16": 2, "Enum16": 2, "Date": 2, "BFloat16": 2,
-	"Int32": 4, "UInt32": 4, "Float32": 4, "Date32": 4, "DateTime": 4, "IPv4": 4, "Time": 4, "Decimal32": 4,
-	"Int64": 8, "UInt64": 8, "Float64": 8, "DateTime64": 8, "Time64": 8, "Decimal64": 8,
-	"Int128": 16, "UInt128": 16, "UUID": 16, "IPv6": 16, "Decimal128": 16,
-	"Int256": 32, "UInt256": 32, "Decimal256": 32,
+// fixedWidth is the number of bytes of a value of a type; 0: it has none by its
+// name alone.
+func fixedWidth(base string) int {
+	switch base {
+	case "Int8", "UInt8", "Bool", "Enum8", "Nothing":
+		return 1
+	case "Int16", "UInt16", "Enum16", "Date", "BFloat16":
+		return 2
+	case "Int32", "UInt32", "Float32", "Date32", "DateTime", "IPv4", "Time", "Decimal32":
+		return 4
+	case "Int64", "UInt64", "Float64", "DateTime64", "Time64", "Decimal64":
+		return 8
+	case "Int128", "UInt128", "UUID", "IPv6", "Decimal128":
+		return 16
+	case "Int256", "UInt256", "Decimal256":
+		return 32
+	}
+	return 0
 }
 
-var geometry = map[string]string{
-	"Point": "Tuple(Float64, Float64)", "Ring": "Array(Point)", "LineString": "Array(Point)",
-	"Polygon": "Array(Ring)", "MultiLineString": "Array(LineString)", "MultiPolygon": "Array(Polygon)",
+// geometry is the type that a geometric type is another name of; empty: it is
+// not geometric.
+func geometry(base string) string {
+	switch base {
+	case "Point":
+		return "Tuple(Float64, Float64)"
+	case "Ring", "LineString":
+		return "Array(Point)"
+	case "Polygon":
+		return "Array(Ring)"
+	case "MultiLineString":
+		return "Array(LineString)"
+	case "MultiPolygon":
+		return "Array(Polygon)"
+	}
+	return ""
 }
 
 // parseType reads a type's name as the engine writes it.
@@ -335,10 +359,10 @@ func parseType(name string) (*nativeType, error) {
 	if i := strings.IndexByte(name, '('); i >= 0 && strings.HasSuffix(name, ")") {
 		base, arguments = name[:i], splitArguments(name[i+1:len(name)-1])
 	}
-	if w, ok := fixedWidths[base]; ok {
+	if w := fixedWidth(base); w > 0 {
 		return &nativeType{width: w}, nil
 	}
-	if g, ok := geometry[base]; ok {
+	if g := geometry(base); g != "" {
 		return parseType(g)
 	}
 	all := func(kind typeKind, names []string) (*nativeType, error) {

@@ -109,21 +109,29 @@ func accepts(r *http.Request, encoding string) bool {
 	return false
 }
 
-var contentTypes = map[string]string{
-	"json": "application/json; charset=UTF-8", "jsoncompact": "application/json; charset=UTF-8",
-	"jsonstrings": "application/json; charset=UTF-8", "jsoncompactstrings": "application/json; charset=UTF-8",
-	"jsoneachrow": "application/x-ndjson; charset=UTF-8", "xml": "application/xml; charset=UTF-8",
-	"csv": "text/csv; charset=UTF-8; header=absent", "csvwithnames": "text/csv; charset=UTF-8; header=present",
-	"csvwithnamesandtypes": "text/csv; charset=UTF-8; header=present",
-	"tabseparated":         "text/tab-separated-values; charset=UTF-8", "tsv": "text/tab-separated-values; charset=UTF-8",
-	"tabseparatedwithnames": "text/tab-separated-values; charset=UTF-8", "tsvwithnames": "text/tab-separated-values; charset=UTF-8",
-	"native": "application/octet-stream", "rowbinary": "application/octet-stream", "arrow": "application/octet-stream",
-	"arrowstream": "application/octet-stream", "parquet": "application/octet-stream", "orc": "application/octet-stream",
+func contentType(format string) string {
+	switch strings.ToLower(format) {
+	case "json", "jsoncompact", "jsonstrings", "jsoncompactstrings":
+		return "application/json; charset=UTF-8"
+	case "jsoneachrow":
+		return "application/x-ndjson; charset=UTF-8"
+	case "xml":
+		return "application/xml; charset=UTF-8"
+	case "csv":
+		return "text/csv; charset=UTF-8; header=absent"
+	case "csvwithnames", "csvwithnamesandtypes":
+		return "text/csv; charset=UTF-8; header=present"
+	case "tabseparated", "tsv", "tabseparatedwithnames", "tsvwithnames":
+		return "text/tab-separated-values; charset=UTF-8"
+	case "native", "rowbinary", "arrow", "arrowstream", "parquet", "orc":
+		return "application/octet-stream"
+	}
+	return "text/plain; charset=UTF-8"
 }
 
 func (o *response) setFormat(format string) {
 	o.header.Set("X-ClickHouse-Format", format)
-	o.header.Set("Content-Type", cmpOr(contentTypes[strings.ToLower(format)], "text/plain; charset=UTF-8"))
+	o.header.Set("Content-Type", contentType(format))
 }
 
 // Write takes part of the result.

@@ -9,7 +9,7 @@
 //
 // Every byte passes the gate before it is split. A byte that the declared
 // encoding does not have, a NUL, or evidence of another encoding ends the file
-// with a *Fault; nothing is replaced and nothing is guessed. In a file that is
+// with a *Error; nothing is replaced and nothing is guessed. In a file that is
 // declared single-byte, text in UTF-8 would read as valid mojibake, so it is
 // looked for: a sequence that no text of the field has in a single-byte
 // encoding (Ã before a continuation byte, or any of three bytes and more) ends
@@ -26,7 +26,7 @@
 // next line end, so that the fault stays where it is; those of its lines that
 // lay inside a quote go with it, since nobody can tell what they were. A quote
 // that is still open at the end of the file, or for longer than a record may
-// be, is a *Fault.
+// be, is a *Error.
 //
 // The first line end decides which kind the file has: LF (with CRLF, also
 // mixed) or CR. Lines without any character are skipped, except in a file of

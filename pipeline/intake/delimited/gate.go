@@ -9,9 +9,9 @@ import (
 	"unicode/utf8"
 )
 
-// Fault is why a file as a whole cannot be read. Its texts hold no value of
+// Error is why a file as a whole cannot be read. Its texts hold no value of
 // the file.
-type Fault struct {
+type Error struct {
 	// Line is the physical line, from 1; 0: the file as a whole.
 	Line uint64
 	// Rule is the id of the check: C01 for bytes, C02 for the grammar.
@@ -22,8 +22,8 @@ type Fault struct {
 	Cut bool
 }
 
-// Error is one line.
-func (f *Fault) Error() string {
+// Error is the text, in one line.
+func (f *Error) Error() string {
 	if f.Line > 0 {
 		return fmt.Sprintf("line %d: %s (%s); %s", f.Line, f.Text, f.Rule, f.Hint)
 	}
@@ -81,7 +81,7 @@ func newGate(r io.Reader, enc string, chunk int) *gate {
 }
 
 // read appends the text of the next chunk to dst. It returns io.EOF with the
-// last text, a *Fault with the text before it, or the reader's own error.
+// last text, a *Error with the text before it, or the reader's own error.
 func (g *gate) read(dst []byte) ([]byte, error) {
 	if g.done {
 		return dst, io.EOF
@@ -101,7 +101,7 @@ func (g *gate) read(dst []byte) ([]byte, error) {
 		b = b[skip:]
 	}
 	var rest int
-	var fault *Fault
+	var fault *Error
 	switch g.enc {
 	case "utf-8", "utf-8-bom":
 		dst, rest, fault = g.utf8(dst, b, last)
@@ -128,7 +128,7 @@ func (g *gate) read(dst []byte) ([]byte, error) {
 
 // mark compares the byte order mark, or its absence, with the declaration and
 // returns its length.
-func (g *gate) mark(b []byte) (int, *Fault) {
+func (g *gate) mark(b []byte) (int, *Error) {
 	seen, size := "", 0
 	switch {
 	case bytes.HasPrefix(b, []byte("\xef\xbb\xbf")):
@@ -156,17 +156,17 @@ func (g *gate) mark(b []byte) (int, *Fault) {
 	return 0, nil
 }
 
-func (g *gate) fault(line uint64, seen, hint string) *Fault {
-	return &Fault{Line: line, Rule: "C01", Text: "the feed declares " + g.enc + ", the file has " + seen, Hint: hint}
+func (g *gate) fault(line uint64, seen, hint string) *Error {
+	return &Error{Line: line, Rule: "C01", Text: "the feed declares " + g.enc + ", the file has " + seen, Hint: hint}
 }
 
-func (g *gate) cut(line uint64, seen string) *Fault {
+func (g *gate) cut(line uint64, seen string) *Error {
 	f := g.fault(line, seen, "the file was cut short on its way; send it again")
 	f.Cut = true
 	return f
 }
 
-func (g *gate) nul(line uint64) *Fault {
+func (g *gate) nul(line uint64) *Error {
 	hint := "let the sender write text only"
 	if g.enc != "utf-16le" && g.enc != "utf-16be" {
 		hint = "it may be UTF-16 without a byte order mark, or no text at all; let the sender write " + g.enc
@@ -174,12 +174,12 @@ func (g *gate) nul(line uint64) *Fault {
 	return g.fault(line, "a NUL", hint)
 }
 
-func (g *gate) mojibake(line uint64) *Fault {
+func (g *gate) mojibake(line uint64) *Error {
 	return g.fault(line, "text in utf-8", "read as "+g.enc+" its letters would change; if the sender now writes UTF-8, declare encoding: utf-8 in the feed")
 }
 
 // utf8 passes valid text on as it is.
-func (g *gate) utf8(dst, b []byte, last bool) ([]byte, int, *Fault) {
+func (g *gate) utf8(dst, b []byte, last bool) ([]byte, int, *Error) {
 	text := b
 	if !last {
 		// A sequence that the chunk cuts waits for the next.
@@ -241,7 +241,7 @@ func ascii(b []byte) int {
 }
 
 // singleByte reads ISO-8859-1 and Windows-1252, and looks for UTF-8 in them.
-func (g *gate) singleByte(dst, b []byte, last bool) ([]byte, int, *Fault) {
+func (g *gate) singleByte(dst, b []byte, last bool) ([]byte, int, *Error) {
 	at := func(i int) uint64 { return g.lines.line(b[:i]) }
 	for i := 0; i < len(b); {
 		n := ascii(b[i:])
@@ -298,7 +298,7 @@ func windows1252(c byte) rune {
 	}[c-0x80]
 }
 
-func (g *gate) utf16(dst, b []byte, last bool, order binary.ByteOrder) ([]byte, int, *Fault) {
+func (g *gate) utf16(dst, b []byte, last bool, order binary.ByteOrder) ([]byte, int, *Error) {
 	from := len(dst)
 	at := func() uint64 { return g.lines.line(dst[from:]) }
 	i := 0

@@ -82,7 +82,7 @@ func TestGate(t *testing.T) {
 					}
 					continue
 				}
-				var f *Fault
+				var f *Error
 				if !errors.As(err, &f) || f.Rule != "C01" || !strings.Contains(f.Text, c.fault) || f.Line != c.line || f.Cut != c.cut ||
 					!strings.Contains(f.Text, c.enc) || f.Hint == "" {
 					t.Errorf("%s, chunk %d, line end %q: %v, want C01 with %q and %q in line %d", c.name, chunk, eol, err, c.enc, c.fault, c.line)
@@ -179,7 +179,7 @@ func TestGateSeesTheLastByte(t *testing.T) {
 	}
 	b[len(b)-2] = 0xe5
 	_, _, err := read(t, b, dialect("utf-8", ";", `"`), Options{})
-	var f *Fault
+	var f *Error
 	if !errors.As(err, &f) || f.Line != 200_000 {
 		t.Error(fmt.Sprint(err))
 	}

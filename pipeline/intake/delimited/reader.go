@@ -2,6 +2,7 @@ package delimited
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 
@@ -85,7 +86,7 @@ func oneSign(s string) bool {
 	return len(s) == 1 && s[0] != '\n' && s[0] != '\r' && s[0] != 0 && s[0] < 0x80
 }
 
-// Next is the next record. It returns io.EOF after the last, a *Fault where
+// Next is the next record. It returns io.EOF after the last, a *Error where
 // the file cannot be read on, or the underlying reader's error.
 func (r *Reader) Next() (*Record, error) {
 	for {
@@ -114,7 +115,7 @@ func (r *Reader) Next() (*Record, error) {
 			}
 			continue
 		case splitOpen:
-			return nil, &Fault{Line: r.line, Rule: "C02", Text: "a quote that opens in this record is still open at the end of the file",
+			return nil, &Error{Line: r.line, Rule: "C02", Text: "a quote that opens in this record is still open at the end of the file",
 				Hint: "close it, or double the quotes inside the field; if quotes mean nothing in this file, declare quote: \"\" in the feed",
 				Cut:  true}
 		case splitLast:
@@ -129,7 +130,7 @@ func (r *Reader) Next() (*Record, error) {
 			return nil, r.tooLong()
 		}
 		if len(r.s.fields) > r.opt.MaxFields {
-			return nil, &Fault{Line: r.line, Rule: "C02", Text: fmt.Sprintf("a record of more than %d fields", r.opt.MaxFields),
+			return nil, &Error{Line: r.line, Rule: "C02", Text: fmt.Sprintf("a record of more than %d fields", r.opt.MaxFields),
 				Hint: "the delimiter of the feed may be wrong for this file"}
 		}
 		r.rec = Record{Line: r.line, Lines: r.s.lines, Fields: r.s.fields, Raw: r.s.raw}
@@ -201,8 +202,8 @@ func (r *Reader) follows() splitState {
 	return splitShort
 }
 
-func (r *Reader) tooLong() *Fault {
-	return &Fault{Line: r.line, Rule: "C02", Text: fmt.Sprintf("a record of more than %d bytes", r.opt.MaxRecord),
+func (r *Reader) tooLong() *Error {
+	return &Error{Line: r.line, Rule: "C02", Text: fmt.Sprintf("a record of more than %d bytes", r.opt.MaxRecord),
 		Hint: "a quote may be open since this line, or the file may not be delimited text"}
 }
 
@@ -219,7 +220,7 @@ func (r *Reader) fill() error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := err.(*Fault); ok || err == io.EOF {
+	if _, ok := errors.AsType[*Error](err); ok || err == io.EOF {
 		// What is before the fault is still read, so that an earlier fault of
 		// the file is the one that is named.
 		r.err = err

@@ -88,7 +88,7 @@ func TestGrammar(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for chunk := 1; chunk <= 32; chunk++ {
 				got, r, err := read(t, []byte(c.in), dialect("utf-8", ";", `"`), Options{Chunk: chunk})
-				var fault *Fault
+				var fault *Error
 				if errors.As(err, &fault) != (c.fault != "") || fault != nil && !strings.Contains(fault.Text, c.fault) {
 					t.Fatalf("chunk %d: error %v, want a fault with %q", chunk, err, c.fault)
 				}
@@ -161,7 +161,7 @@ func TestLimits(t *testing.T) {
 		{"many fields", "a;b\n" + strings.Repeat(";", 100) + "\n", Options{MaxFields: 50}, "more than 50 fields", 2},
 	} {
 		_, _, err := read(t, []byte(c.in), dialect("utf-8", ";", `"`), c.opt)
-		var fault *Fault
+		var fault *Error
 		if !errors.As(err, &fault) || !strings.Contains(fault.Text, c.want) || fault.Line != c.line || fault.Rule != "C02" {
 			t.Errorf("%s: %v, want C02 with %q in line %d", c.name, err, c.want, c.line)
 		}

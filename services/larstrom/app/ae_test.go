@@ -219,10 +219,6 @@ func (s *aeSeries) volume(indicator string, i int) float64 {
 // series; K01: any number, of the whole unit) and none has a probability below
 // 0.001 under a negative binomial with pooled dispersion.
 func holdSilent(all aeAll, indicator string) {
-	type history struct {
-		when   []time.Time
-		volume []float64
-	}
 	collect := func(add func(k aeKey, month time.Time, v float64)) {
 		for k, s := range all {
 			if k.indicator != indicator {
@@ -245,21 +241,21 @@ func holdSilent(all aeAll, indicator string) {
 		}
 	})
 	judge := func(in map[string]map[time.Time]float64, key string, month time.Time, alpha float64) (mean, p float64, ok bool) {
-		var h history
+		var when []time.Time
 		for m := range in[key] {
 			if m.Before(month) {
-				h.when = append(h.when, m)
+				when = append(when, m)
 			}
 		}
-		slices.SortFunc(h.when, func(a, b time.Time) int { return a.Compare(b) })
-		if len(h.when) < 6 {
+		slices.SortFunc(when, func(a, b time.Time) int { return a.Compare(b) })
+		if len(when) < 6 {
 			return 0, 1, false
 		}
-		h.when = h.when[max(0, len(h.when)-24):]
-		for _, m := range h.when {
+		when = when[max(0, len(when)-24):]
+		for _, m := range when {
 			mean += in[key][m]
 		}
-		n := float64(len(h.when))
+		n := float64(len(when))
 		mean /= n
 		if mean == 0 {
 			return 0, 1, true

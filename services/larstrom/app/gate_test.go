@@ -105,7 +105,6 @@ type history struct {
 	drop      string
 	people    []catalog.Person
 	night     int
-	months    int
 	withdrawn map[string]bool
 	heldSeen  int
 	took      []time.Duration

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -175,7 +176,7 @@ func child(t *testing.T, data, catalog, drop string, env ...string) (*exec.Cmd, 
 
 // killed reports whether the process was ended by SIGKILL.
 func killed(err error) bool {
-	exit, ok := err.(*exec.ExitError)
+	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok {
 		return false
 	}

@@ -90,10 +90,11 @@ func TestScaledDeployment(t *testing.T) {
 	}
 	stop()
 	running.Wait()
+	err = errors.Join(errs...)
 	for _, a := range apps {
-		errs = append(errs, a.Close())
+		err = errors.Join(err, a.Close())
 	}
-	if err := errors.Join(errs...); err != nil {
+	if err != nil {
 		t.Error(err)
 	}
 }

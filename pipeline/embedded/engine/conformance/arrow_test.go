@@ -2,10 +2,13 @@ package conformance_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"testing"
+	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/apache/arrow/go/v15/arrow"
@@ -95,6 +98,47 @@ func arrowStreams(t *testing.T, target conformance.Target) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// arrowLarge reads results of millions of rows, several times: an encoder that
+// falls behind the query must not stop it.
+func arrowLarge(t *testing.T, target conformance.Target) {
+	conn, err := clickhouse.Open(target.Options())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := conn.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	const rows = 5_000_000
+	for range 4 {
+		stream, err := conn.QueryFormat(ctx, "ArrowStream", "SELECT number AS n, toString(number % 1000) AS s, number / 4 AS f FROM numbers_mt("+strconv.Itoa(rows)+") ORDER BY n")
+		if err != nil {
+			t.Fatal(err)
+		}
+		reader, err := ipc.NewReader(stream)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for reader.Next() {
+			numbers := reader.Record().Column(0).(*array.Uint64)
+			for _, v := range numbers.Uint64Values() {
+				if v != uint64(n) {
+					t.Fatalf("row %d is %d", n, v)
+				}
+				n++
+			}
+		}
+		reader.Release()
+		if err := errors.Join(reader.Err(), stream.Close()); err != nil || n != rows {
+			t.Fatalf("%d rows, %v; want %d", n, err, rows)
+		}
 	}
 }
 

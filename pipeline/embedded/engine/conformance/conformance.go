@@ -343,7 +343,7 @@ func (s suite) compression(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			conn := s.open(t, compressed(method))
 			table := s.table(t, conn, "a UInt64, b String, c LowCardinality(String), d Nullable(Float64)", "MergeTree ORDER BY a")
-			insertRows(t, t.Context(), conn, table, 0, rows)
+			insertRows(t, t.Context(), conn, table, rows)
 			checkRows(t, conn, table, rows)
 			n, err := drain(conn, t.Context(), "SELECT * FROM "+table, nil)
 			if err != nil || n != rows {
@@ -368,15 +368,15 @@ func (s suite) compression(t *testing.T) {
 	}
 }
 
-// insertRows inserts rows first … first+n-1 of a known table in one batch, by
-// column.
-func insertRows(t testing.TB, ctx context.Context, conn driver.Conn, table string, first, n int) {
+// insertRows inserts rows 0 … n-1 of a known table.
+func insertRows(t testing.TB, ctx context.Context, conn driver.Conn, table string, n int) {
 	t.Helper()
-	if err := tryInsertRows(ctx, conn, table, first, n); err != nil {
+	if err := tryInsertRows(ctx, conn, table, 0, n); err != nil {
 		t.Fatal(err)
 	}
 }
 
+// tryInsertRows inserts rows first … first+n-1 in one batch, by column.
 func tryInsertRows(ctx context.Context, conn driver.Conn, table string, first, n int) error {
 	a, b, c, d := make([]uint64, n), make([]string, n), make([]string, n), make([]*float64, n)
 	for i := range n {
@@ -447,7 +447,7 @@ func (s suite) formats(t *testing.T) {
 	for _, format := range []string{"Native", "Parquet", "JSONEachRow", "RowBinaryWithNamesAndTypes", "JSONCompact", "CSV", "Arrow"} {
 		from := s.table(t, conn, "a UInt64, b String, c LowCardinality(String), d Nullable(Float64)", "MergeTree ORDER BY a")
 		to := s.table(t, conn, "a UInt64, b String, c LowCardinality(String), d Nullable(Float64)", "MergeTree ORDER BY a")
-		insertRows(t, t.Context(), conn, from, 0, 100_000)
+		insertRows(t, t.Context(), conn, from, 100_000)
 		stream, err := conn.QueryFormat(t.Context(), format, "SELECT a, b, c, d FROM "+from)
 		if err != nil {
 			t.Errorf("%s: %v", format, err)
@@ -458,7 +458,7 @@ func (s suite) formats(t *testing.T) {
 			// Over HTTP the driver asks for blocks at its own revision, which an
 			// insert does not take.
 			err = nil
-			insertRows(t, t.Context(), conn, to, 0, 100_000)
+			insertRows(t, t.Context(), conn, to, 100_000)
 		}
 		if err := errors.Join(err, stream.Close()); err != nil {
 			t.Errorf("%s: %v", format, err)
@@ -581,7 +581,7 @@ func (s suite) largeInsert(t *testing.T) {
 	const rows = 1_000_000
 	conn := s.open(t)
 	table := s.table(t, conn, "a UInt64, b String, c LowCardinality(String), d Nullable(Float64)", "MergeTree ORDER BY a")
-	insertRows(t, t.Context(), conn, table, 0, rows)
+	insertRows(t, t.Context(), conn, table, rows)
 	checkRows(t, conn, table, rows)
 	if parts := value[uint64](t, t.Context(), conn, "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = {t:String}", clickhouse.Named("t", table)); parts != 1 {
 		t.Errorf("one insert made %d parts, want 1: it is not atomic", parts)

@@ -42,6 +42,7 @@ func TestEmbedded(t *testing.T) {
 	}()
 	conformance.Run(t, e)
 	t.Run("arrow", func(t *testing.T) { arrowStreams(t, e) })
+	t.Run("large arrow", func(t *testing.T) { arrowLarge(t, e) })
 }
 
 // server is a ClickHouse server by its address.
@@ -64,4 +65,5 @@ func TestServer(t *testing.T) {
 	}
 	conformance.Run(t, server{dsn})
 	t.Run("arrow", func(t *testing.T) { arrowStreams(t, server{dsn}) })
+	t.Run("large arrow", func(t *testing.T) { arrowLarge(t, server{dsn}) })
 }

@@ -22,8 +22,9 @@ type column struct {
 
 func pointer[T any](v T) *T { return &v }
 
-func power(base, exponent int64, add int64) *big.Int {
-	n := new(big.Int).Exp(big.NewInt(base), big.NewInt(exponent), nil)
+// powerOf2 is 2 to the exponent, plus add.
+func powerOf2(exponent uint, add int64) *big.Int {
+	n := new(big.Int).Lsh(big.NewInt(1), exponent)
 	return n.Add(n, big.NewInt(add))
 }
 
@@ -42,14 +43,14 @@ func columns() []column {
 		{"Int16", []int16{math.MinInt16, -1, 0, math.MaxInt16}},
 		{"Int32", []int32{math.MinInt32, -1, 0, math.MaxInt32}},
 		{"Int64", []int64{math.MinInt64, -1, 0, math.MaxInt64}},
-		{"Int128", []*big.Int{negative(power(2, 127, 0)), big.NewInt(-1), big.NewInt(0), power(2, 127, -1)}},
-		{"Int256", []*big.Int{negative(power(2, 255, 0)), big.NewInt(-1), big.NewInt(0), power(2, 255, -1)}},
+		{"Int128", []*big.Int{negative(powerOf2(127, 0)), big.NewInt(-1), big.NewInt(0), powerOf2(127, -1)}},
+		{"Int256", []*big.Int{negative(powerOf2(255, 0)), big.NewInt(-1), big.NewInt(0), powerOf2(255, -1)}},
 		{"UInt8", []uint8{0, 1, math.MaxUint8}},
 		{"UInt16", []uint16{0, 1, math.MaxUint16}},
 		{"UInt32", []uint32{0, 1, math.MaxUint32}},
 		{"UInt64", []uint64{0, 1, math.MaxUint64}},
-		{"UInt128", []*big.Int{big.NewInt(0), power(2, 128, -1)}},
-		{"UInt256", []*big.Int{big.NewInt(0), power(2, 256, -1)}},
+		{"UInt128", []*big.Int{big.NewInt(0), powerOf2(128, -1)}},
+		{"UInt256", []*big.Int{big.NewInt(0), powerOf2(256, -1)}},
 		{"Float32", []float32{0, float32(math.Copysign(0, -1)), 1.5, math.MaxFloat32, math.SmallestNonzeroFloat32, float32(math.Inf(1)), float32(math.Inf(-1)), float32(math.NaN())}},
 		{"Float64", []float64{0, math.Copysign(0, -1), 1.5, math.MaxFloat64, math.SmallestNonzeroFloat64, math.Inf(1), math.Inf(-1), math.NaN()}},
 		{"Bool", []bool{true, false}},
