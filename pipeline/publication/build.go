@@ -213,7 +213,11 @@ func (in *Input) chartRows(all []series, c *spc.Charts) Table {
 	for k, s := range all {
 		ch := c.At(k)
 		for i, p := range s.points {
-			r.add(in, s.key, p.period, periodEnd(s.key, p.period), ch.State[i], p.mature, p.fingerprint)
+			state := ch.State[i]
+			if p.state == spc.StateHeldPrevious {
+				state = p.state // also where what is shown is 0 of 0
+			}
+			r.add(in, s.key, p.period, periodEnd(s.key, p.period), state, p.mature, p.fingerprint)
 			part := partAt(ch.Parts, i)
 			kind, why = append(kind, chartName(part)), append(why, part.Why())
 			value = append(value, clean(ch.Value[i]))

@@ -44,13 +44,23 @@ func (s *State) EffectiveOf(feed string, r *Run, until string) Effective {
 }
 
 // through are the deliveries of the feed in the runs up to and including r, in
-// r only up to the delivery until.
+// r only up to the delivery until, which may be of another feed.
 func (s *State) through(feed string, r *Run, until string) []*Delivery {
-	all := s.taken(feed, r)
-	if i := slices.IndexFunc(all, func(d *Delivery) bool { return d.Delivery == until }); i >= 0 {
-		return all[:i+1]
+	var out []*Delivery
+	for _, o := range s.runs {
+		for _, id := range o.Deliveries {
+			if d := s.deliveries[id]; d.Feed == feed {
+				out = append(out, d)
+			}
+			if id == until {
+				return out
+			}
+		}
+		if o == r {
+			break
+		}
 	}
-	return all
+	return out
 }
 
 func effectiveOf(feed string, taken []*Delivery) Effective {

@@ -206,6 +206,20 @@ func TestEffectiveOfOneFeedUpToARun(t *testing.T) {
 			t.Errorf("feed %s up to %s: %+v, want %q", c.feed, c.run, e, c.want)
 		}
 	}
+	// In one run with others, what comes after a delivery is not there yet,
+	// whatever its feed.
+	for _, d := range []struct{ id, feed string }{{"d", "f"}, {"e", "g"}, {"h", "f"}} {
+		l.apply(event.DeliveryReceived{Delivery: d.id, Feed: d.feed, Raw: d.id})
+		l.apply(event.DeliveryAccepted{Delivery: d.id, Feed: d.feed, Kind: "snapshot"})
+	}
+	l.apply(event.RunOpened{Run: "rd", Ordinal: 4, Deliveries: []string{"d", "e", "h"}})
+	for _, c := range []struct{ feed, until, want string }{
+		{"f", "d", "d"}, {"g", "d", "b"}, {"f", "e", "d"}, {"g", "e", "e"}, {"f", "h", "h"}, {"g", "h", "e"}, {"f", "", "h"}, {"g", "", "e"},
+	} {
+		if e := l.state.EffectiveOf(c.feed, l.state.Run("rd"), c.until); len(e.Deliveries) != 1 || e.Deliveries[0].ID != c.want {
+			t.Errorf("feed %s up to %q: %v, want %s", c.feed, c.until, e.Deliveries, c.want)
+		}
+	}
 	r := l.state.Run("rb")
 	if as := l.state.AsOf("f", r); as != jan(1) {
 		t.Errorf("as of %s", as)

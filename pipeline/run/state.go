@@ -433,7 +433,7 @@ func (s *State) Stale() bool {
 // including run r, 0 when there is none.
 func (s *State) FeedRev(feed string, r *Run) uint64 {
 	var rev uint64
-	for _, d := range s.taken(feed, r) {
+	for _, d := range s.through(feed, r, "") {
 		rev = max(rev, d.Rev)
 	}
 	return rev
@@ -443,28 +443,12 @@ func (s *State) FeedRev(feed string, r *Run) uint64 {
 // run r, zero when there is none.
 func (s *State) AsOf(feed string, r *Run) catalog.Date {
 	var as catalog.Date
-	for _, d := range s.taken(feed, r) {
+	for _, d := range s.through(feed, r, "") {
 		if as.Before(d.Accepted.AsOf) {
 			as = d.Accepted.AsOf
 		}
 	}
 	return as
-}
-
-// taken are the deliveries of the feed in the runs up to and including r.
-func (s *State) taken(feed string, r *Run) []*Delivery {
-	var out []*Delivery
-	for _, o := range s.runs {
-		for _, id := range o.Deliveries {
-			if d := s.deliveries[id]; d.Feed == feed {
-				out = append(out, d)
-			}
-		}
-		if o == r {
-			break
-		}
-	}
-	return out
 }
 
 // Source gives LEDGER events from a sequence on to the present end.

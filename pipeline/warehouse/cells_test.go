@@ -68,6 +68,54 @@ func TestCellsAgainstTheModel(t *testing.T) {
 	}
 }
 
+// Two feeds of a registry may bring one indicator, even one cell: neither's
+// deliveries are to the other's cost.
+func TestCellsOfSeveralFeeds(t *testing.T) {
+	store, _ := newWarehouse(t, "cells_feeds")
+	cases, shared := 0, 0
+	rapid.Check(t, func(t *rapid.T) {
+		if cases++; cases > 12 {
+			return
+		}
+		a := drawWorld(t, fmt.Sprintf("a%d", cases))
+		b := drawWorld(t, fmt.Sprintf("b%d", cases))
+		b.indicators = a.indicators[:1]
+		for i := range b.sent { // what it has of others is now of this
+			line := uint64(0)
+			for _, rows := range b.sent[i].blocks {
+				for j := range rows {
+					if rows[j].indicator != "*" {
+						rows[j].indicator = b.indicators[0].ID
+					}
+					line++
+					rows[j].line = line
+				}
+			}
+		}
+		for _, w := range []*world{a, b} {
+			for _, s := range w.sent {
+				load(t, store, w, s)
+			}
+		}
+		for _, w := range []*world{a, b} {
+			other := map[*world]*world{a: b, b: a}[w]
+			scope := w.scope(w.ledger(t), len(w.sent))
+			scope.Others = []warehouse.Source{other.scope(other.ledger(t), len(other.sent)).Source}
+			got, err := store.Cells(context.Background(), region, scope)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(w.cells(len(w.sent), catalog.Date{}, catalog.Date{}, other), got); d != "" {
+				t.Fatalf("%s\n%s(-want +got):\n%s", w, other, d)
+			}
+			shared += len(got)
+		}
+	})
+	if shared == 0 {
+		t.Error("no cells at all")
+	}
+}
+
 // Cells are recomputed in the periods that a delivery touches, so none may
 // change outside of them.
 func TestTouchedHoldsEveryChange(t *testing.T) {
@@ -146,6 +194,7 @@ func TestTouchedIsNoWider(t *testing.T) {
 		{"a parked row", []sent{base, delta(parked(row(1, 9, jan)))}, "nothing", true},
 		{"a rejected row with a date", []sent{base, delta(rejected(row(1, 9, jan)))}, "2024-01-01..2024-02-01", true},
 		{"a rejected row without", []sent{base, delta(undated(rejected(row(1, 9, jan))))}, "..", true},
+		{"an upsert in the place of one", []sent{base, delta(undated(rejected(row(1, 9, jan)))), {id: "e", blocks: [][]obs{{row(1, 9, feb)}}}}, "..", true},
 		{"a window", []sent{base, window(date(2), date(3), row(1, 0, feb))}, "2024-02-01..2024-03-01", false},
 		{"a window without keys, with keys in the rows", []sent{base, window(date(2), date(3), row(1, 1, feb))}, "2024-02-01..2024-03-01", false},
 		{"a window takes a row from elsewhere", []sent{base, window(date(2), date(3), row(1, 1, feb))}, "2024-01-01..2024-03-01", true},

@@ -2,6 +2,7 @@ package warehouse
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,14 +11,28 @@ import (
 	"larstrom/pipeline/run"
 )
 
-// Scope is what a recomputation of cells covers.
+// Scope is what a recomputation of cells covers: the cells of a feed's
+// indicators.
 type Scope struct {
+	Source
+	// Others are the other feeds that bring any of the indicators: a cell is
+	// made of the rows of all.
+	Others []Source
+	// From and To bound the first days of the periods: half-open, zero open.
+	From, To catalog.Date
+}
+
+// Source is one feed and what holds of it.
+type Source struct {
 	Feed      *catalog.Feed
 	Effective run.Effective
 	// Indicators whose observations the feed can bring.
 	Indicators []*catalog.Indicator
-	// From and To bound the first days of the periods: half-open, zero open.
-	From, To catalog.Date
+}
+
+// sources are those of which any row holds.
+func (s Scope) sources() []Source {
+	return slices.DeleteFunc(append([]Source{s.Source}, s.Others...), func(o Source) bool { return len(o.Effective.Deliveries) == 0 })
 }
 
 // text quotes s as a ClickHouse string literal.
@@ -110,14 +125,14 @@ func effectiveColumns() []string {
 		"numerator", "denominator", "value", "expected"}
 }
 
-// effectiveSQL selects the effective rows of the scope's feed, rejected ones
+// effectiveSQL selects the effective rows of the feed, rejected ones
 // included, with the columns of effectiveColumns and dup: how many rows of
 // the same delivery had the same key and gave way to the first.
 //
 // Snapshot rows hold where their snapshot is the base. Delta rows first take
 // the place of older rows with their key, wherever those are; then they hold
 // if no newer snapshot covers their date.
-func (s Scope) effectiveSQL() string {
+func (s Source) effectiveSQL() string {
 	var ids, snapshots []string
 	var ords []string
 	for i, d := range s.Effective.Deliveries {
@@ -197,6 +212,10 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator) 
 		histogram = fmt.Sprintf(`arrayStringConcat(arrayMap((v, n) -> concat(toString(v), '*', toString(n)),
 	(sumMapIf([value], [toUInt64(1)], %s AND has(%s, indicator)) AS h).1, h.2), ' ')`, has(event.HasValue), texts(histograms))
 	}
+	var rows []string
+	for _, o := range s.sources() {
+		rows = append(rows, o.effectiveSQL())
+	}
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(p) AS period, toInt64(count()) AS n, %s, %s,
 	toInt64(countIf(%s)), %s, reinterpretAsFixedString(sumIf(toInt128(value) * toInt128(value), %s)), %s, %s,
 	toInt64(countIf(%s)), toInt64(sum(dup)), %s, %s, %s, %s, %s
@@ -208,11 +227,11 @@ ORDER BY indicator, version, stratum, unit, p%s`,
 		has(event.HasValue), sum("value", event.HasValue), has(event.HasValue), sum("expected", event.HasExpected), histogram,
 		has(event.HasMissing), found(event.NumeratorAbove), found(event.Negative), found(event.ZeroDenominator),
 		found(event.RateMismatch), found(event.UnknownCode),
-		periodExpr(g, "d"), s.effectiveSQL(), event.Observed, texts(ids), s.within("p"), wideDates)
+		periodExpr(g, "d"), strings.Join(rows, " UNION ALL "), event.Observed, texts(ids), s.within("p"), wideDates)
 }
 
 // rejectedSQL counts the effective rejected rows by what could be read.
-func (s Scope) rejectedSQL(g catalog.Granularity) string {
+func (s Source) rejectedSQL(g catalog.Granularity) string {
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(if(dated, %s, toDate32('1970-01-01'))) AS period, toUInt8(dated) AS has_period, toInt64(count())
 FROM (%s) WHERE kind = %d
 GROUP BY indicator, version, stratum, unit, period, has_period

@@ -305,7 +305,7 @@ func TestCurrentCellsAndVersions(t *testing.T) {
 		{[]string{"i"}, 9, catalog.Date{}, feb},
 		{[]string{"i"}, 9, feb, feb.AddMonths(1)},
 	} {
-		scope := warehouse.Scope{Feed: &catalog.Feed{ID: "f", Registry: registry}, From: c.from, To: c.to}
+		scope := warehouse.Scope{Source: warehouse.Source{Feed: &catalog.Feed{ID: "f", Registry: registry}}, From: c.from, To: c.to}
 		for _, id := range c.ids {
 			scope.Indicators = append(scope.Indicators, &catalog.Indicator{ID: id})
 		}

@@ -217,8 +217,9 @@ func periodStart(g catalog.Granularity, day int32) int32 {
 }
 
 // cells are the cells of the feed after the first n deliveries whose periods
-// begin in from..to.
-func (w *world) cells(n int, from, to catalog.Date) []cell.Version {
+// begin in from..to; together with what other feeds have brought of the same
+// indicators.
+func (w *world) cells(n int, from, to catalog.Date, others ...*world) []cell.Version {
 	in := func(day int32) bool { return catalog.DateOfDays(day).Within(from, to) }
 	contents := map[cell.Key]*cell.Content{}
 	histograms := map[cell.Key]map[int64]int64{}
@@ -238,7 +239,20 @@ func (w *world) cells(n int, from, to catalog.Date) []cell.Version {
 		}
 		return k, ok
 	}
-	rows := w.effective(n)
+	type brought struct {
+		effective
+		by *world
+	}
+	var rows []brought
+	for _, o := range append([]*world{w}, others...) {
+		m := n
+		if o != w {
+			m = len(o.sent)
+		}
+		for _, r := range o.effective(m) {
+			rows = append(rows, brought{r, o})
+		}
+	}
 	for _, r := range rows {
 		ind := w.indicator(r.indicator)
 		if ind == nil {
@@ -291,8 +305,8 @@ func (w *world) cells(n int, from, to catalog.Date) []cell.Version {
 	}
 	for k, c := range contents {
 		for _, r := range rows {
-			if r.kind != event.Rejected {
-				continue
+			if r.kind != event.Rejected || r.by.indicator(k.Indicator) == nil {
+				continue // a feed's unread row is of an indicator that the feed brings
 			}
 			read, ok := keyOf(r.obs, catalog.Granularity(k.Granularity))
 			parts := [][2]string{{read.Indicator, k.Indicator}, {read.Version, k.Version}, {read.Unit, k.Unit}, {read.Stratum, k.Stratum}}
@@ -573,7 +587,7 @@ func (w *world) ledger(t fataler) *run.State {
 // scope is the whole of the feed after the first n deliveries.
 func (w *world) scope(s *run.State, n int) warehouse.Scope {
 	r := s.Runs()[n-1]
-	return warehouse.Scope{Feed: &w.feed, Effective: s.EffectiveOf(w.feed.ID, r, w.sent[n-1].id), Indicators: w.pointers()}
+	return warehouse.Scope{Source: warehouse.Source{Feed: &w.feed, Effective: s.EffectiveOf(w.feed.ID, r, w.sent[n-1].id), Indicators: w.pointers()}}
 }
 
 func (w *world) String() string {

@@ -205,10 +205,8 @@ func (w *Warehouse) dates(ctx context.Context, s Scope, a event.DeliveryAccepted
 	if len(s.Feed.Key) > 0 {
 		moves += fmt.Sprintf(" OR key IN (SELECT key FROM (%s) WHERE key != toFixedString('', 16) AND (%s))", rows, keys)
 	}
-	q := fmt.Sprintf(`SELECT toInt64(countIf(dated)), toInt32(minIf(d, dated)), toInt32(maxIf(d, dated)),
-	toInt64(countIf(NOT dated AND kind = %d AND has(%s, delivery)))
-FROM (%s) WHERE %s OR has(%s, delivery)`,
-		event.Rejected, texts(append([]string{a.Delivery}, dropped...)), rows, moves, texts(append([]string{a.Delivery}, dropped...)))
+	q := fmt.Sprintf(`SELECT toInt64(countIf(dated)), toInt32(minIf(d, dated)), toInt32(maxIf(d, dated)), toInt64(countIf(NOT dated AND kind = %d))
+FROM (%s) WHERE %s OR NOT dated AND has(%s, delivery)`, event.Rejected, rows, moves, texts(append([]string{a.Delivery}, dropped...)))
 	var lo, hi int32
 	if err := w.conn.QueryRow(ctx, q).Scan(&n, &lo, &hi, &undated); err != nil {
 		return 0, 0, from, to, err
@@ -219,7 +217,7 @@ FROM (%s) WHERE %s OR has(%s, delivery)`,
 // Cells computes the cells of the scope from the effective rows, sorted by
 // key, without revision.
 func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.Version, error) {
-	if len(s.Effective.Deliveries) == 0 {
+	if len(s.sources()) == 0 {
 		return nil, nil
 	}
 	byGranularity := map[catalog.Granularity][]*catalog.Indicator{}
@@ -272,68 +270,88 @@ func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catal
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	return w.addRejected(ctx, region, s, g, indicators, out, index)
-}
-
-// addRejected lets every cell carry the number of rejected rows that may
-// belong to it. A rejected row whose cell can be read, and which has no other
-// row, makes a cell of its own: it is not an absent row.
-func (w *Warehouse) addRejected(ctx context.Context, region string, s Scope, g catalog.Granularity,
-	indicators []*catalog.Indicator, out []cell.Version, index map[cell.Key]int) ([]cell.Version, error) {
-	rows, err := w.conn.Query(ctx, s.rejectedSQL(g))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = rows.Close() }()
 	mine := map[string]bool{}
 	for _, i := range indicators {
 		mine[i.ID] = true
 	}
-	type unread struct {
-		key   cell.Key
-		dated bool
-		n     int64
-	}
-	var open []unread // counted last, when every cell is there
-	for rows.Next() {
-		k := cell.Key{Region: region, Registry: s.Feed.Registry, Granularity: string(g)}
-		var dated uint8
-		var n int64
-		if err := rows.Scan(&k.Indicator, &k.Version, &k.Stratum, &k.Unit, &k.PeriodStart, &dated, &n); err != nil {
+	var open []unread
+	for _, o := range s.sources() {
+		counts, err := w.rejected(ctx, o, g)
+		if err != nil {
 			return nil, err
 		}
-		switch {
-		case dated == 0 || k.Indicator == anyOf || k.Version == anyOf || k.Stratum == anyOf || k.Unit == anyOf:
-			open = append(open, unread{k, dated != 0, n})
-		case mine[k.Indicator] && s.holds(k.PeriodStart):
-			i, ok := index[k]
-			if !ok {
-				i = len(out)
-				index[k] = i
-				out = append(out, cell.Version{Key: k})
+		for _, r := range counts {
+			r.key.Region, r.key.Registry = region, s.Feed.Registry
+			switch {
+			case r.open():
+				open = append(open, r)
+			case mine[r.key.Indicator] && s.holds(r.key.PeriodStart):
+				// A rejected row whose cell can be read, and which has no other
+				// row, makes a cell of its own: it is not an absent row.
+				i, ok := index[r.key]
+				if !ok {
+					i = len(out)
+					index[r.key] = i
+					out = append(out, cell.Version{Key: r.key})
+				}
+				out[i].Content.Rejected += r.n
 			}
-			out[i].Content.Rejected += n
 		}
 	}
-	for _, u := range open {
+	// Last, when every cell is there, those that may belong to several.
+	for _, r := range open {
 		for i := range out {
-			if may(u.key, u.dated, out[i].Key) {
-				out[i].Content.Rejected += u.n
+			if r.may(out[i].Key) {
+				out[i].Content.Rejected += r.n
 			}
 		}
+	}
+	return out, nil
+}
+
+// unread is a number of rejected rows of a source of which only the key could
+// be read: anyOf stands for the rest, and without dated for the period.
+type unread struct {
+	source Source
+	key    cell.Key
+	dated  bool
+	n      int64
+}
+
+func (w *Warehouse) rejected(ctx context.Context, o Source, g catalog.Granularity) ([]unread, error) {
+	rows, err := w.conn.Query(ctx, o.rejectedSQL(g))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	var out []unread
+	for rows.Next() {
+		u := unread{source: o, key: cell.Key{Granularity: string(g)}}
+		var dated uint8
+		if err := rows.Scan(&u.key.Indicator, &u.key.Version, &u.key.Stratum, &u.key.Unit, &u.key.PeriodStart, &dated, &u.n); err != nil {
+			return nil, err
+		}
+		u.dated = dated != 0
+		out = append(out, u)
 	}
 	return out, rows.Err()
 }
 
+// open reports whether the rows may belong to several cells.
+func (u unread) open() bool {
+	return !u.dated || u.key.Indicator == anyOf || u.key.Version == anyOf || u.key.Stratum == anyOf || u.key.Unit == anyOf
+}
+
+// may reports whether the rows may belong to c.
+func (u unread) may(c cell.Key) bool {
+	fits := func(read, is string) bool { return read == anyOf || read == is }
+	return fits(u.key.Indicator, c.Indicator) && fits(u.key.Version, c.Version) && fits(u.key.Stratum, c.Stratum) &&
+		fits(u.key.Unit, c.Unit) && (!u.dated || u.key.PeriodStart == c.PeriodStart) &&
+		slices.ContainsFunc(u.source.Indicators, func(i *catalog.Indicator) bool { return i.ID == c.Indicator })
+}
+
 // anyOf stands in a rejected row for what could not be read.
 const anyOf = "*"
-
-// may reports whether a row of which only k could be read may belong to c.
-func may(k cell.Key, dated bool, c cell.Key) bool {
-	fits := func(read, is string) bool { return read == anyOf || read == is }
-	return fits(k.Indicator, c.Indicator) && fits(k.Version, c.Version) && fits(k.Stratum, c.Stratum) &&
-		fits(k.Unit, c.Unit) && (!dated || k.PeriodStart == c.PeriodStart)
-}
 
 func (s Scope) holds(day int32) bool {
 	return catalog.DateOfDays(day).Within(s.From, s.To)

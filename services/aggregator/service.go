@@ -5,8 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"larstrom/pipeline/catalog"
@@ -50,8 +50,6 @@ type Service struct {
 	cfg   Config
 	index *catalog.Index
 	state run.State
-	// position is state.Seq for readers in other goroutines.
-	position atomic.Uint64
 	// shown is the newest publication that the pointer shows.
 	shown struct {
 		sync.Mutex
@@ -116,16 +114,11 @@ func (s *Service) work(ctx context.Context) error {
 	}
 }
 
-// Position is the LEDGER sequence up to which the service has read.
-func (s *Service) Position() uint64 { return s.position.Load() }
-
 // Step takes the next step, if there is one for this service.
 func (s *Service) Step(ctx context.Context) (worked bool, err error) {
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return false, err
 	}
-	s.position.Store(s.state.Seq)
-	s.cfg.Metrics.waiting(&s.state)
 	r := s.state.NextRun()
 	switch {
 	case r == nil && s.state.LastChecked() != nil && s.state.Stale():
@@ -241,7 +234,7 @@ func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) (out
 	if !ok {
 		return nil, 0, fmt.Errorf("delivery %s: the catalog no longer has the feed %s; put it back", d.Delivery, d.Feed)
 	}
-	scope := warehouse.Scope{Feed: feed, Effective: s.state.EffectiveOf(d.Feed, r, d.Delivery), Indicators: s.indicatorsOf(feed)}
+	scope := s.scope(feed, r, d.Delivery)
 	scope, touched, err := s.cfg.Warehouse.Touched(ctx, scope, *d.Accepted, s.state.Dropped(r, d))
 	if err != nil || !touched {
 		return nil, 0, err
@@ -263,6 +256,23 @@ func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) (out
 		}
 	}
 	return out, tombstones, nil
+}
+
+// scope is all time of a feed's indicators, with everything that brings them,
+// as it stands in run r after the delivery until (empty: after all of r).
+func (s *Service) scope(feed *catalog.Feed, r *run.Run, until string) warehouse.Scope {
+	source := func(f *catalog.Feed) warehouse.Source {
+		return warehouse.Source{Feed: f, Effective: s.state.EffectiveOf(f.ID, r, until), Indicators: s.indicatorsOf(f)}
+	}
+	scope := warehouse.Scope{Source: source(feed)}
+	for i := range s.cfg.Catalog.Feeds {
+		o := source(&s.cfg.Catalog.Feeds[i])
+		shared := func(i *catalog.Indicator) bool { return slices.Contains(scope.Indicators, i) }
+		if o.Feed.ID != feed.ID && slices.ContainsFunc(o.Indicators, shared) {
+			scope.Others = append(scope.Others, o)
+		}
+	}
+	return scope
 }
 
 // indicatorsOf are the indicators whose observations the feed can bring.

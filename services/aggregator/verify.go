@@ -192,7 +192,7 @@ func (s *Service) verifyRecomputed(ctx context.Context, problem func(string), co
 	}
 	for i := range s.cfg.Catalog.Feeds {
 		feed := &s.cfg.Catalog.Feeds[i]
-		scope := warehouse.Scope{Feed: feed, Effective: s.state.EffectiveOf(feed.ID, r, ""), Indicators: s.indicatorsOf(feed)}
+		scope := s.scope(feed, r, "")
 		if len(scope.Effective.Deliveries) == 0 {
 			continue
 		}

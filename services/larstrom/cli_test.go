@@ -238,7 +238,7 @@ func TestBothWaysGiveTheSameAnswers(t *testing.T) {
 	}
 	answers(t, "http://"+listen+"/healthz", "ok")
 	answers(t, "http://"+listen+"/", "Held cells")
-	answers(t, "http://"+listen+"/metrics", `larstrom_stream_waiting{stream="OBS"} 0`)
+	answers(t, "http://"+listen+"/metrics", `larstrom_stream_lag{stream="OBS"} 0`)
 
 	// SIGTERM ends it in order; what it told of itself is gone.
 	if err := process.Process.Signal(syscall.SIGTERM); err != nil {

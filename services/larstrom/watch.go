@@ -47,7 +47,7 @@ func (w *watch) Summary(ctx context.Context) (portal.Summary, error) {
 const scrapeTime = 5 * time.Second
 
 func (w *watch) waiting() *prometheus.Desc {
-	return prometheus.NewDesc("larstrom_stream_waiting", "Messages of a stream that the next step has not dealt with; of the DLQ, all.", []string{"stream"}, nil)
+	return prometheus.NewDesc("larstrom_stream_lag", "Messages of a stream that the next step has not dealt with; of the DLQ, all.", []string{"stream"}, nil)
 }
 
 func (w *watch) number() *prometheus.Desc {

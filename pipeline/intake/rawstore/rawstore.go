@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ErrCorrupt says that a stored file is not what its name promises.
@@ -50,16 +51,17 @@ func (s *Store) Put(r io.Reader) (File, error) {
 	}
 	file := File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}
 	path := s.path(file.SHA256)
-	if _, err := os.Stat(path); err == nil {
-		return file, nil
-	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return File{}, fmt.Errorf("raw store: %w", err)
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return File{}, fmt.Errorf("raw store: %w", err)
+	if _, err := os.Stat(path); err != nil {
+		if err := os.Rename(f.Name(), path); err != nil {
+			return File{}, fmt.Errorf("raw store: %w", err)
+		}
 	}
-	if err := errors.Join(syncDir(filepath.Dir(path)), syncDir(s.dir)); err != nil {
+	// Also when the file is there: it may have been renamed right before a
+	// crash, and nobody has synced the folders since.
+	if err := errors.Join(syncDir(filepath.Dir(path)), syncDir(s.dir), syncDir(filepath.Dir(s.dir))); err != nil {
 		return File{}, fmt.Errorf("raw store: %w", err)
 	}
 	return file, nil
@@ -69,7 +71,7 @@ func (s *Store) path(sum string) string { return filepath.Join(s.dir, sum[:2], s
 
 // Open reads a stored file.
 func (s *Store) Open(sum string) (*os.File, error) {
-	if len(sum) != 64 {
+	if len(sum) != 64 || strings.Trim(sum, "0123456789abcdef") != "" {
 		return nil, fmt.Errorf("raw store: %q is no SHA-256", sum)
 	}
 	f, err := os.Open(s.path(sum))

@@ -79,6 +79,10 @@ type App struct {
 // ErrNoCatalog says that the data folder has no catalog yet.
 var ErrNoCatalog = errors.New("the data folder has no catalog yet: start `larstrom up` with --catalog DIR")
 
+// ErrRegion says that a catalog of one region was given to the data folder of
+// another: every subject of the log carries the region.
+var ErrRegion = errors.New("the data folder belongs to another region")
+
 // maxMessage of the log: blocks stay below 1 MiB, but a release that names the
 // flags of a whole snapshot does not.
 const maxMessage = 8 << 20
@@ -180,6 +184,16 @@ func (a *App) adopt(ctx context.Context) error {
 	a.Catalog = c
 	if state.Catalog == c.Hash {
 		return nil
+	}
+	if state.Catalog != "" {
+		was, err := a.catalogOf(state.Catalog)
+		if err != nil {
+			return err
+		}
+		if was.Region.Code != c.Region.Code {
+			return fmt.Errorf("%w: it is of the region %q, the catalog of %q; give the catalog its region back, or use another data folder",
+				ErrRegion, was.Region.Code, c.Region.Code)
+		}
 	}
 	if err := rawstore.WriteFile(a.catalogPath(c.Hash), c.Canonical(), 0o600); err != nil {
 		return fmt.Errorf("keep the catalog: %w", err)

@@ -228,3 +228,29 @@ func TestRejectedFileUnderANewCatalog(t *testing.T) {
 		t.Errorf("%d receipts: %v", len(rows), err)
 	}
 }
+
+// TestAnotherRegionIsRefused: a data folder stays with its region.
+func TestAnotherRegionIsRefused(t *testing.T) {
+	data := t.TempDir()
+	a, err := app.Open(t.Context(), config(data, writeCatalog(t, ""), "", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := writeCatalog(t, "")
+	path := filepath.Join(other, "catalog.yaml")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, other, "catalog.yaml", strings.Replace(string(b), "code: testland", "code: elsewhere", 1))
+	a, err = app.Open(t.Context(), config(data, other, "", nil))
+	if err == nil {
+		_ = a.Close()
+	}
+	if !errors.Is(err, app.ErrRegion) {
+		t.Errorf("%v", err)
+	}
+}

@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-
-	"larstrom/pipeline/eventlog"
 )
 
 // metrics are the numbers of the process as a whole. Every App registers them
@@ -35,8 +33,8 @@ func newMetrics(reg *prometheus.Registry) *metrics {
 
 // streams reports the streams of the log when they are asked for.
 type streams struct {
-	app                  *App
-	messages, bytes, lag *prometheus.Desc
+	app             *App
+	messages, bytes *prometheus.Desc
 }
 
 func newStreams(a *App) *streams {
@@ -44,7 +42,6 @@ func newStreams(a *App) *streams {
 		app:      a,
 		messages: prometheus.NewDesc("larstrom_stream_messages", "Messages in a stream.", []string{"stream"}, nil),
 		bytes:    prometheus.NewDesc("larstrom_stream_bytes", "Bytes of a stream.", []string{"stream"}, nil),
-		lag:      prometheus.NewDesc("larstrom_stream_lag", "Messages of a stream that the aggregator has not read.", []string{"stream"}, nil),
 	}
 }
 
@@ -52,7 +49,6 @@ func newStreams(a *App) *streams {
 func (s *streams) Describe(ch chan<- *prometheus.Desc) {
 	ch <- s.messages
 	ch <- s.bytes
-	ch <- s.lag
 }
 
 // scrapeTimeout bounds how long a scrape waits for the log.
@@ -67,12 +63,8 @@ func (s *streams) Collect(ch chan<- prometheus.Metric) {
 	if err != nil {
 		return
 	}
-	position := s.app.aggregator.Position()
 	for _, i := range infos {
 		ch <- prometheus.MustNewConstMetric(s.messages, prometheus.GaugeValue, float64(i.Messages), i.Stream)
 		ch <- prometheus.MustNewConstMetric(s.bytes, prometheus.GaugeValue, float64(i.Bytes), i.Stream)
-		if i.Stream == eventlog.LEDGER && i.Last >= position {
-			ch <- prometheus.MustNewConstMetric(s.lag, prometheus.GaugeValue, float64(i.Last-position), i.Stream)
-		}
 	}
 }

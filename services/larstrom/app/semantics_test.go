@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -94,14 +95,24 @@ func contents(t *testing.T, a *app.App, registry int) string {
 		FROM cell WHERE registry = 'r%02d' GROUP BY ALL HAVING c.1 = 0 ORDER BY ALL`, registry))
 }
 
+// histories is how many random histories the property is tried on.
+func histories(t *testing.T) uint64 {
+	n, err := strconv.ParseUint(os.Getenv("LARSTROM_CRASH_RUNS"), 10, 64)
+	if err != nil {
+		return 1
+	}
+	t.Logf("%d histories", n/20+1)
+	return n/20 + 1
+}
+
 // TestDeliveriesHaveNoHistory: any split into deltas, any permutation that the
 // feed's order allows and any repetition give the current cells of one
 // delivery of the union.
 func TestDeliveriesHaveNoHistory(t *testing.T) {
-	const twins = 8
+	const twins = 6
 	a := open(t, t.TempDir(), twinRegistries(t, twins), "")
 	drop := t.TempDir()
-	for seed := range uint64(2) {
+	for seed := range histories(t) {
 		r := rand.New(rand.NewPCG(seed, 42))
 		// Each case has up to three operations, in files of rising number.
 		files := make([][]caseOp, 9)

@@ -525,7 +525,7 @@ func TestStatusOf(t *testing.T) {
 	}
 	tell("ledger.delivery.r.x.a", event.DeliveryRepeated{Delivery: "a"})
 	tell("ledger.run.r", event.RunOpened{Run: "1", Ordinal: 1, Deliveries: []string{"a"}})
-	tell("ledger.run.r", event.CellsAppended{Run: "1", Delivery: "a", Cells: event.Range{Blocks: 4}})
+	tell("ledger.run.r", event.CellsAppended{Run: "1", Delivery: "a", Rev: 100_001, Cells: event.Range{Blocks: 4}})
 	st := control.StatusOf("r", &s)
 	if st.Lag.Cells != 4 || st.Deliveries.Unpublished != 2 || st.Publication != nil {
 		t.Errorf("before the checks: %+v", st)
