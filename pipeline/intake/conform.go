@@ -833,6 +833,10 @@ func (c *conformer) versionOf(m *measure, r *row, fields [][]byte, park *bool) s
 	return id
 }
 
+// maxValue bounds a measured value, in micro-units, so that the exact sum of
+// the squares of a hundred million of them fits.
+const maxValue = 1_000_000_000 * cell.Micro
+
 // numbersOf reads the numbers of a measure and applies the indicator's policy
 // for missing ones:
 //
@@ -856,6 +860,9 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte) (n [4]int64, has even
 			continue
 		}
 		v, bad := c.number.micro(b)
+		if bit == event.HasValue && bad == numberOK && (v > maxValue || v < -maxValue) {
+			bad = valueTooLarge
+		}
 		if bad != numberOK {
 			text, hint := bad.texts(c.number)
 			if !c.told(RuleType, at.name) {

@@ -96,6 +96,18 @@ func Window(feed *catalog.Feed, res *Result) (from, to catalog.Date) {
 	}
 }
 
+// Unplaced is the error of a snapshot that replaces the periods of its own
+// rows and has rows, but none with a date that can be read: without a period
+// it would replace every one. It is nil for any other file.
+func Unplaced(feed *catalog.Feed, res *Result) error {
+	if feed.Delivery != "snapshot" || feed.Scope.Window != "file" || res.Lines == 0 || !res.From.IsZero() {
+		return nil
+	}
+	return fileError(event.Problem{Rule: RuleWhole, Column: feed.Columns.EventDate,
+		Text: "no row has a date that can be read, so nothing says which periods the file replaces",
+		Hint: "hold the dates against dialect.dates of feed " + feed.ID + ": " + feed.Dialect.Dates})
+}
+
 func monthsWindow(feed *catalog.Feed, asOf catalog.Date) (from, to catalog.Date) {
 	return asOf.AddMonths(1 - feed.Scope.Months), asOf.AddMonths(1)
 }

@@ -18,11 +18,15 @@ const (
 	numberOK numberFault = iota
 	numberBroken
 	numberTooLarge
+	valueTooLarge
 )
 
 func (f numberFault) texts(form numberForm) (text, hint string) {
-	if f == numberTooLarge {
+	switch f {
+	case numberTooLarge:
 		return "the number is beyond what is counted here", "numbers are below 9.2 million million"
+	case valueTooLarge:
+		return "the value is beyond what is measured here", "values lie within a thousand million either way: their squares are added up exactly"
 	}
 	return "not a number in the declared form",
 		"digits with the decimal sign " + string(form.decimal) + form.groupsHint() +

@@ -1185,3 +1185,35 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestUnplaced: a snapshot that replaces the periods of its own rows has to
+// have some; without any it would replace all.
+func TestUnplaced(t *testing.T) {
+	text := "unit;ind;date;num;den\nSE1-N;ctl;03/2024;1;2\nSE1-N;ctl;04/2024;1;2\n"
+	for window, refused := range map[string]bool{"file": true, "all": false} {
+		feed := longFeed()
+		feed.Scope.Window = window
+		_, res, err := readText(t, feed, text, Delivery{AsOf: day("2024-06-01")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Unplaced(feed, &res); (err != nil) != refused {
+			t.Errorf("scope %s: %v", window, err)
+		}
+	}
+	_, res, err := readText(t, longFeed(), text+"SE1-N;ctl;2024-04-01;1;2\n", Delivery{AsOf: day("2024-06-01")})
+	if err != nil || Unplaced(longFeed(), &res) != nil {
+		t.Errorf("one dated row: %v %v", err, Unplaced(longFeed(), &res))
+	}
+}
+
+// TestValueBound: the exact sum of squares has to fit.
+func TestValueBound(t *testing.T) {
+	for value, rejected := range map[string]int64{"1000000000": 0, "-1000000000": 0, "1000000000,000001": 1, "-1000000001": 1} {
+		text := wideHeader + "SE1-N;2024-02-03;p;k;1;1;" + value + ";A\n"
+		_, res, err := readText(t, wideFeed(), text, Delivery{AsOf: day("2024-06-01")})
+		if err != nil || res.Rejected != rejected {
+			t.Errorf("%s: %v, %d rejected", value, err, res.Rejected)
+		}
+	}
+}

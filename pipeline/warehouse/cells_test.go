@@ -27,6 +27,20 @@ func fromMemory(payloads [][]byte) warehouse.Blocks {
 	}
 }
 
+// limit lets a property run on fewer cases than the default, and on as many as
+// shrinking takes once one has failed.
+type limit struct {
+	cases, most int
+	failed      bool
+}
+
+// reached counts a case, and says whether there have been enough.
+func (l *limit) reached(t *rapid.T) bool {
+	l.cases++
+	t.Cleanup(func() { l.failed = l.failed || t.Failed() })
+	return l.cases > l.most && !l.failed
+}
+
 func load(t fataler, store *warehouse.Warehouse, w *world, s sent) {
 	t.Helper()
 	a, payloads := w.accepted(t, s)
@@ -72,13 +86,13 @@ func TestCellsAgainstTheModel(t *testing.T) {
 // deliveries are to the other's cost.
 func TestCellsOfSeveralFeeds(t *testing.T) {
 	store, _ := newWarehouse(t, "cells_feeds")
-	cases, shared := 0, 0
+	shared, l := 0, limit{most: 8} // each is many rows
 	rapid.Check(t, func(t *rapid.T) {
-		if cases++; cases > 12 {
+		if l.reached(t) {
 			return
 		}
-		a := drawWorld(t, fmt.Sprintf("a%d", cases))
-		b := drawWorld(t, fmt.Sprintf("b%d", cases))
+		a := drawWorld(t, fmt.Sprintf("a%d", l.cases))
+		b := drawWorld(t, fmt.Sprintf("b%d", l.cases))
 		b.indicators = a.indicators[:1]
 		for i := range b.sent { // what it has of others is now of this
 			line := uint64(0)
@@ -123,10 +137,12 @@ func TestTouchedHoldsEveryChange(t *testing.T) {
 	if err := conn.Exec(t.Context(), "SYSTEM STOP MERGES obs"); err != nil {
 		t.Fatal(err)
 	}
-	cases, bounded := 0, 0
+	bounded, l := 0, limit{most: 60}
 	rapid.Check(t, func(t *rapid.T) {
-		cases++
-		w := drawWorld(t, fmt.Sprintf("f%d", cases))
+		if l.reached(t) {
+			return
+		}
+		w := drawWorld(t, fmt.Sprintf("f%d", l.cases))
 		ledger := w.ledger(t)
 		for i, s := range w.sent {
 			load(t, store, w, s)
@@ -158,8 +174,8 @@ func TestTouchedHoldsEveryChange(t *testing.T) {
 			}
 		}
 	})
-	if bounded < cases/4 {
-		t.Errorf("only %d deliveries of %d cases were bounded at all", bounded, cases)
+	if bounded < 15 {
+		t.Errorf("only %d deliveries of %d cases were bounded at all", bounded, l.most)
 	}
 }
 

@@ -67,13 +67,13 @@ func drawSet(t *rapid.T, of string, template publication.Set, indicator string) 
 // every type of column and value.
 func TestChecksumsReadBack(t *testing.T) {
 	store, _ := newReleased(t, "checksums")
-	cases := 0
+	l := limit{most: 12}
 	rapid.Check(t, func(t *rapid.T) {
-		if cases++; cases > 20 {
+		if l.reached(t) {
 			return
 		}
 		ctx := context.Background()
-		ids := []string{fmt.Sprint("i", cases), fmt.Sprint("j", cases)}
+		ids := []string{fmt.Sprint("i", l.cases), fmt.Sprint("j", l.cases)}
 		sets := map[string]string{}
 		var named []warehouse.Named
 		for _, of := range ids {

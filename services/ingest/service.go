@@ -357,6 +357,9 @@ func (s *Service) read(ctx context.Context, r event.DeliveryReceived) (*taken, e
 	defer rejects.discard()
 	d := intake.Delivery{Region: s.cfg.Catalog.Region.Code, ID: r.Delivery, Name: r.Name, Raw: r.Raw, AsOf: r.AsOf, Manifest: manifest}
 	result, rng, err := s.blocks(ctx, raw, feed, d, rejects)
+	if err == nil {
+		err = intake.Unplaced(feed, &result)
+	}
 	if bad, ok := isFileError(err); ok {
 		_, err := s.cfg.Log.EraseSubject(ctx, eventlog.OBS, s.obsSubject(r))
 		return nil, errors.Join(err, bad)

@@ -110,7 +110,11 @@ func readAs(ctx context.Context, f io.Reader, feed *catalog.Feed, index *catalog
 	if _, _, err := intake.OrderKey(feed, d.Name, d.Manifest); err != nil {
 		return intake.Result{}, err
 	}
-	return intake.Read(ctx, f, feed, index, *d, nowhere{})
+	res, err := intake.Read(ctx, f, feed, index, *d, nowhere{})
+	if err == nil {
+		err = intake.Unplaced(feed, &res)
+	}
+	return res, err
 }
 
 // nowhere takes everything and keeps nothing: the result counts.
