@@ -29,9 +29,11 @@ type Delivery struct {
 	// with the deliveries. It is 0 until a run has the delivery.
 	Rev      uint64
 	Rejected *event.DeliveryRejected
-	Run      string
-	Cells    *event.CellsAppended
-	Repeats  int
+	// RejectedSeq is the LEDGER sequence of the rejection; 0 until then.
+	RejectedSeq uint64
+	Run         string
+	Cells       *event.CellsAppended
+	Repeats     int
 	// Retried is the delivery that read the same bytes again under a newer
 	// catalog; from that one's run on this one has no effect.
 	Retried string
@@ -49,8 +51,10 @@ type Run struct {
 // It is not safe for concurrent use.
 type State struct {
 	// Seq is the sequence of the last applied event.
-	Seq        uint64
-	Catalog    string
+	Seq     uint64
+	Catalog string
+	// Region is that of the catalogs; every subject carries it.
+	Region     string
 	deliveries map[string]*Delivery
 	order      []*Delivery // by reception
 	runs       []*Run
@@ -101,7 +105,7 @@ func (s *State) apply(e event.Event) error {
 		if err != nil {
 			return err
 		}
-		s.Catalog = b.Hash
+		s.Catalog, s.Region = b.Hash, strings.TrimPrefix(e.Subject, "ledger.catalog.")
 	case event.TypeDeliveryReceived:
 		b, err := event.Decode[event.DeliveryReceived](e)
 		if err != nil {
@@ -144,7 +148,7 @@ func (s *State) apply(e event.Event) error {
 		if err != nil {
 			return err
 		}
-		d.Rejected = &b
+		d.Rejected, d.RejectedSeq = &b, e.Sequence
 		if o := s.deliveries[d.Replaces]; o != nil {
 			o.Retried = ""
 		}

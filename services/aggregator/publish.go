@@ -39,7 +39,7 @@ func (s *Service) publish(ctx context.Context, r *run.Run) error {
 	if err := s.appendRun(ctx, fmt.Sprint(p.Publication), p); err != nil {
 		return err
 	}
-	s.verified = p.Publication
+	s.verified, s.diverged = p.Publication, false
 	s.cfg.Crash.Hit(crashpoint.Published)
 	if err := s.restorePointer(ctx); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 	if err != nil {
 		return err
 	}
-	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r)})
+	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through)})
 	if err := write(); err != nil {
 		return err
 	}
@@ -227,13 +227,14 @@ func shown(g *gate.State, versions []cell.Version) []publication.Cell {
 	return out
 }
 
-// deliveries are those of the runs up to and including r, and the rejected ones.
-func (s *Service) deliveries(r *run.Run) []publication.Delivery {
+// deliveries are those of the runs up to and including r, and those that were
+// rejected up to a LEDGER sequence.
+func (s *Service) deliveries(r *run.Run, through uint64) []publication.Delivery {
 	var out []publication.Delivery
 	for _, d := range s.state.Deliveries() {
 		p := publication.Delivery{Received: d.DeliveryReceived, ReceivedAt: d.ReceivedAt}
 		switch {
-		case d.Rejected != nil:
+		case d.Rejected != nil && d.RejectedSeq <= through:
 			p.Rejected = d.Rejected
 		case d.Accepted != nil && d.Run != "" && s.state.Run(d.Run).Ordinal <= r.Ordinal:
 			p.Accepted = d.Accepted

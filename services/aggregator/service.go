@@ -58,6 +58,8 @@ type Service struct {
 	}
 	// verified is the last publication whose sets were read back.
 	verified int
+	// diverged: the last publication cannot be made again, a new one is due.
+	diverged bool
 	built    map[string]built // by indicator: what its last set was made from
 }
 
@@ -121,7 +123,7 @@ func (s *Service) Step(ctx context.Context) (worked bool, err error) {
 	}
 	r := s.state.NextRun()
 	switch {
-	case r == nil && s.state.LastChecked() != nil && s.state.Stale():
+	case r == nil && s.state.LastChecked() != nil && (s.state.Stale() || s.diverged):
 		return true, s.publish(ctx, s.state.LastChecked())
 	case r == nil:
 		return false, nil
@@ -143,7 +145,15 @@ func (s *Service) Recover(ctx context.Context) error {
 	if err := s.reload(ctx); err != nil {
 		return err
 	}
-	return s.restorePointer(ctx)
+	err := s.restorePointer(ctx)
+	if errors.Is(err, ErrDiverged) {
+		// The sets are lost and this program makes others of the same facts: it
+		// says so and publishes anew, for there is nothing to show otherwise.
+		s.cfg.Logger.Error("the last publication cannot be shown as it was; publishing anew", "error", err.Error())
+		s.diverged = true
+		return nil
+	}
+	return err
 }
 
 // reload loads what the LEDGER names and the warehouse lacks.

@@ -49,7 +49,9 @@ func (s *Service) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		young, err := s.scan(ctx, settle)
-		if err != nil {
+		if errors.Is(err, errFolder) && ctx.Err() == nil {
+			s.cfg.Logger.Warn("the drop folder cannot be read; trying again", "error", err.Error())
+		} else if err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -71,6 +73,10 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
+// errFolder says that the drop folder cannot be read: a share that is away
+// comes back.
+var errFolder = errors.New("drop folder")
+
 // Scan takes everything that lies in the drop folder now, and finishes what a
 // crash left.
 func (s *Service) Scan(ctx context.Context) error {
@@ -86,7 +92,7 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 	var entries []fs.DirEntry
 	if s.cfg.Drop != "" {
 		if entries, err = os.ReadDir(s.cfg.Drop); err != nil {
-			return false, fmt.Errorf("drop folder: %w", err)
+			return false, fmt.Errorf("%w: %w", errFolder, err)
 		}
 	}
 	var files []file
@@ -121,8 +127,11 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 		return young, err
 	}
 	for i, f := range files {
-		// A file that waits for its rest is looked at again when it changes.
-		s.known[f.name] = at[f.name]
+		// A file that waits for its rest is looked at again when it changes,
+		// one that could not be opened always.
+		if receipts[i].Status != intake.StatusWaiting || receipts[i].Feed != "" {
+			s.known[f.name] = at[f.name]
+		}
 		if receipts[i].Status == intake.StatusRejected && receipts[i].Delivery == "" {
 			s.cfg.Logger.Warn("file belongs to no feed", "file", f.name)
 		}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -215,6 +216,11 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 		return undelivered(f, intake.StatusRejected, unknown), nil, nil //nolint:nilerr // a file that no feed knows is rejected, and its receipt says why
 	}
 	in, err := os.Open(f.path)
+	if err != nil && !f.submitted {
+		s.cfg.Logger.Warn("a file of the drop folder cannot be opened; trying again", "error", err.Error())
+		return undelivered(f, intake.StatusWaiting, event.Problem{Rule: intake.RuleBytes, Text: "the file cannot be opened",
+			Hint: "let the service read it"}), nil, nil
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -482,6 +488,13 @@ func (s *Service) reject(ctx context.Context, r event.DeliveryReceived, bad *int
 // repeated notes bytes that were seen before (C05).
 func (s *Service) repeated(ctx context.Context, f file, seen *run.Delivery) (*intake.Receipt, *taken, error) {
 	receipt, err := s.readReceipt(seen.Delivery)
+	if errors.Is(err, fs.ErrNotExist) { // a receipt is derived: the LEDGER has what matters
+		receipt, err = intake.Receipt{Format: 1, Delivery: seen.Delivery, Feed: seen.Feed, Registry: seen.Registry, Raw: seen.Raw, AsOf: seen.AsOf}, nil
+		if a := seen.Accepted; a != nil {
+			receipt.Lines, receipt.Rejected, receipt.Parked, receipt.Observations = a.Lines, a.Rejected, a.Parked, a.Observed
+			receipt.AsOf, receipt.Rules = a.AsOf, a.Rules
+		}
+	}
 	if err != nil {
 		return nil, nil, err
 	}

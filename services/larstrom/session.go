@@ -9,7 +9,6 @@ import (
 	"maps"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 
@@ -159,7 +158,6 @@ func (d direct) status(ctx context.Context, s *run.State, open map[event.Severit
 // SQL reads only: what is in a store comes from the log, and the released one
 // is the publisher's alone.
 func (d direct) SQL(ctx context.Context, store, format, query string, w io.Writer) error {
-	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"readonly": 2}))
 	return d.app.SQL(ctx, store, format, query, w)
 }
 

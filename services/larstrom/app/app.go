@@ -2,16 +2,19 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
+	clickhousego "github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sourcegraph/conc/pool"
@@ -64,6 +67,7 @@ type App struct {
 	log       *eventlog.Log
 	engines   []*engine.Engine // warehouse, released
 	conns     []driver.Conn
+	readers   []driver.Conn // for the queries of people
 	Catalog   *catalog.Catalog
 	raw       *rawstore.Store
 	warehouse *warehouse.Warehouse
@@ -82,6 +86,9 @@ var ErrNoCatalog = errors.New("the data folder has no catalog yet: start `larstr
 // ErrRegion says that a catalog of one region was given to the data folder of
 // another: every subject of the log carries the region.
 var ErrRegion = errors.New("the data folder belongs to another region")
+
+// ErrPending says that a catalog lacks what a delivery under way needs.
+var ErrPending = errors.New("the catalog lacks the feed of a delivery under way")
 
 // maxMessage of the log: blocks stay below 1 MiB, but a release that names the
 // flags of a whole snapshot does not.
@@ -104,7 +111,7 @@ func Open(ctx context.Context, cfg Config) (_ *App, err error) {
 	}()
 	// The engines need longest: start them beside the log.
 	p := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
-	a.engines, a.conns = make([]*engine.Engine, 2), make([]driver.Conn, 2)
+	a.engines, a.conns, a.readers = make([]*engine.Engine, 2), make([]driver.Conn, 2), make([]driver.Conn, 2)
 	p.Go(func(ctx context.Context) error {
 		return a.openStore(ctx, 0, "warehouse", cfg.WarehouseDSN, clickhouse.Warehouse)
 	})
@@ -124,17 +131,23 @@ func Open(ctx context.Context, cfg Config) (_ *App, err error) {
 
 func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations fs.FS) (err error) {
 	if dsn == "" {
+		reader := engine.Listener{Addr: "127.0.0.1:0", User: "reader", Password: rand.Text(), Database: name, Policy: engine.Policy{ReadOnly: true}}
 		a.engines[i], err = engine.Start(ctx, engine.Config{
 			Path: filepath.Join(a.cfg.Data, name), Databases: []string{name}, MaxMemory: engineMemory, MaxQueryMemory: queryMemory,
-			Command: a.cfg.EngineCommand, Logger: a.cfg.Logger.With("engine", name),
+			Listeners: []engine.Listener{reader},
+			Command:   a.cfg.EngineCommand, Logger: a.cfg.Logger.With("engine", name),
 			OnRestart: func(int, error) { a.metrics.engineRestarts.WithLabelValues(name).Inc() },
 		})
 		if err != nil {
 			return fmt.Errorf("start the %s engine: %w", name, err)
 		}
 		a.conns[i], err = a.engines[i].Open()
+		if err == nil {
+			a.readers[i], err = openReader(a.engines[i], reader)
+		}
 	} else {
 		a.conns[i], err = warehouse.Connect(dsn)
+		a.readers[i] = a.conns[i]
 	}
 	if err != nil {
 		return fmt.Errorf("connect to the %s store: %w", name, err)
@@ -143,6 +156,21 @@ func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
+}
+
+// openReader connects as the one who may only read, and only tables: no file,
+// no network, no other process.
+func openReader(e *engine.Engine, as engine.Listener) (driver.Conn, error) {
+	o := e.Options()
+	o.Auth = clickhousego.Auth{Database: as.Database, Username: as.User, Password: as.Password}
+	o.DialContext = func(ctx context.Context, _ string) (net.Conn, error) {
+		addrs := e.ListenerAddrs()
+		if len(addrs) == 0 {
+			return nil, engine.ErrDown
+		}
+		return (&net.Dialer{}).DialContext(ctx, "tcp", addrs[0])
+	}
+	return clickhousego.Open(o)
 }
 
 func (a *App) startLog(ctx context.Context) (err error) {
@@ -182,21 +210,24 @@ func (a *App) adopt(ctx context.Context) error {
 		return err
 	}
 	a.Catalog = c
+	if state.Region != "" && state.Region != c.Region.Code {
+		return fmt.Errorf("%w: it is of the region %q, the catalog of %q; give the catalog its region back, or use another data folder",
+			ErrRegion, state.Region, c.Region.Code)
+	}
+	for _, d := range state.Deliveries() {
+		if d.Accepted == nil && d.Rejected == nil || d.Accepted != nil && d.Cells == nil {
+			if _, ok := c.Index().Feed(d.Feed); !ok {
+				return fmt.Errorf("%w: delivery %s of feed %s is not computed yet; put the feed back until it is", ErrPending, d.Delivery, d.Feed)
+			}
+		}
+	}
+	if _, err := os.Stat(a.catalogPath(c.Hash)); err != nil {
+		if err := rawstore.WriteFile(a.catalogPath(c.Hash), c.Canonical(), 0o600); err != nil {
+			return fmt.Errorf("keep the catalog: %w", err)
+		}
+	}
 	if state.Catalog == c.Hash {
 		return nil
-	}
-	if state.Catalog != "" {
-		was, err := a.catalogOf(state.Catalog)
-		if err != nil {
-			return err
-		}
-		if was.Region.Code != c.Region.Code {
-			return fmt.Errorf("%w: it is of the region %q, the catalog of %q; give the catalog its region back, or use another data folder",
-				ErrRegion, was.Region.Code, c.Region.Code)
-		}
-	}
-	if err := rawstore.WriteFile(a.catalogPath(c.Hash), c.Canonical(), 0o600); err != nil {
-		return fmt.Errorf("keep the catalog: %w", err)
 	}
 	body := event.CatalogAdopted{Hash: c.Hash, Previous: state.Catalog}
 	e, err := event.New(event.CatalogSubject(c.Region.Code), fmt.Sprint(state.Seq), body, a.cfg.Clock())
@@ -251,7 +282,10 @@ func (a *App) wire() (err error) {
 func (a *App) Close() error {
 	var errs []error
 	for i, e := range a.engines {
-		if i < len(a.conns) && a.conns[i] != nil {
+		if a.readers[i] != nil && a.readers[i] != a.conns[i] {
+			errs = append(errs, a.readers[i].Close())
+		}
+		if a.conns[i] != nil {
 			errs = append(errs, a.conns[i].Close())
 		}
 		if e != nil {
@@ -363,6 +397,7 @@ func (a *App) settle(ctx context.Context) error {
 }
 
 // SQL writes the result of a query on one of the stores in a ClickHouse format.
+// It reads tables and nothing else; a store by DSN is as open as its user.
 func (a *App) SQL(ctx context.Context, store, format, query string, w io.Writer) error {
 	i := 0
 	switch store {
@@ -375,7 +410,7 @@ func (a *App) SQL(ctx context.Context, store, format, query string, w io.Writer)
 	if format == "" {
 		format = "PrettyCompact"
 	}
-	r, err := a.conns[i].QueryFormat(ctx, format, query)
+	r, err := a.readers[i].QueryFormat(ctx, format, query)
 	if err != nil {
 		return err
 	}

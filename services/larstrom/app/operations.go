@@ -127,6 +127,16 @@ func (a *App) Verify(ctx context.Context, progress func(string)) (VerifyReport, 
 		}
 		r.Checked["raw files"]++
 	}
+	for _, p := range s.Runs() {
+		if seen[p.Catalog] {
+			continue
+		}
+		seen[p.Catalog] = true
+		if _, err := a.catalogOf(p.Catalog); err != nil {
+			problem(err.Error() + "; start `larstrom up` with the folder of that catalog, or restore DIR/catalogs")
+		}
+		r.Checked["catalogs"]++
+	}
 	err = a.aggregator.Verify(ctx, progress, problem, func(what string, n int) { r.Checked[what] += n })
 	return r, err
 }

@@ -22,6 +22,9 @@ func TestReplayIntoEmptyStores(t *testing.T) {
 		t.Fatal(err)
 	}
 	once(t, a)
+	// A file that is rejected after the last publication is not in it.
+	write(t, drop, "adm_2026-02-04.csv", "garbage\n")
+	once(t, a)
 	want := published(t, a)
 	report, err := a.Replay(t.Context(), func(string) {})
 	if err != nil {
@@ -142,4 +145,28 @@ func TestVerifyFinds(t *testing.T) {
 	}
 	defer func() { _ = a.Close() }()
 	expect("a missing block", a, "OBS: delivery "+first.Delivery, "raw file of delivery")
+}
+
+// TestQueriesReadTablesOnly: what a person asks of a store can neither write
+// nor reach files or the network.
+func TestQueriesReadTablesOnly(t *testing.T) {
+	a := open(t, t.TempDir(), writeCatalog(t, ""), "")
+	outside := filepath.Join(t.TempDir(), "out.csv")
+	for _, query := range []string{
+		"INSERT INTO FUNCTION file('" + outside + "', 'CSV', 'a String') VALUES ('x')",
+		"SELECT * FROM file('/etc/hostname', 'LineAsString')",
+		"SELECT * FROM url('http://127.0.0.1:1/', 'LineAsString')",
+		"SELECT 1 INTO OUTFILE '" + outside + "'",
+		"TRUNCATE TABLE pointer", "DROP TABLE pointer", "SET readonly = 0",
+		"INSERT INTO pointer (publication) VALUES (1)",
+	} {
+		for _, store := range []string{"released", "warehouse"} {
+			if err := a.SQL(t.Context(), store, "TabSeparated", query, &strings.Builder{}); err == nil {
+				t.Errorf("%s takes %q", store, query)
+			}
+		}
+	}
+	if _, err := os.Stat(outside); err == nil {
+		t.Error("a query wrote a file")
+	}
 }
