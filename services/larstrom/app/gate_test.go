@@ -66,6 +66,9 @@ func TestHeldIsNeverVisible(t *testing.T) {
 		}
 	}
 	stop := func() {
+		if a == nil {
+			return // it did not start, and the test says so
+		}
 		if err := a.Close(); err != nil {
 			t.Fatal(err)
 		}
