@@ -254,3 +254,26 @@ func TestAnotherRegionIsRefused(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestLostReceiptStopsNothing: receipts are derived; the same bytes under
+// another name are a repetition also when their receipt is gone.
+func TestLostReceiptStopsNothing(t *testing.T) {
+	data, files := t.TempDir(), threeNights(t)
+	a := open(t, data, writeCatalog(t, ""), "")
+	submit(t, a, false, filepath.Join(files, "adm_2026-02-01.csv"))
+	if err := os.RemoveAll(filepath.Join(data, "receipts")); err != nil {
+		t.Fatal(err)
+	}
+	again := filepath.Join(t.TempDir(), "adm_copy_2026-02-01.csv")
+	b, err := os.ReadFile(filepath.Join(files, "adm_2026-02-01.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(again, b, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := submit(t, a, false, again)
+	if r[0].Status != "repeated" || r[0].Lines == 0 {
+		t.Errorf("%+v", r[0])
+	}
+}
