@@ -28,6 +28,17 @@ type Catalog struct {
 // a plain string means en.
 type Text map[string]string
 
+// In is the text in a language; where there is none, the English one, or any
+// in a fixed order.
+func (t Text) In(lang string) string {
+	for _, l := range []string{lang, "en", "sv", "nb", "da", "fi", "is"} {
+		if s := t[l]; s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
 // Region owns the deployment.
 type Region struct {
 	Code     string `json:"code,omitempty" rule:"required form=token"` // subject-safe: [a-z0-9_-]+

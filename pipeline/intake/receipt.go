@@ -128,7 +128,7 @@ func (r Receipt) WriteText(w io.Writer) error {
 	}
 	for _, p := range r.Problems {
 		b.WriteString("  ")
-		b.WriteString(p.where(r.File))
+		b.WriteString(p.Where(r.File))
 		b.WriteByte('\n')
 	}
 	if r.Further > 0 {
@@ -141,8 +141,8 @@ func (r Receipt) WriteText(w io.Writer) error {
 	return err
 }
 
-// where is the problem on one line: file, line, column, value, rule, hint.
-func (p ReceiptProblem) where(file string) string {
+// Where is the problem on one line: file, line, column, value, rule, hint.
+func (p ReceiptProblem) Where(file string) string {
 	var b strings.Builder
 	b.WriteString(file)
 	if p.Line > 0 {

@@ -111,16 +111,6 @@ func (in *MetaInput) deliveries() Table {
 		Column{"observed", observed}, Column{"rejected", rejected}, Column{"parked", parked}, Column{"reason", reason})}
 }
 
-// english is the English text, or any where there is none, in a fixed order.
-func english(t catalog.Text) string {
-	for _, lang := range []string{"en", "sv", "nb", "da", "fi", "is"} {
-		if s := t[lang]; s != "" {
-			return s
-		}
-	}
-	return ""
-}
-
 func (in *MetaInput) units() Table {
 	var c shared
 	var id, name, kind, parent, successor []string
@@ -134,7 +124,7 @@ func (in *MetaInput) units() Table {
 		if n := len(u.Successors); n > 0 {
 			s = u.Successors[n-1].Unit
 		}
-		n := english(u.Name)
+		n := u.Name.In("en")
 		if n == "" {
 			n = u.ID
 		}
@@ -154,7 +144,7 @@ func (in *MetaInput) indicators() Table {
 	for _, i := range in.Catalog.Indicators {
 		for _, v := range i.Versions {
 			c.add(in.Catalog.Region.Code, i.ID, v.ID, string(i.Period), "", "")
-			registry, name, kind = append(registry, i.Registry), append(name, english(i.Name)), append(kind, string(i.Type))
+			registry, name, kind = append(registry, i.Registry), append(name, i.Name.In("en")), append(kind, string(i.Type))
 			class, direction, measurement = append(class, i.Class), append(direction, i.Direction), append(measurement, i.Measurement)
 			multiplier, minimum, spec = append(multiplier, i.Multiplier), append(minimum, i.MinDenominator), append(spec, i.Spec)
 		}

@@ -202,10 +202,6 @@ func (s *Service) verifyRecomputed(ctx context.Context, problem func(string), co
 		if len(scope.Effective.Deliveries) == 0 {
 			continue
 		}
-		if !s.current(feed.ID) {
-			count("feeds with cells of an earlier definition, not recomputed", 1)
-			continue
-		}
 		now, err := s.cfg.Warehouse.Cells(ctx, s.cfg.Catalog.Region.Code, scope)
 		if err != nil {
 			return err
@@ -263,32 +259,4 @@ func (s *Service) broken(ctx context.Context, p event.RunPublished) ([]string, e
 	}
 	meta, err := s.cfg.Released.Whole(ctx, map[string]string{"meta": p.Meta}, publication.MetaTemplate())
 	return append(sets, meta...), err
-}
-
-// current reports whether the feed's cells were all made with definitions that
-// shape them as the present ones do. After a change of, say, the period, cells
-// of earlier nights stay as they were until a delivery brings them anew.
-func (s *Service) current(feed string) bool {
-	seen := map[string]bool{s.cfg.Catalog.Hash: true}
-	for _, r := range s.state.Runs() {
-		if seen[r.Catalog] || !slices.ContainsFunc(r.Deliveries, func(id string) bool { return s.state.Delivery(id).Feed == feed }) {
-			continue
-		}
-		seen[r.Catalog] = true
-		was, err := s.cfg.CatalogOf(r.Catalog)
-		if err != nil {
-			return false
-		}
-		now, ok := s.index.Feed(feed)
-		if !ok {
-			return false
-		}
-		for _, ind := range s.indicatorsOf(now) {
-			then, ok := was.Index().Indicator(ind.ID)
-			if ok && (then.Period != ind.Period || then.PeriodBy != ind.PeriodBy || then.Type != ind.Type) {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"maps"
 	"os"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -15,8 +13,6 @@ import (
 	"github.com/sourcegraph/conc"
 
 	"larstrom/pipeline/event"
-	"larstrom/pipeline/gate"
-	"larstrom/pipeline/intake"
 	"larstrom/services/larstrom/control"
 	"larstrom/services/portal"
 )
@@ -113,6 +109,9 @@ func facts(st control.Status) []portal.Fact {
 			st.Publication.At.UTC().Format("2006-01-02 15:04 UTC"), st.Publication.Run, st.Publication.AsOf, st.Publication.Indicators)
 	}
 	fs = append(fs, p)
+	if st.Portal != "" {
+		fs = append(fs, portal.Fact{Name: "Pages", Text: st.Portal + "/"})
+	}
 	for _, e := range st.Engines {
 		text := "running"
 		if !e.Running {
@@ -142,69 +141,6 @@ func severities(n map[event.Severity]int) string {
 		return "none"
 	}
 	return strings.Join(parts, ", ")
-}
-
-// writeSummary tells a newcomer what up --once has done and where to look.
-func writeSummary(w io.Writer, data, drop string, receipts []intake.Receipt, st control.Status, flags []control.Flag) error {
-	var b strings.Builder
-	b.WriteString("Deliveries\n")
-	taken := 0
-	for _, r := range receipts {
-		if r.Status == intake.StatusRepeated {
-			continue
-		}
-		taken++
-		var text strings.Builder
-		_ = r.WriteText(&text) // a builder takes everything
-		for line := range strings.Lines(text.String()) {
-			b.WriteString("  " + line)
-		}
-	}
-	switch {
-	case taken == 0 && drop == "":
-		b.WriteString("  no drop folder was named (--drop DIR); nothing new was read\n")
-	case taken == 0:
-		fmt.Fprintf(&b, "  nothing new in %s\n", drop)
-	}
-	b.WriteString("\nFlags raised by the checks and still open\n")
-	type kind struct {
-		severity event.Severity
-		check    string
-	}
-	open := map[kind]int{}
-	for _, f := range flags {
-		if f.Status == gate.Open.String() {
-			open[kind{f.Severity, f.Check}]++
-		}
-	}
-	for _, s := range []event.Severity{event.Reject, event.Block, event.Hold, event.Note, event.Info} {
-		for _, k := range slices.SortedFunc(maps.Keys(open), func(a, b kind) int { return strings.Compare(a.check, b.check) }) {
-			if k.severity == s {
-				fmt.Fprintf(&b, "  %-6s %-4s %d\n", k.severity, k.check, open[k])
-			}
-		}
-	}
-	if len(open) == 0 {
-		b.WriteString("  none\n")
-	}
-	fmt.Fprintf(&b, "\nHeld back: %d cells; charts show their last released value in grey, or a gap\n", st.HeldCells)
-	if p := st.Publication; p != nil {
-		fmt.Fprintf(&b, "Publication %d: run %s, as of %s, %d indicators\n", p.Publication, p.Run, p.AsOf, p.Indicators)
-	} else {
-		b.WriteString("No publication yet: nothing has been accepted\n")
-	}
-	at := "--data " + quoted(data)
-	b.WriteString("\nWhere to look next\n")
-	rows := []string{
-		"  larstrom flags list " + at + "\twhat is under question, and why",
-		"  larstrom sql " + at + " 'SELECT * FROM chart LIMIT 20'\tthe published points with their limits",
-		"  larstrom status " + at + "\tdeliveries, lag, last publication",
-		"  larstrom up " + at + "\tkeep running, with a page on http://127.0.0.1:8080",
-	}
-	if _, err := io.WriteString(w, b.String()); err != nil {
-		return err
-	}
-	return writeTable(w, rows)
 }
 
 // quoted is a word as a shell takes it.

@@ -36,6 +36,8 @@ type session struct {
 	// runs, it does so itself.
 	settle func(context.Context) error
 	close  func() error
+	// portal is where a running process has its pages.
+	portal string
 }
 
 // open gives a session of the data folder. The caller closes it.
@@ -45,14 +47,14 @@ func open(ctx context.Context, c *console, data string, crash crashFlags) (*sess
 		return nil, err
 	}
 	if client != nil {
-		return &session{client, client, client, func(context.Context) error { return nil }, func() error { return nil }}, nil
+		return &session{client, client, client, func(context.Context) error { return nil }, func() error { return nil }, client.Portal}, nil
 	}
 	a, err := openApp(ctx, app.Config{Data: data, Logger: c.logger(slog.LevelWarn)}, crash)
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
 	d := direct{a}
-	return &session{d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }}, nil
+	return &session{d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
 }
 
 // with runs a command in a session.

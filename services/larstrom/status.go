@@ -15,6 +15,7 @@ func (s *statusCmd) Run(ctx context.Context, c *console) error {
 		if err != nil {
 			return err
 		}
+		st.Portal = on.portal
 		if s.JSON {
 			return writeJSON(c.out, "status", st)
 		}

@@ -167,7 +167,8 @@ func (u *upCmd) once(ctx context.Context, c *console, a *app.App) error {
 	if err != nil {
 		return err
 	}
-	return writeSummary(c.out, u.Data, u.Drop, a.Received(), st, flags)
+	s := summary{data: u.Data, drop: u.Drop, receipts: a.Received(), status: st, flags: flags, catalog: a.Catalog}
+	return s.write(c.out)
 }
 
 // newPortal is the portal of a process that has the app. It takes exports when

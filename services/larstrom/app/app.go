@@ -221,6 +221,19 @@ func (a *App) adopt(ctx context.Context) error {
 			}
 		}
 	}
+	if state.Catalog != "" && state.Catalog != c.Hash {
+		was, err := a.catalogOf(state.Catalog)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			a.cfg.Logger.Warn("the copy of the adopted catalog is lost: what the new one redefines cannot be seen", "catalog", state.Catalog)
+		case err != nil:
+			return err
+		default:
+			if err := keepsMeaning(was, c, &state); err != nil {
+				return err
+			}
+		}
+	}
 	if _, err := os.Stat(a.catalogPath(c.Hash)); err != nil {
 		if err := rawstore.WriteFile(a.catalogPath(c.Hash), c.Canonical(), 0o600); err != nil {
 			return fmt.Errorf("keep the catalog: %w", err)

@@ -65,6 +65,7 @@ func TestCrashAtEveryPoint(t *testing.T) {
 				continue
 			}
 			t.Run(at, func(t *testing.T) {
+				t.Parallel()
 				data, reached := t.TempDir(), filepath.Join(t.TempDir(), "reached")
 				cmd, out := child(t, data, catalog, folder, "TEST_CRASH_AT="+at, "TEST_CRASH_REACHED="+reached)
 				if err := cmd.Wait(); !killed(err) {

@@ -26,10 +26,18 @@ type Client struct {
 	base, token string
 	whom        string
 	http        *http.Client
+	// Portal is the address of the pages of the process; empty: it has none.
+	Portal string
 }
 
 // NewClient is a client of the process that run.json names.
-func NewClient(r Run) *Client { return newClient("http://"+r.Address, r.Token) }
+func NewClient(r Run) *Client {
+	c := newClient("http://"+r.Address, r.Token)
+	if r.Listen != "" {
+		c.Portal = "http://" + r.Listen
+	}
+	return c
+}
 
 // NewRemote is a client of the portal at that address, which takes exports from
 // the owner of a personal token. A token goes through a network only encrypted.

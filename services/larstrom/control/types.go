@@ -105,8 +105,10 @@ func DecisionOf(events []event.Event, publication int) Decision {
 
 // Status is what an operator looks at first.
 type Status struct {
-	Region     string     `json:"region"`
-	Catalog    string     `json:"catalog"`
+	Region  string `json:"region"`
+	Catalog string `json:"catalog"`
+	// Portal is where the pages are; empty: no process serves them now.
+	Portal     string     `json:"portal,omitempty"`
 	Deliveries Deliveries `json:"deliveries"`
 	Runs       Runs       `json:"runs"`
 	// Lag is what each stream holds that the next step has not dealt with.
