@@ -64,7 +64,7 @@ func (s *summary) came(w io.Writer) error {
 		rows = []string{"  nothing new in " + s.drop}
 	}
 	if repeated > 0 {
-		rows = append(rows, fmt.Sprintf("  %d further files held bytes that had come before: noted, not taken twice", repeated))
+		rows = append(rows, fmt.Sprintf("  %s with bytes that had come before: noted, not taken twice", plural(repeated, "further file")))
 	}
 	return section(w, "What came", rows)
 }
