@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
@@ -53,7 +54,7 @@ func c06() Check {
 				}
 				f := about(c)
 				f.Observed, f.Expected, f.Direction = rejected, t.fraction*(rows+rejected), "up"
-				f.Text = fmt.Sprintf("%.0f rejected rows may belong to this cell of %.0f accepted ones; the feed tolerates a share of %.4g.", rejected, rows, t.fraction)
+				f.Text = fmt.Sprintf("Rejected rows that may belong to this cell: %.0f; accepted ones: %.0f. The feed tolerates a share of %.4g.", rejected, rows, t.fraction)
 				t.flag(f)
 			}
 		})
@@ -130,7 +131,7 @@ func c10() Check {
 	c.Run = func(in Input) []Finding {
 		return eachCell(c, &in, func(t *instance, v *cell.Version) (float64, string) {
 			n := v.Content.Duplicates
-			return float64(n), fmt.Sprintf("%d rows repeat a natural key of the same delivery; the first of each was counted.", n)
+			return float64(n), said(n, "repeats a natural key of the same delivery; the first was counted", "repeat natural keys of the same delivery; the first of each was counted")
 		})
 	}
 	return c
@@ -156,10 +157,9 @@ func c11() Check {
 			n := float64(v.Content.NumeratorAbove)
 			if v.Content.Numerator.Cmp(v.Content.Denominator) > 0 {
 				n = max(n, 1)
-				return n, fmt.Sprintf("The numerator %s is above the denominator %s, in %d rows.",
-					count(v.Content.Numerator), count(v.Content.Denominator), v.Content.NumeratorAbove)
+				return n, fmt.Sprintf("The numerator %s is above the denominator %s.", count(v.Content.Numerator), count(v.Content.Denominator))
 			}
-			return n, fmt.Sprintf("%d rows have a numerator above their denominator.", v.Content.NumeratorAbove)
+			return n, said(v.Content.NumeratorAbove, "has a numerator above its denominator", "have a numerator above their denominator")
 		})
 	}
 	return c
@@ -174,20 +174,32 @@ func c12() Check {
 		return eachCell(c, &in, func(t *instance, v *cell.Version) (float64, string) {
 			n := v.Content.Negative + v.Content.ZeroDenominator + v.Content.RateMismatch
 			faults := float64(n)
-			text := fmt.Sprintf("%d rows have a negative count, %d a numerator above 0 of 0, %d a rate that is not numerator by denominator.",
-				v.Content.Negative, v.Content.ZeroDenominator, v.Content.RateMismatch)
+			text := strings.TrimSpace(said(v.Content.Negative, "has a negative count", "have a negative count") + " " +
+				said(v.Content.ZeroDenominator, "has a numerator above 0 of 0", "have a numerator above 0 of 0") + " " +
+				said(v.Content.RateMismatch, "has a rate that is not numerator by denominator", "have a rate that is not numerator by denominator"))
 			negative := v.Content.Denominator.Sign() < 0 || v.Content.Numerator.Sign() < 0
 			if (ratio || in.Indicator.Type == catalog.Count) && negative {
 				faults = max(faults, 1)
-				text = fmt.Sprintf("The cell has %s of %s. %s", count(v.Content.Numerator), count(v.Content.Denominator), text)
+				text = strings.TrimSpace(fmt.Sprintf("The cell has %s of %s. %s", count(v.Content.Numerator), count(v.Content.Denominator), text))
 			} else if ratio && v.Content.Denominator.IsZero() && v.Content.Numerator.Sign() > 0 {
 				faults = max(faults, 1)
-				text = fmt.Sprintf("The cell has %s of 0. %s", count(v.Content.Numerator), text)
+				text = strings.TrimSpace(fmt.Sprintf("The cell has %s of 0. %s", count(v.Content.Numerator), text))
 			}
 			return faults, text
 		})
 	}
 	return c
+}
+
+// said is a sentence about n rows; empty for none.
+func said(n int64, one, more string) string {
+	switch n {
+	case 0:
+		return ""
+	case 1:
+		return "1 row " + one + "."
+	}
+	return fmt.Sprintf("%d rows %s.", n, more)
 }
 
 // eachCell flags every changed cell of which faults returns at least the

@@ -164,17 +164,21 @@ WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
 		return fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE kind != %d AND %s",
 			strings.Join(effectiveColumns(), ", "), rows, event.Deleted, holds)
 	}
-	tuple := "tuple(" + strings.Join(effectiveColumns(), ", ") + ")"
-	first := fmt.Sprintf(`SELECT key, ord, argMin(%s, line) AS w, count() AS n FROM (%s)
-WHERE key != toFixedString('', 16) AND (NOT %s OR NOT dated OR ord = %s) GROUP BY key, ord`, tuple, rows, isSnapshot, base)
+	// Few keys come more than once: only their rows take the dear way through
+	// argMin and argMax, which hold a whole row for each key.
+	standing := fmt.Sprintf("SELECT * FROM (%s) WHERE key != toFixedString('', 16) AND (NOT %s OR NOT dated OR ord = %s)", rows, isSnapshot, base)
+	repeated := "SELECT key FROM (" + standing + ") GROUP BY key HAVING count() > 1"
+	columns := strings.Join(effectiveColumns(), ", ")
+	once := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key NOT IN (%s)", columns, standing, repeated)
+	first := fmt.Sprintf("SELECT key, ord, argMin(tuple(%s), line) AS w, count() AS n FROM (%s) WHERE key IN (%s) GROUP BY key, ord", columns, standing, repeated)
 	newest := "SELECT argMax(w, ord) AS w, argMax(n, ord) - 1 AS dup FROM (" + first + ") GROUP BY key"
 	var named []string
 	for i, c := range effectiveColumns() {
 		named = append(named, fmt.Sprintf("w.%d AS %s", i+1, c))
 	}
-	keyed := fmt.Sprintf("SELECT %s, toUInt64(dup) AS dup FROM (%s)", strings.Join(named, ", "), newest)
-	unkeyed := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key = toFixedString('', 16)", strings.Join(effectiveColumns(), ", "), rows)
-	return fmt.Sprintf("SELECT * FROM (%s UNION ALL %s) WHERE kind != %d AND %s", keyed, unkeyed, event.Deleted, holds)
+	more := fmt.Sprintf("SELECT %s, toUInt64(dup) AS dup FROM (%s)", strings.Join(named, ", "), newest)
+	unkeyed := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key = toFixedString('', 16)", columns, rows)
+	return fmt.Sprintf("SELECT * FROM (%s UNION ALL %s UNION ALL %s) WHERE kind != %d AND %s", once, more, unkeyed, event.Deleted, holds)
 }
 
 // within bounds the first day p of a period by the scope.

@@ -319,6 +319,15 @@ type unread struct {
 }
 
 func (w *Warehouse) rejected(ctx context.Context, o Source, g catalog.Granularity) ([]unread, error) {
+	var any uint8
+	ids := make([]string, len(o.Effective.Deliveries))
+	for i, d := range o.Effective.Deliveries {
+		ids[i] = d.ID
+	}
+	if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT toUInt8(count() > 0) FROM (SELECT 1 FROM obs WHERE feed = %s AND kind = %d AND delivery IN (%s) LIMIT 1)",
+		text(o.Effective.Feed), event.Rejected, strings.Trim(texts(ids), "[]"))).Scan(&any); err != nil || any == 0 {
+		return nil, err
+	}
 	rows, err := w.conn.Query(ctx, o.rejectedSQL(g))
 	if err != nil {
 		return nil, err

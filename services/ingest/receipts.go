@@ -43,8 +43,13 @@ func (s *Service) writeReceipt(r intake.Receipt) error {
 	return nil
 }
 
-func (s *Service) readReceipt(delivery string) (intake.Receipt, error) {
+// Receipt reads what the sender of a delivery was told; where this folder has
+// none of it, the error is fs.ErrNotExist.
+func (s *Service) Receipt(delivery string) (intake.Receipt, error) {
 	var r intake.Receipt
+	if !filepath.IsLocal(delivery) || filepath.Base(delivery) != delivery {
+		return r, fmt.Errorf("receipt of %q: %w: that is no delivery", delivery, fs.ErrNotExist)
+	}
 	b, err := os.ReadFile(filepath.Join(s.receiptDir(delivery), receiptJSON))
 	if err != nil {
 		return r, fmt.Errorf("receipt of %s: %w", delivery, err)

@@ -197,9 +197,20 @@ func (s *Service) take(ctx context.Context, files []file) ([]intake.Receipt, err
 	if err != nil {
 		return nil, err
 	}
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return nil, err
+	}
 	for _, r := range accepted {
-		for _, i := range at[r.Delivery] {
-			receipts[i] = r
+		for n, i := range at[r.Delivery] {
+			if n == 0 {
+				receipts[i] = r
+				continue
+			}
+			again, _, err := s.repeated(ctx, files[i], s.state.Delivery(r.Delivery)) // the same bytes under two names
+			if err != nil {
+				return nil, err
+			}
+			receipts[i] = *again
 		}
 	}
 	return receipts, nil
@@ -481,13 +492,13 @@ func (s *Service) reject(ctx context.Context, r event.DeliveryReceived, bad *int
 		return receipt, err
 	}
 	s.cfg.Metrics.rejectedFile(r.Feed)
-	s.cfg.Logger.Warn("delivery rejected", "delivery", r.Delivery, "feed", r.Feed, "problems", len(bad.Problems), "rule", bad.Problems[0].Rule)
+	s.cfg.Logger.Info("delivery rejected", "delivery", r.Delivery, "feed", r.Feed, "problems", len(bad.Problems), "rule", bad.Problems[0].Rule)
 	return receipt, s.state.Sync(ctx, s.cfg.Log)
 }
 
 // repeated notes bytes that were seen before (C05).
 func (s *Service) repeated(ctx context.Context, f file, seen *run.Delivery) (*intake.Receipt, *taken, error) {
-	receipt, err := s.readReceipt(seen.Delivery)
+	receipt, err := s.Receipt(seen.Delivery)
 	if errors.Is(err, fs.ErrNotExist) { // a receipt is derived: the LEDGER has what matters
 		receipt, err = intake.Receipt{Format: 1, Delivery: seen.Delivery, Feed: seen.Feed, Registry: seen.Registry, Raw: seen.Raw, AsOf: seen.AsOf}, nil
 		if a := seen.Accepted; a != nil {
