@@ -4,29 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"runtime"
 	"runtime/debug"
 
 	"larstrom/pipeline/embedded/engine"
-	"larstrom/pipeline/faithful"
 	"larstrom/services/larstrom/control"
 )
-
-type statCmd struct{}
-
-func (statCmd) Run(c *console) error {
-	input, err := io.ReadAll(c.in)
-	if err != nil {
-		return fmt.Errorf("read the case from standard input: %w", err)
-	}
-	result, err := faithful.Run(input)
-	if err != nil {
-		return err
-	}
-	_, err = c.out.Write(result)
-	return err
-}
 
 type engineCmd struct{}
 
