@@ -10,11 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
 // ErrMigration says that a store was migrated by other files than these.
 var ErrMigration = errors.New("the store's migrations differ from this program's")
+
+// unknownTable is ClickHouse's code for a table that does not exist.
+const unknownTable = 60
 
 // Migrate applies the files NNN_name.sql in dir of fsys that the store does
 // not have yet, in order. Every statement is repeatable, so a crash between
@@ -23,10 +27,13 @@ var ErrMigration = errors.New("the store's migrations differ from this program's
 func Migrate(ctx context.Context, conn driver.Conn, fsys fs.FS, dir string) error {
 	const table = `CREATE TABLE IF NOT EXISTS migration (name String, sha256 String, applied_at DateTime DEFAULT now())
 		ENGINE = ReplacingMergeTree ORDER BY name`
-	if err := conn.Exec(ctx, table); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
 	applied, err := appliedMigrations(ctx, conn)
+	// A user who may only read finds a store that is migrated as it is.
+	if exception := new(clickhouse.Exception); errors.As(err, &exception) && exception.Code == unknownTable {
+		if err = conn.Exec(ctx, table); err == nil {
+			applied, err = appliedMigrations(ctx, conn)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}

@@ -22,6 +22,7 @@ type serviceFlags struct {
 	Catalog      string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
 	NATS         string `name:"nats" env:"LARSTROM_NATS" placeholder:"URL" help:"NATS server or cluster with the log."`
 	NATSCreds    string `name:"nats-creds" env:"LARSTROM_NATS_CREDS" placeholder:"FILE" help:"Credentials file for NATS."`
+	NATSReplicas int    `name:"nats-replicas" env:"LARSTROM_NATS_REPLICAS" default:"3" placeholder:"N" help:"Copies of each stream: 3 on a cluster (the default), 1 on a single server."`
 	WarehouseDSN string `name:"warehouse-dsn" env:"LARSTROM_WAREHOUSE_DSN" placeholder:"DSN" help:"ClickHouse database of the warehouse; better in LARSTROM_WAREHOUSE_DSN, where no process list shows it."`
 	ReleasedDSN  string `name:"released-dsn" env:"LARSTROM_RELEASED_DSN" placeholder:"DSN" help:"ClickHouse database of the released store; better in LARSTROM_RELEASED_DSN."`
 	Listen       string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of /healthz and /metrics; empty: none."`
@@ -58,6 +59,14 @@ func (s *portalCmd) Run(ctx context.Context, c *console) error {
 	return s.serve(ctx, c, "portal", "")
 }
 
+// replicas are asked for where the log is on a server; an embedded one has one.
+func (s *serviceFlags) replicas() int {
+	if s.NATS == "" {
+		return 0
+	}
+	return s.NATSReplicas
+}
+
 func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string) (err error) {
 	if err := usable(s.Catalog, drop); err != nil {
 		return err
@@ -76,7 +85,7 @@ func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string)
 	}
 	log, reg := c.logger(slog.LevelInfo), newRegistry()
 	a, err := openApp(ctx, app.Config{Data: s.Data, Catalog: s.Catalog, Drop: drop, NATS: s.NATS, Credentials: s.NATSCreds,
-		WarehouseDSN: s.WarehouseDSN, ReleasedDSN: s.ReleasedDSN, Logger: log, Registry: reg}, s.crashFlags)
+		Replicas: s.replicas(), WarehouseDSN: s.WarehouseDSN, ReleasedDSN: s.ReleasedDSN, Logger: log, Registry: reg}, s.crashFlags)
 	if err != nil {
 		return err
 	}
@@ -95,7 +104,7 @@ func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string)
 			}
 			incoming = filepath.Join(s.Data, "incoming", host+"-"+name)
 		}
-		page, err := newPortal(ctx, incoming, a, reg, log)
+		page, err := newPortal(ctx, portalOptions{incoming: incoming, pages: name == "portal", data: s.Data}, a, reg, log)
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}

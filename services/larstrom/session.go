@@ -17,7 +17,6 @@ import (
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/intake"
-	"larstrom/pipeline/run"
 	"larstrom/services/larstrom/app"
 	"larstrom/services/larstrom/control"
 )
@@ -135,12 +134,11 @@ func (d direct) Status(ctx context.Context) (control.Status, error) {
 			open[flags[i].Severity]++
 		}
 	}
-	return d.status(ctx, s, open)
+	return d.status(ctx, control.StatusOf(d.app.Catalog.Region.Code, s), open)
 }
 
 // status adds to what the LEDGER says what stores and engines know.
-func (d direct) status(ctx context.Context, s *run.State, open map[event.Severity]int) (st control.Status, err error) {
-	st = control.StatusOf(d.app.Catalog.Region.Code, s)
+func (d direct) status(ctx context.Context, st control.Status, open map[event.Severity]int) (_ control.Status, err error) {
 	for _, severity := range []event.Severity{event.Block, event.Hold, event.Note} {
 		st.OpenFlags[severity] = 0 // said also where there are none
 	}

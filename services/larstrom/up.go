@@ -24,8 +24,7 @@ type upCmd struct {
 	Catalog string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
 	Drop    string `placeholder:"DIR" help:"Folder in which exports appear."`
 	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the portal and of /metrics; empty: none."`
-	// ClickHouseListen is part of the stable command line.
-	ClickHouseListen string `name:"clickhouse-listen" hidden:"" placeholder:"ADDR" help:"Address of the released store for Grafana."`
+	clickHouseFlags
 
 	Once bool `help:"Process what is there to the publication, print a summary, exit."`
 	crashFlags
@@ -37,10 +36,11 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		level = slog.LevelWarn
 	}
 	log := c.logger(level)
-	if u.ClickHouseListen != "" {
-		return errors.New("up: --clickhouse-listen is not in this build; query with `larstrom sql`, or run the stores on a ClickHouse server")
-	}
 	if err := usable(u.Catalog, u.Drop); err != nil {
+		return err
+	}
+	grafana, passwordIn, err := u.config(u.Data, c.getenv)
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(u.Data, 0o700); err != nil {
@@ -51,6 +51,14 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
+	switch {
+	case u.Once:
+		grafana = app.ClickHouse{} // nothing is served
+	case grafana.Listen != "" && grafana.Password == "":
+		if grafana.Password, err = keptPassword(passwordIn); err != nil {
+			return fmt.Errorf("the password of --clickhouse-listen: %w", err)
+		}
+	}
 	// An address in use is found before the stores have started.
 	var listener net.Listener
 	if !u.Once && u.Listen != "" {
@@ -60,13 +68,16 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		defer func() { _ = listener.Close() }()
 	}
 	started, reg := time.Now(), newRegistry()
-	a, err := openApp(ctx, app.Config{Data: u.Data, Catalog: u.Catalog, Drop: u.Drop, Logger: log, Registry: reg}, u.crashFlags)
+	a, err := openApp(ctx, app.Config{Data: u.Data, Catalog: u.Catalog, Drop: u.Drop, ClickHouse: grafana, Logger: log, Registry: reg}, u.crashFlags)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	if u.Once {
 		return u.once(ctx, c, a)
+	}
+	if grafana.Listen != "" {
+		announceClickHouse(log, a.ClickHouseAddr(), grafana.User, passwordIn)
 	}
 	return u.serve(ctx, log, lock, listener, a, reg, started)
 }
@@ -118,7 +129,7 @@ func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock,
 	page := func(context.Context) error { return nil }
 	if listener != nil {
 		about.Listen = listener.Addr().String()
-		p, err := newPortal(ctx, filepath.Join(u.Data, "incoming", "portal"), a, reg, log)
+		p, err := newPortal(ctx, portalOptions{incoming: filepath.Join(u.Data, "incoming", "portal"), pages: true, data: u.Data}, a, reg, log)
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
@@ -169,20 +180,4 @@ func (u *upCmd) once(ctx context.Context, c *console, a *app.App) error {
 	}
 	s := summary{data: u.Data, drop: u.Drop, receipts: a.Received(), status: st, flags: flags, catalog: a.Catalog}
 	return s.write(c.out)
-}
-
-// newPortal is the portal of a process that has the app. It takes exports when
-// it is given a folder for those on their way in.
-func newPortal(ctx context.Context, incoming string, a *app.App, reg *prometheus.Registry, log *slog.Logger) (*portal.Portal, error) {
-	d := direct{a}
-	w := &watch{direct: d}
-	reg.MustRegister(w)
-	cfg := portal.Config{Source: w, Registry: reg, Logger: log.With("service", "portal")}
-	if incoming != "" {
-		var err error
-		if cfg.Submit, err = control.SourceOperators(context.WithoutCancel(ctx), incoming, a.Catalog, d); err != nil {
-			return nil, err
-		}
-	}
-	return portal.New(cfg)
 }

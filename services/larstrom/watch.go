@@ -21,17 +21,29 @@ type watch struct {
 	state run.State
 }
 
-func (w *watch) status(ctx context.Context) (control.Status, error) {
+// Read brings the fold of the LEDGER up to date and calls fn with it.
+func (w *watch) Read(ctx context.Context, fn func(*run.State) error) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if err := w.direct.app.Sync(ctx, &w.state); err != nil {
+		return err
+	}
+	return fn(&w.state)
+}
+
+func (w *watch) status(ctx context.Context) (control.Status, error) {
+	var st control.Status
+	if err := w.Read(ctx, func(s *run.State) error {
+		st = control.StatusOf(w.direct.app.Catalog.Region.Code, s)
+		return nil
+	}); err != nil {
 		return control.Status{}, err
 	}
 	open, err := w.direct.app.OpenFlags(ctx)
 	if err != nil {
 		return control.Status{}, err
 	}
-	return w.direct.status(ctx, &w.state, open)
+	return w.direct.status(ctx, st, open)
 }
 
 // Summary is the status for the first page; its flags are the published ones.

@@ -165,7 +165,7 @@ func serve(ctx context.Context, cancel context.CancelFunc, s *server, cfg childC
 			l.Database = cfg.Databases[0]
 		}
 		servers = append(servers, &http.Server{
-			Handler:           newHandler(s, l),
+			Handler:           newHandler(s, l, i),
 			ReadHeaderTimeout: 30 * time.Second,
 			IdleTimeout:       5 * time.Minute,
 			ErrorLog:          slog.NewLogLogger(log.With("listener", i).Handler(), slog.LevelWarn),

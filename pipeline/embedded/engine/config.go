@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"path/filepath"
 	"regexp"
@@ -113,6 +114,64 @@ type Policy struct {
 
 	// Settings are set for every query, after those of the request.
 	Settings map[string]string `json:"settings,omitempty"`
+
+	// Limits bound settings that are numbers where 0 means "without limit". Every
+	// query has them; a request may ask for less, and gets no more.
+	Limits map[string]uint64 `json:"limits,omitempty"`
+
+	// Tables, when not nil, are the only tables and views that queries of this
+	// listener can read, each as database.name. The engine itself refuses all
+	// others, so a view must be one with SQL SECURITY DEFINER. Besides, such a
+	// listener answers only questions (SELECT, SHOW TABLES, DESCRIBE TABLE) about
+	// its own database, without functions and settings that reach elsewhere: see
+	// guard. Needs ReadOnly, AllowSettings and the listener's Database.
+	Tables []string `json:"tables,omitempty"`
+
+	// MaxConcurrent is how many requests of this listener may run at once, and
+	// MaxWaiting how many more may wait for their turn; the next one is answered
+	// with status 503. 0: as many as the engine runs, and waiting without bound.
+	MaxConcurrent int `json:"max_concurrent,omitempty"`
+	MaxWaiting    int `json:"max_waiting,omitempty"`
+
+	// MaxRequest bounds the body of a request in bytes, before and after it is
+	// decompressed. 0: only a statement is bounded, at 16 MiB.
+	MaxRequest int64 `json:"max_request,omitempty"`
+}
+
+// settable are the settings that a request may carry.
+func (p Policy) settable() []string {
+	return slices.Concat(p.AllowSettings, p.IgnoreSettings, slices.Collect(maps.Keys(p.Limits)))
+}
+
+// problems says what is wrong with a listener's policy.
+func (l Listener) problems() []string {
+	var out []string
+	p := l.Policy
+	for name := range p.Settings {
+		if !identifier.MatchString(name) {
+			out = append(out, fmt.Sprintf("%q is not a setting's name", name))
+		}
+	}
+	for name, most := range p.Limits {
+		if !identifier.MatchString(name) || most == 0 {
+			out = append(out, fmt.Sprintf("the limit %q = %d needs a setting's name and a number above 0", name, most))
+		}
+		if _, twice := p.Settings[name]; twice {
+			out = append(out, fmt.Sprintf("%s is both a setting and a limit", name))
+		}
+	}
+	if p.Tables != nil && (!p.ReadOnly || p.AllowSettings == nil || l.Database == "") {
+		out = append(out, "tables need read_only, allow_settings (none is an empty list) and the listener's database")
+	}
+	for _, table := range p.Tables {
+		if database, name, ok := strings.Cut(table, "."); !ok || !identifier.MatchString(database) || !identifier.MatchString(name) {
+			out = append(out, fmt.Sprintf("the table %q is not of the form database.name", table))
+		}
+	}
+	if p.MaxConcurrent < 0 || p.MaxWaiting < 0 || p.MaxRequest < 0 {
+		out = append(out, "a maximum is negative; 0 means none")
+	}
+	return out
 }
 
 // Validate reports every problem of the configuration at once.
@@ -174,10 +233,8 @@ func (c Config) Validate() error {
 		if l.Database != "" && !identifier.MatchString(l.Database) {
 			bad("listeners[%d]: database %q is not a plain identifier", i, l.Database)
 		}
-		for name := range l.Policy.Settings {
-			if !identifier.MatchString(name) {
-				bad("listeners[%d]: policy: %q is not a setting's name", i, name)
-			}
+		for _, problem := range l.problems() {
+			bad("listeners[%d]: policy: %s", i, problem)
 		}
 	}
 	return errors.Join(errs...)

@@ -17,14 +17,16 @@
 //     only, formats, compression, streaming with flat memory, cancellation,
 //     KILL QUERY by query_id, exceptions that no client can mistake for the end
 //     of a result.
+//   - Listeners for readers that nobody trusts, Grafana's for instance: few
+//     tables, a bounded number of queries of a bounded size (Policy, guard).
 //
 // # What it refuses to own
 //
 //   - Schemas, migrations, what is in the tables: package warehouse.
 //   - Retries. A query that was under way when the engine died fails with an
 //     error, and the caller, who knows whether it may be repeated, repeats it.
-//   - Users, roles and grants beyond one name and secret per listener and a
-//     Policy. Replication and clusters: use a ClickHouse server.
+//   - Users and grants beyond one name and secret per listener and a Policy.
+//     Replication and clusters: use a ClickHouse server.
 //   - Being a network server for the world: it listens on loopback unless an
 //     operator names another address for an additional listener.
 //
@@ -39,6 +41,17 @@
 // in other formats are written by the engine into a named pipe; insert bodies
 // are spooled to a file first, so that a client that breaks off half-way inserts
 // nothing at all.
+//
+// # What a listener with Policy.Tables rests on
+//
+// The library has one user and no way to connect as another, and yet the engine's
+// whole access control: roles in users.xml are read and hold. The user's rights are
+// a role's, and a query of such a listener begins with SET ROLE to one that has
+// SELECT on its tables alone; it cannot go back, for a statement that could never
+// passes the guard. Views that are to be read without what they are made of are
+// SQL SECURITY DEFINER. What grants do not cover is the guard's: the function
+// file() reads any file of the host whatever the grants, system tables need none,
+// and additional_table_filters reaches into views.
 //
 // # What of the library is worked around
 //

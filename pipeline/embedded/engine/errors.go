@@ -29,12 +29,16 @@ const (
 	codeNotImplemented   = 48
 	codeSyntaxError      = 62
 	codeUnknownFormat    = 73
+	codeUnknownDatabase  = 81
 	codeReadonly         = 164
+	codeTooManyQueries   = 202
 	codeSameQueryID      = 216
 	codeCancelled        = 394
 	codeConstraint       = 452
+	codeAccessDenied     = 497
 	codeAuthentication   = 516
 	codeIncorrectData    = 117
+	codeTooLarge         = 131
 	codeNetworkError     = 210
 	codeUnknownException = 1002
 )
@@ -43,6 +47,8 @@ const (
 type exception struct {
 	code int
 	text string // whole text, "Code: N. DB::Exception: …"
+	// status is that of the HTTP answer; 0: 500, as ClickHouse answers.
+	status int
 }
 
 func (e *exception) Error() string { return e.text }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"compress/zlib"
 	"context"
@@ -9,6 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -16,6 +18,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/ClickHouse/ch-go/compress"
 	"github.com/google/uuid"
@@ -30,10 +33,22 @@ type handler struct {
 	password [32]byte
 	database string
 	policy   Policy
+	guard    *guard // nil: none
+	role     string
+	places   chan struct{} // a token for each request that runs or waits; nil: no bound
+	running  chan struct{} // a token for each that runs
 }
 
-func newHandler(s *server, l Listener) *handler {
-	return &handler{server: s, user: digest(l.User), password: digest(l.Password), database: l.Database, policy: l.Policy}
+// newHandler serves the listener at this place of the child's configuration.
+func newHandler(s *server, l Listener, place int) *handler {
+	h := &handler{server: s, user: digest(l.User), password: digest(l.Password), database: l.Database, policy: l.Policy, guard: newGuard(l)}
+	if h.guard != nil {
+		h.role = roleOf(place)
+	}
+	if n := l.Policy.MaxConcurrent; n > 0 {
+		h.places, h.running = make(chan struct{}, n+l.Policy.MaxWaiting), make(chan struct{}, n)
+	}
+	return h
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -62,14 +77,44 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.fail(status, err)
 		return
 	}
-	err := h.query(r, out)
+	leave, err := h.enter(r.Context())
+	if err != nil {
+		w.Header().Set("Retry-After", "1")
+		out.fail(http.StatusServiceUnavailable, err)
+		return
+	}
+	defer leave()
+	if h.policy.MaxRequest > 0 {
+		r.Body = http.MaxBytesReader(w, r.Body, h.policy.MaxRequest)
+	}
+	err = h.query(r, out)
 	switch {
 	case err == nil:
 		out.finish()
 	case out.committed:
 		out.abort(err)
 	default:
-		out.fail(http.StatusInternalServerError, err)
+		out.fail(cmp.Or(asException(err).status, http.StatusInternalServerError), err)
+	}
+}
+
+// enter waits for the request's turn. It fails when too many wait already.
+func (h *handler) enter(ctx context.Context) (leave func(), err error) {
+	if h.places == nil {
+		return func() {}, nil
+	}
+	select {
+	case h.places <- struct{}{}:
+	default:
+		return nil, refuse(codeTooManyQueries, "TOO_MANY_SIMULTANEOUS_QUERIES", "Too many queries at once: %d run and %d wait; try again in a moment, or let dashboards refresh less often",
+			h.policy.MaxConcurrent, h.policy.MaxWaiting)
+	}
+	select {
+	case h.running <- struct{}{}:
+		return func() { <-h.running; <-h.places }, nil
+	case <-ctx.Done():
+		<-h.places
+		return nil, errCancelled()
 	}
 }
 
@@ -120,9 +165,16 @@ func (h *handler) query(r *http.Request, out *response) error {
 	if err := out.negotiate(r, params); err != nil {
 		return err
 	}
+	if h.policy.MaxRequest > 0 {
+		// A body that never comes holds its place no longer than this.
+		_ = out.control.SetReadDeadline(time.Now().Add(bodyTimeout))
+	}
 	body, err := requestBody(r, params)
 	if err != nil {
 		return err
+	}
+	if h.policy.MaxRequest > 0 {
+		body = http.MaxBytesReader(nil, io.NopCloser(body), h.policy.MaxRequest)
 	}
 	st, data, err := readStatement(params.Get("query"), body)
 	if err != nil {
@@ -134,6 +186,18 @@ func (h *handler) query(r *http.Request, out *response) error {
 			return err
 		}
 		return refuse(codeSyntaxError, "SYNTAX_ERROR", "Syntax error: Empty query")
+	}
+	if h.policy.MaxRequest > 0 {
+		_ = out.control.SetReadDeadline(time.Time{})
+	}
+	var more []setting
+	if h.guard != nil {
+		if st, more, err = h.guard.check(st); err != nil {
+			return err
+		}
+	}
+	if err := h.addSettings(&q, more); err != nil {
+		return err
 	}
 	if h.policy.ReadOnly && namesHostFile(st.text) {
 		// The engine's client writes such files before the server could refuse,
@@ -150,7 +214,7 @@ func (h *handler) query(r *http.Request, out *response) error {
 	if format == "" {
 		format = "TabSeparated"
 	}
-	if !identifier.MatchString(format) {
+	if !identifier.MatchString(format) || h.guard != nil && !formatAllowed(format) {
 		return refuse(codeUnknownFormat, "UNKNOWN_FORMAT", "Unknown format %q", format)
 	}
 	revision, err := strconv.ParseUint(cmpOr(params.Get("client_protocol_version"), "0"), 10, 32)
@@ -200,6 +264,10 @@ func (h *handler) requestQuery(r *http.Request, params url.Values) (query, error
 	if q.id == "" {
 		q.id = uuid.NewString()
 	}
+	q.role = h.role
+	if err := h.guard.checkDatabase(q.database); err != nil {
+		return q, err
+	}
 	if len(q.id) > 256 || strings.ContainsFunc(q.id, func(c rune) bool { return c < ' ' }) {
 		return q, refuse(codeBadArguments, "BAD_ARGUMENTS", "query_id is longer than 256 bytes or has control characters")
 	}
@@ -226,8 +294,8 @@ func (h *handler) requestQuery(r *http.Request, params url.Values) (query, error
 			return q, refuse(115, "UNKNOWN_SETTING", "Setting %q is neither a builtin setting nor a valid name", name)
 		case slices.Contains(h.policy.IgnoreSettings, name):
 			continue
-		case h.policy.AllowSettings != nil && !slices.Contains(h.policy.AllowSettings, name):
-			return q, refuse(codeConstraint, "SETTING_CONSTRAINT_VIOLATION", "Setting %s should not be changed", name)
+		case h.policy.AllowSettings != nil && !slices.Contains(h.policy.settable(), name):
+			return q, errSetting(name)
 		case name == markerSetting:
 			return q, refuse(codeConstraint, "SETTING_CONSTRAINT_VIOLATION", "Setting %s is used by the embedded engine itself", name)
 		case name == "readonly":
@@ -240,14 +308,6 @@ func (h *handler) requestQuery(r *http.Request, params url.Values) (query, error
 		}
 		q.settings = append(q.settings, setting{name, value})
 	}
-	names = names[:0]
-	for name := range h.policy.Settings {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		q.settings = append(q.settings, setting{name, h.policy.Settings[name]})
-	}
 	if r.Method != http.MethodPost && q.readonly == 0 {
 		q.readonly = 2
 	}
@@ -256,6 +316,50 @@ func (h *handler) requestQuery(r *http.Request, params url.Values) (query, error
 	}
 	return q, nil
 }
+
+// addSettings puts more settings of the request and then those of the policy, so
+// that the policy's have the last word.
+func (h *handler) addSettings(q *query, more []setting) error {
+	for _, s := range more {
+		if !slices.Contains(h.policy.IgnoreSettings, s.name) {
+			q.settings = append(q.settings, s)
+		}
+	}
+	for i := range q.settings {
+		s := &q.settings[i]
+		if h.guard != nil && s.name == tableFilters {
+			value, err := h.guard.filters(s.value)
+			if err != nil {
+				return err
+			}
+			s.value = value
+		}
+		most, limited := h.policy.Limits[s.name]
+		if !limited {
+			continue
+		}
+		// Some send fractions of a second.
+		n, err := strconv.ParseFloat(s.value, 64)
+		if err != nil || !(n >= 0) { // neither is NaN a number
+			return refuse(codeBadArguments, "BAD_ARGUMENTS", "%s must be a number, at most %d", s.name, most)
+		}
+		if n == 0 || n > float64(most) {
+			s.value = strconv.FormatUint(most, 10)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.policy.Limits)) {
+		if !slices.ContainsFunc(q.settings, func(s setting) bool { return s.name == name }) {
+			q.settings = append(q.settings, setting{name, strconv.FormatUint(h.policy.Limits[name], 10)})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(h.policy.Settings)) {
+		q.settings = append(q.settings, setting{name, h.policy.Settings[name]})
+	}
+	return nil
+}
+
+// bodyTimeout bounds the wait for a whole body where MaxRequest bounds its size.
+const bodyTimeout = 30 * time.Second
 
 // requestBody undoes the encodings of a body.
 func requestBody(r *http.Request, params url.Values) (io.Reader, error) {
@@ -317,6 +421,11 @@ func (c *countingReader) Read(p []byte) (int, error) {
 }
 
 func badBody(err error) error {
+	if large, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		e := refuse(codeTooLarge, "TOO_LARGE_STRING_SIZE", "The request is larger than %d bytes, the most that this listener takes", large.Limit)
+		e.status = http.StatusRequestEntityTooLarge
+		return e
+	}
 	return refuse(codeIncorrectData, "INCORRECT_DATA", "the body of the request cannot be read to its end (nothing of it was used): %s", err)
 }
 

@@ -106,8 +106,9 @@ func configuration(cfg childConfig, path string) ([]string, error) {
 		}
 	}
 	fmt.Fprintf(&users, "<max_memory_usage><min>1</min><max>%d</max></max_memory_usage>\n", cfg.MaxQueryMemory)
-	users.WriteString("</constraints>\n</default></profiles>\n<users><default><password></password><networks><ip>::/0</ip></networks>" +
-		"<profile>default</profile><quota>default</quota></default></users>\n<quotas><default></default></quotas>\n</clickhouse>\n")
+	users.WriteString("</constraints>\n</default></profiles>\n")
+	writeAccess(&users, cfg.Listeners)
+	users.WriteString("<quotas><default></default></quotas>\n</clickhouse>\n")
 
 	for name, text := range map[string]string{"config.xml": server.String(), "users.xml": users.String()} {
 		if err := os.WriteFile(filepath.Join(spoolDir, name), []byte(text), 0o600); err != nil {
@@ -115,6 +116,34 @@ func configuration(cfg childConfig, path string) ([]string, error) {
 		}
 	}
 	return []string{"clickhouse", "--path=" + path, "--config-file=" + spoolDir + "/config.xml"}, nil
+}
+
+// writeAccess writes who may do what. All queries are those of one user of the
+// engine, whose connections begin with every right; those of a listener with
+// Policy.Tables give them up for a role that has few. The rights are therefore
+// the owner's role's and not the user's own.
+func writeAccess(b *strings.Builder, listeners []Listener) {
+	var roles, granted strings.Builder
+	for i, l := range listeners {
+		if l.Policy.Tables == nil {
+			continue
+		}
+		fmt.Fprintf(&granted, "<query>GRANT %s</query>", roleOf(i))
+		fmt.Fprintf(&roles, "<%s><grants>", roleOf(i))
+		for _, table := range l.Policy.Tables {
+			database, name, _ := strings.Cut(table, ".")
+			fmt.Fprintf(&roles, "<query>GRANT SELECT ON %s</query>", escapeXML(quoteIdentifier(database)+"."+quoteIdentifier(name)))
+		}
+		fmt.Fprintf(&roles, "</grants></%s>\n", roleOf(i))
+	}
+	b.WriteString("<users><default><password></password><networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>")
+	if granted.Len() > 0 {
+		fmt.Fprintf(b, "<grants><query>GRANT %s</query>%s</grants>", ownerRole, granted.String())
+	}
+	b.WriteString("</default></users>\n")
+	if granted.Len() > 0 {
+		fmt.Fprintf(b, "<roles><%s><grants><query>GRANT ALL ON *.*</query></grants></%[1]s>\n%s</roles>\n", ownerRole, roles.String())
+	}
 }
 
 func escapeXML(s string) string {
@@ -197,7 +226,8 @@ type query struct {
 	database string
 	settings []setting
 	params   []parameter
-	readonly int // as the setting of that name: 0, 1, or 2 (settings may change)
+	readonly int    // as the setting of that name: 0, 1, or 2 (settings may change)
+	role     string // "": every right
 	urgent   bool
 }
 
@@ -258,6 +288,11 @@ func (s *server) run(ctx context.Context, q query, work func(*connection) error)
 // prepare puts the query's state into its fresh connection. The settings that
 // bind come last, so that none of the request's can undo them.
 func prepare(c *connection, q query, marker string) error {
+	if q.role != "" {
+		if err := c.exec("SET ROLE "+q.role, "Null", nil, nil); err != nil {
+			return err
+		}
+	}
 	if q.database != "" {
 		if err := c.exec("USE "+quoteIdentifier(q.database), "Null", nil, nil); err != nil {
 			return err

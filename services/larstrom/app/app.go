@@ -52,10 +52,12 @@ type Config struct {
 	// ClickHouse servers; empty: that store is embedded. Each names a database
 	// and a user of its own.
 	WarehouseDSN, ReleasedDSN string
-	Clock                     func() time.Time
-	Logger                    *slog.Logger
-	Registry                  *prometheus.Registry
-	Crash                     crashpoint.Hook
+	// ClickHouse serves the released store, where it is embedded, to Grafana.
+	ClickHouse ClickHouse
+	Clock      func() time.Time
+	Logger     *slog.Logger
+	Registry   *prometheus.Registry
+	Crash      crashpoint.Hook
 	// EngineCommand runs the engine child; empty: this executable.
 	EngineCommand []string
 }
@@ -103,6 +105,15 @@ const (
 // Open starts the log and the stores and wires the services; nothing is
 // processed yet. The caller holds the lock of the data folder.
 func Open(ctx context.Context, cfg Config) (_ *App, err error) {
+	if cfg.ClickHouse.Listen != "" && cfg.ReleasedDSN != "" {
+		return nil, fmt.Errorf("%w: it is on a ClickHouse server, to which Grafana connects itself, as a user with SELECT on its views", ErrClickHouse)
+	}
+	if err := cfg.ClickHouse.Validate(); err != nil {
+		return nil, err
+	}
+	if err := cfg.ClickHouse.reserve(ctx); err != nil {
+		return nil, err
+	}
 	a := &App{cfg: cfg, raw: rawstore.New(filepath.Join(cfg.Data, "raw")), metrics: newMetrics(cfg.Registry)}
 	defer func() {
 		if err != nil {
@@ -132,9 +143,13 @@ func Open(ctx context.Context, cfg Config) (_ *App, err error) {
 func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations fs.FS) (err error) {
 	if dsn == "" {
 		reader := engine.Listener{Addr: "127.0.0.1:0", User: "reader", Password: rand.Text(), Database: name, Policy: engine.Policy{ReadOnly: true}}
+		listeners := []engine.Listener{reader}
+		if name == "released" && a.cfg.ClickHouse.Listen != "" {
+			listeners = append(listeners, a.cfg.ClickHouse.listener())
+		}
 		a.engines[i], err = engine.Start(ctx, engine.Config{
 			Path: filepath.Join(a.cfg.Data, name), Databases: []string{name}, MaxMemory: engineMemory, MaxQueryMemory: queryMemory,
-			Listeners: []engine.Listener{reader},
+			Listeners: listeners,
 			Command:   a.cfg.EngineCommand, Logger: a.cfg.Logger.With("engine", name),
 			OnRestart: func(int, error) { a.metrics.engineRestarts.WithLabelValues(name).Inc() },
 		})
@@ -154,6 +169,9 @@ func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations
 	}
 	if err := warehouse.Migrate(ctx, a.conns[i], migrations, name); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
+	}
+	if name == "released" && a.cfg.ClickHouse.Listen != "" {
+		return viewsOfTheirOwn(ctx, a.conns[i])
 	}
 	return nil
 }

@@ -17,6 +17,10 @@ func (a *App) State(ctx context.Context) (*run.State, error) {
 	return &s, s.Sync(ctx, a.log)
 }
 
+// Receipt is what the sender of a delivery was told; where this process has no
+// receipt of it, the error is fs.ErrNotExist.
+func (a *App) Receipt(delivery string) (intake.Receipt, error) { return a.ingest.Receipt(delivery) }
+
 // Submit hands in files; it returns when their receipts exist. The
 // publication follows by Settle or by the running services.
 func (a *App) Submit(ctx context.Context, paths []string, again bool) ([]intake.Receipt, error) {
