@@ -15,6 +15,7 @@ override LARSTROM_SHARED := $(abspath $(LARSTROM_SHARED))
 export LARSTROM_SHARED
 
 BIN := bin/larstrom
+WEB := services/portal/web
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Packages tested at a time: each test with stores runs two engines.
@@ -26,11 +27,14 @@ RUNS ?= 200
 DATA ?= var/data
 DROP ?= var/drop
 CATALOG ?= schemas/catalog/examples/norrsund
-AE ?= schemas/catalog/examples/nhs-ae/sample/synthetic_ae_attendances.csv
+SEED ?= 1
+LISTEN ?= 127.0.0.1:8080
+SCREENSHOTS ?= var/screenshots
+DEMO := var/demo
 
 .PHONY: help
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: engine
 engine: ## Fetch the embedded ClickHouse into the cache (pinned by hash; once)
@@ -40,8 +44,27 @@ engine: ## Fetch the embedded ClickHouse into the cache (pinned by hash; once)
 build: ## One binary: bin/larstrom
 	go build -trimpath -o $(BIN) ./services/larstrom
 
+# npm leaves a list of what it has installed; that is the mark.
+PACKAGES := $(WEB)/node_modules/.package-lock.json
+$(PACKAGES): $(WEB)/package.json $(WEB)/package-lock.json $(WEB)/.npmrc
+	cd $(WEB) && npm ci --loglevel error
+	@touch $@
+
+.PHONY: web
+web: $(PACKAGES) ## Install what the portal's scripts and browser tests need (pinned; once), check their types
+	cd $(WEB) && node node_modules/typescript/bin/tsc
+
+.PHONY: bundle
+bundle: web ## Bundle the portal's scripts: services/portal/web/dist, which is committed
+	go run ./$(WEB)/bundle $(WEB)
+
+.PHONY: screenshots
+screenshots: engine web ## Pictures of every kind of page, wide and narrow (SCREENSHOTS=var/screenshots)
+	LARSTROM_SCREENSHOTS=$(abspath $(SCREENSHOTS)) go test -count 1 -run '^TestBrowser$$' ./services/larstrom
+	@ls $(SCREENSHOTS)
+
 .PHONY: test
-test: engine ## What CI runs: vet, format, every test with the real log and engine
+test: engine web ## What CI runs: vet, format, types, every test with the real log, engine and browser
 	@go version
 	@if [ -d "$(LARSTROM_SHARED)" ]; then echo "reference cases and data: $(LARSTROM_SHARED)"; \
 		else echo "reference cases and data: ABSENT ($(LARSTROM_SHARED)); the tests that need them say so"; fi
@@ -69,14 +92,38 @@ fuzz: ## Every fuzz target for a while (FUZZTIME=10s)
 crash: engine ## The long crash campaign (RUNS=200)
 	LARSTROM_CRASH_RUNS=$(RUNS) go test -count 1 -timeout 0 -run Crash -v ./services/larstrom/...
 
+.PHONY: dashboards
+dashboards: ## Grafana's JSON anew, from its definitions in dashboards/
+	go generate ./dashboards
+
 .PHONY: demo
-demo: engine build ## From a file to charts (AE=FILE for the real A&E file; by default a synthetic one)
-	@rm -rf var/demo && mkdir -p var/demo/drop && cp "$(AE)" var/demo/drop/
-	$(BIN) up --once --data var/demo/data --catalog schemas/catalog/examples/nhs-ae --drop var/demo/drop
-	@echo; echo "One unit's control chart, newest months first:"
-	@$(BIN) sql --data var/demo/data --format PrettyCompact "SELECT unit, period_start, state, round(value, 2) AS value, round(centre, 2) AS centre, round(lcl, 2) AS lcl, round(ucl, 2) AS ucl, sigma_signal, runs_signal FROM chart WHERE indicator = 'ae_over_4h' AND unit = 'RQM' AND stratum = '1' ORDER BY period_start DESC LIMIT 12"
+demo: engine build demo-stop ## A simulated region, from its exports to pages that stay up (SEED=1 LISTEN=127.0.0.1:8080)
+	@rm -rf $(DEMO)
+	$(BIN) simulate --out $(DEMO)/region --seed $(SEED)
+	$(BIN) up --once --data $(DEMO)/data --catalog $(DEMO)/region/catalog --drop $(DEMO)/region/drop
+	@for listen in $(LISTEN) 127.0.0.1:0; do \
+		nohup $(BIN) up --data $(DEMO)/data --drop $(DEMO)/region/drop --listen $$listen </dev/null >$(DEMO)/log 2>&1 & \
+		echo $$! >$(DEMO)/pid; \
+		while kill -0 $$! 2>/dev/null && [ ! -e $(DEMO)/data/run.json ]; do sleep 0.1; done; \
+		if [ -e $(DEMO)/data/run.json ]; then break; fi; \
+		tail -n 1 $(DEMO)/log; \
+	done; \
+	[ -e $(DEMO)/data/run.json ] || { echo "the pages could not be started; $(DEMO)/log says why"; exit 1; }
+	@echo; echo "The pages are up until \`make demo-stop\`; everything of the demonstration is in $(DEMO)."
+	@$(BIN) status --data $(DEMO)/data | sed -n 's/^Pages */Open /p'
+
+.PHONY: demo-stop
+demo-stop: ## Stop the pages of make demo
+	@pid=$$(cat $(DEMO)/pid 2>/dev/null || true); \
+	if [ -n "$$pid" ] && tr '\0' ' ' <"/proc/$$pid/cmdline" 2>/dev/null | grep -q 'larstrom up .*$(DEMO)/data'; then \
+		kill "$$pid" && while kill -0 "$$pid" 2>/dev/null; do sleep 0.1; done; \
+	fi; rm -f $(DEMO)/pid
 
 .PHONY: up
 up: engine build ## Run it (DATA=var/data DROP=var/drop CATALOG=the example region)
 	@mkdir -p $(DROP)
 	$(BIN) up --data $(DATA) --catalog $(CATALOG) --drop $(DROP)
+
+.PHONY: secrets
+secrets: ## Passwords for docker-compose.yml: .env, which is never committed (deploy/README.md)
+	deploy/secrets.sh

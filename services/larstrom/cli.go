@@ -10,17 +10,19 @@ type cli struct {
 	Validator  validatorCmd  `cmd:"" help:"Run the validator service alone."`
 	Portal     portalCmd     `cmd:"" help:"Run the portal alone."`
 
-	Submit submitCmd `cmd:"" help:"Hand in exports; print their receipts."`
-	Check  checkCmd  `cmd:"" help:"Dry run of an export: what would be accepted and rejected, and why. Stores nothing."`
-	Status statusCmd `cmd:"" help:"Deliveries, lag, held cells, open flags, last publication."`
-	Flags  flagsCmd  `cmd:"" help:"List, show and decide flags."`
-	SQL    sqlCmd    `cmd:"" name:"sql" help:"Query a store."`
-	Stat   statCmd   `cmd:"" help:"Compute one statistical case: JSON on standard input, its result on standard output."`
-	Replay replayCmd `cmd:"" help:"Rebuild the stores from the log."`
-	Verify verifyCmd `cmd:"" help:"Check that raw files, log, stores and ledger agree."`
-	Token  tokenCmd  `cmd:"" help:"Make a personal token and what the catalog keeps of it."`
+	Submit   submitCmd   `cmd:"" help:"Hand in exports; print their receipts."`
+	Check    checkCmd    `cmd:"" help:"Dry run of an export: what would be accepted and rejected, and why. Stores nothing."`
+	Status   statusCmd   `cmd:"" help:"Deliveries, lag, held cells, open flags, last publication."`
+	Flags    flagsCmd    `cmd:"" help:"List, show and decide flags."`
+	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query a store."`
+	Stat     statCmd     `cmd:"" help:"Chart a table, or compute one statistical case in JSON."`
+	Replay   replayCmd   `cmd:"" help:"Rebuild the stores from the log."`
+	Verify   verifyCmd   `cmd:"" help:"Check that raw files, log, stores and ledger agree."`
+	Token    tokenCmd    `cmd:"" help:"Make a personal token and what the catalog keeps of it."`
+	Simulate simulateCmd `cmd:"" help:"Write a synthetic region: its catalog, nightly exports with faults, and the truth about them."`
 
 	Version versionCmd `cmd:"" help:"Print the version."`
+	Healthz healthzCmd `cmd:"" hidden:"" help:"Ask a listening process whether it is healthy; for the health check of its container."`
 	Engine  engineCmd  `cmd:"" hidden:"" help:"Run an engine child; started by larstrom itself."`
 }
 
