@@ -80,18 +80,23 @@ func (f *Funnel) dispersion(variance, target float64, o *Options) {
 	}
 	t2, phi := 0.0, f.Phi
 	for range 4 {
-		var a, a2, as, a2s float64
+		a, shared, chance := 0.0, 0.0, 0.0
 		for i := range f.State {
 			if f.enters(i) {
-				s2 := variance / f.size[i]
-				wi := 1 / (s2 + t2)
-				a += wi
-				a2 += wi * wi
-				as += wi * s2
-				a2s += wi * wi * s2
+				a += 1 / (variance/f.size[i] + t2)
 			}
 		}
-		next := max(0, (n*phi-(as-a2s/a))/(a-a2/a))
+		for i := range f.State {
+			if f.enters(i) {
+				// One term at a time: one unit may have nearly all the weight.
+				s2 := variance / f.size[i]
+				wi := 1 / (s2 + t2)
+				share := wi * (a - wi) / a
+				shared += share
+				chance += share * s2
+			}
+		}
+		next := max(0, (n*phi-chance)/shared)
 		done := math.Abs(next-t2) <= 1e-3*next
 		t2 = next
 		if t2 == 0 || done {
@@ -123,10 +128,15 @@ func (f *Funnel) robustSquare(w float64, how Outliers) float64 {
 	low, high := math.Inf(-1), math.Inf(1)
 	if w > 0 {
 		f.sorted = append(f.sorted[:0], f.z...)
-		slices.Sort(f.sorted)
 		if how == Truncate {
 			k := int(w * float64(len(f.sorted)))
-			kept := f.sorted[k : len(f.sorted)-k]
+			kept := f.sorted
+			if k > 0 {
+				place(kept, k)
+				kept = kept[k:]
+				place(kept, len(kept)-k)
+				kept = kept[:len(kept)-k]
+			}
 			sum := 0.0
 			for _, z := range kept {
 				sum += z * z
@@ -143,13 +153,50 @@ func (f *Funnel) robustSquare(w float64, how Outliers) float64 {
 	return sum / float64(len(f.z))
 }
 
-func quantile7(sorted []float64, q float64) float64 {
-	h := q * float64(len(sorted)-1)
+// quantile7 reorders v.
+func quantile7(v []float64, q float64) float64 {
+	h := q * float64(len(v)-1)
 	k := int(h)
-	if k+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
+	if k+1 >= len(v) {
+		return slices.Max(v)
 	}
-	return sorted[k] + (h-float64(k))*(sorted[k+1]-sorted[k])
+	place(v, k)
+	next := slices.Min(v[k+1:])
+	return v[k] + (h-float64(k))*(next-v[k])
+}
+
+// place reorders v so that v[k] is what sorting would put there, with nothing
+// larger before and nothing smaller after it (Hoare 1961): two quantiles need no
+// whole sort.
+func place(v []float64, k int) {
+	lo, hi := 0, len(v)-1
+	for hi > lo {
+		// The median of three keeps ordered units from being slow.
+		mid := lo + (hi-lo)/2
+		pivot := max(min(v[lo], v[hi]), min(max(v[lo], v[hi]), v[mid]))
+		i, j := lo, hi
+		for i <= j {
+			for v[i] < pivot {
+				i++
+			}
+			for v[j] > pivot {
+				j--
+			}
+			if i <= j {
+				v[i], v[j] = v[j], v[i]
+				i++
+				j--
+			}
+		}
+		switch {
+		case k <= j:
+			hi = j
+		case k >= i:
+			lo = i
+		default:
+			return
+		}
+	}
 }
 
 // trimmedVariance is the expected mean square of n standard normal deviates

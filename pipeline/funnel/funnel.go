@@ -24,9 +24,14 @@ const (
 	// Mean is a mean with its standard error within the unit; normal, also between
 	// units, on the scale of the value.
 	Mean
+	// CountRatio is a count over another, both Poisson (Num over Den): given their
+	// sum the first is binomial (Przyborowski & Wilenski 1940), so its funnel is that
+	// of the share, on the scale of the ratio; log-normal between units. A unit's
+	// size is the sum of its counts.
+	CountRatio
 )
 
-// String gives "proportion", "rate", "ratio" or "mean".
+// String gives "proportion", "rate", "ratio", "mean" or "count_ratio".
 func (m Measure) String() string {
 	switch m {
 	case Proportion:
@@ -37,6 +42,8 @@ func (m Measure) String() string {
 		return "ratio"
 	case Mean:
 		return "mean"
+	case CountRatio:
+		return "count_ratio"
 	}
 	return fmt.Sprintf("measure(%d)", uint8(m))
 }
@@ -111,7 +118,8 @@ func (s Source) String() string {
 // Input is the units of one funnel, one entry each, in any order.
 type Input struct {
 	// Num is the numerator, or observed events; Den the denominator, or expected
-	// events. Entries of units that are not drawn are ignored.
+	// events, or the count compared with. Entries of units that are not drawn are
+	// ignored.
 	Num, Den []float64
 	// Value and SE are means and their standard errors within the unit, read for
 	// Mean alone, where Num is not read and Den, the number of cases, is only shown.
@@ -168,7 +176,9 @@ func (e *UnitError) Unwrap() error { return ErrUnit }
 // input; NaN is "none". The zero Funnel is ready to be computed into.
 type Funnel struct {
 	State []spc.State
-	// Value and the limits are multiplied by Options.Multiplier.
+	// Value and the limits are multiplied by Options.Multiplier. A CountRatio over a
+	// count of 0 has no value and is judged all the same; its limit is NaN where
+	// every ratio, however high, is within.
 	Value, Denominator           []float64
 	LCL95, UCL95, LCL998, UCL998 []float64
 	// Outlier is -1 below, +1 above the 99.8 % limits, else 0; only units in
@@ -186,8 +196,8 @@ type Funnel struct {
 	// variation between units. NaN for fewer than 2 units.
 	Phi float64
 	// Tau2 is the variance between units on the logit (proportions) or log scale, for
-	// means on that of the value,
-	// that widened the limits: 0 where none did, see Source.
+	// means on that of the value, that widened the limits: 0 where none did, see
+	// Source.
 	Tau2 float64
 	// Source says whose Tau2 it is.
 	Source Source
@@ -204,9 +214,12 @@ type Funnel struct {
 	z, sorted []float64
 	size      []float64 // denominators, or precisions of means
 	skip      int       // the unit left out, -1 for none
+	totals    []float64 // sums of counts, for CountRatio
 	between   struct {
 		measure      Measure
 		target, tau2 float64
+		df           int // of the t quantiles of a unit left out, 0 for normal ones
+		z95, z998    float64
 		distance     [4]float64
 	}
 }
@@ -224,7 +237,7 @@ func (o Options) Validate() error {
 	add := func(format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%w: "+format, append([]any{ErrOptions}, args...)...))
 	}
-	if o.Measure < Proportion || o.Measure > Mean {
+	if o.Measure < Proportion || o.Measure > CountRatio {
 		add("measure: %s is none; set Proportion, Rate, Ratio or Mean", o.Measure)
 	}
 	if o.Target != nil && !((*o.Target > 0 || o.Measure == Mean) && math.Abs(*o.Target) <= maxMagnitude && (o.Measure != Proportion || *o.Target < 1)) {
@@ -257,7 +270,9 @@ func (o Options) Validate() error {
 // nothing but events), there are no limits: NaN, Tau2 0, Source none; Why says
 // which.
 //
-// Means have normal limits only, whatever Options.Limits says.
+// Means have normal limits only, whatever Options.Limits says. With LeaveOneOut
+// the quantiles between units are those of Student's t, because few others say
+// little of their variance (Higgins et al. 2009).
 //
 // Limits: with s the distance from the target to the sampling limit (exact or
 // normal, see LimitMethod) and b the distance to the same quantile of the
@@ -277,6 +292,9 @@ func (o Options) Validate() error {
 func Compute(dst *Funnel, in Input, o Options) error {
 	if err := o.Validate(); err != nil {
 		return err
+	}
+	if o.Measure == CountRatio {
+		return dst.countRatio(in, o)
 	}
 	if err := dst.load(in, &o); err != nil {
 		return err
@@ -326,6 +344,7 @@ func (f *Funnel) load(in Input, o *Options) error {
 	f.Centre, f.Units, f.Phi, f.Tau2, f.Source = nan, 0, nan, 0, SourceNone
 	f.PooledRatio, f.ModelDoubt = nan, false
 	f.measure, f.limits, f.skip = o.Measure, o.Limits, -1
+	f.between.df, f.between.target, f.between.z95, f.between.z998 = 0, nan, z95, z998
 	f.minUnits = o.MinUnits
 	if f.minUnits == 0 {
 		f.minUnits = 10

@@ -100,13 +100,16 @@ func TestUnadjustedLimits(t *testing.T) {
 
 // TestNoSignalPossible: with p = .95 and 15 of 15 the interpolated upper limit
 // lies below 1 and would flag 46 % of units in control; here it is said that no
-// high signal is possible.
+// high signal is possible, and the limit is 1.
 func TestNoSignalPossible(t *testing.T) {
 	target := 0.95
 	in := units([]float64{15, 200, 2}, []float64{15, 200, 15})
 	f := compute(t, in, Options{Measure: Proportion, Target: &target})
-	if !(f.UCL998[0] < 1) {
-		t.Fatalf("ucl998 = %v: the premise is gone", f.UCL998[0])
+	if BinomialLimit(0.999, 15, target) >= 1 {
+		t.Fatal("the premise is gone")
+	}
+	if _, high := f.LimitsAt(15, 0.001, Options{Measure: Proportion, Target: &target}); high != 1 || f.UCL998[0] != 1 {
+		t.Errorf("ucl998 = %v, drawn at %v", f.UCL998[0], high)
 	}
 	if f.Outlier[0] != 0 || !f.NoHigh[0] || f.NoLow[0] {
 		t.Errorf("15 of 15: outlier %d, no high %v, no low %v", f.Outlier[0], f.NoHigh[0], f.NoLow[0])
@@ -256,7 +259,7 @@ func drawUnits(t *rapid.T) Input {
 func TestLawPermutation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawUnits(t)
-		o := Options{Measure: Measure(rapid.IntRange(1, 3).Draw(t, "measure"))}
+		o := Options{Measure: []Measure{Proportion, Rate, Ratio, CountRatio}[rapid.IntRange(0, 3).Draw(t, "measure")]}
 		perm := rapid.Permutation(indices(len(in.Num))).Draw(t, "perm")
 		other := Input{Num: make([]float64, len(perm)), Den: make([]float64, len(perm)), States: make([]spc.State, len(perm))}
 		for i, p := range perm {
@@ -344,6 +347,9 @@ func FuzzCompute(f *testing.F) {
 	f.Add(uint8(1), 3.0, 4.0, 1.0, 0.5, uint8(1))
 	f.Add(uint8(3), math.NaN(), math.Inf(1), 1e308, -1.0, uint8(0))
 	f.Add(uint8(2), 0.0, 0.0, 1e-300, 0.1, uint8(2))
+	f.Add(uint8(4), 1.0, 1e-12, -5.0, -1.0, uint8(1))
+	f.Add(uint8(5), 3.0, 0.0, 1e12, 0.49, uint8(1))
+	f.Add(uint8(1), 1.0, 2.0, 1e12, 0.0, uint8(1))
 	f.Fuzz(func(t *testing.T, measure uint8, a, b, c, w float64, state uint8) {
 		var in Input
 		for i := range 13 {
@@ -352,24 +358,54 @@ func FuzzCompute(f *testing.F) {
 			in.Den = append(in.Den, v[(i+1+i/5)%3])
 			in.States = append(in.States, spc.StateValue)
 		}
+		in.Value, in.SE = in.Num, in.Den
 		in.States[4] = spc.State(state)
-		var out Funnel
-		if Compute(&out, in, Options{Measure: Measure(measure), Winsor: w}) == nil && out.Why() == "" {
-			t.Fatal("no reason")
+		for _, in := range []Input{in, {}} {
+			for k := range uint8(12) {
+				o := Options{
+					Measure: Measure(measure), Winsor: w, Limits: LimitMethod(k % 2), Outliers: Outliers(k / 2 % 2),
+					Overdispersion: Overdispersion(k % 3), LeaveOneOut: k%4 == 3,
+				}
+				if k%5 == 4 {
+					o.Target, o.PreviousTau2, o.Multiplier = &a, &b, c
+				}
+				var out Funnel
+				if Compute(&out, in, o) != nil {
+					continue
+				}
+				if out.Why() == "" {
+					t.Fatal("no reason")
+				}
+				for i, st := range out.State {
+					if st != spc.StateValue && out.Outlier[i] != 0 {
+						t.Fatalf("unit %d in state %s is an outlier", i, st)
+					}
+				}
+				low, high := out.LimitsAt(a, b, o)
+				if low > high {
+					t.Fatalf("limits %v..%v", low, high)
+				}
+				out.LimitsAt(12, w, o)
+			}
 		}
 	})
 }
 
 func TestDoesNotAllocate(t *testing.T) {
-	d := design{Proportion, 300, 0.1, 50, 2000, 0.3, false}
-	in := d.draw(rand.New(rand.NewPCG(3, 4)))
-	f := compute(t, in, Options{Measure: Proportion})
-	if got := testing.AllocsPerRun(5, func() {
-		if err := Compute(f, in, Options{Measure: Proportion}); err != nil {
-			t.Fatal(err)
+	for _, m := range []Measure{Proportion, Rate, Ratio, Mean, CountRatio} {
+		d := design{m, 300, 0.1, 50, 2000, 0.3, false}
+		in := d.draw(rand.New(rand.NewPCG(3, 4)))
+		for _, o := range []Options{{}, {Limits: Normal}, {Outliers: Truncate}, {Overdispersion: Multiplicative}} {
+			o.Measure = m
+			f := compute(t, in, o)
+			if got := testing.AllocsPerRun(5, func() {
+				if err := Compute(f, in, o); err != nil {
+					t.Fatal(err)
+				}
+			}); got > 0 {
+				t.Errorf("%s: %v allocations for a second funnel", m, got)
+			}
 		}
-	}); got > 0 {
-		t.Errorf("%v allocations for a second funnel", got)
 	}
 }
 

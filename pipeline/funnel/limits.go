@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"larstrom/pipeline/spc"
 )
@@ -11,14 +12,28 @@ import (
 // LimitsAt gives the limits that the funnel would draw at denominator n for a
 // tail probability of its own, such as 0.01 in each tail, with the funnel's
 // centre and its variation between units; for drawing lines and other levels.
-// Unmultiplied n (for means one over the squared standard error), multiplied
-// limits. NaN where there are no limits, or for n <= 0
-// or a tail outside (0, 0.5).
+// o are the options that f was computed with. Unmultiplied n (for means one over
+// the squared standard error, for a CountRatio the sum of both counts), multiplied
+// limits. NaN where there are no limits, or for n <= 0 or a tail outside (0, 0.5).
 func (f *Funnel) LimitsAt(n, tail float64, o Options) (low, high float64) {
+	if o.Measure == CountRatio {
+		m := o.Multiplier
+		if m == 0 {
+			m = 1
+		}
+		o.Measure, o.Multiplier = Proportion, 0
+		ratio := f.Centre / m
+		low, high = f.limitsAt(n, tail, ratio/(1+ratio), o)
+		return m * odds(low), m * odds(high)
+	}
 	target := f.Centre
 	if o.Multiplier != 0 {
 		target /= o.Multiplier
 	}
+	return f.limitsAt(n, tail, target, o)
+}
+
+func (f *Funnel) limitsAt(n, tail, target float64, o Options) (low, high float64) {
 	variance := sampling(o.Measure, target)
 	if !(variance > 0 && n > 0 && tail > 0 && tail < 0.5) {
 		return math.NaN(), math.NaN()
@@ -31,6 +46,9 @@ func (f *Funnel) LimitsAt(n, tail float64, o Options) (low, high float64) {
 		low, high = PoissonLimit(tail, n, target), PoissonLimit(1-tail, n, target)
 		if o.Measure == Proportion {
 			low, high = BinomialLimit(tail, int(n), target), BinomialLimit(1-tail, int(n), target)
+			if math.Pow(target, n)/2 >= tail {
+				high = 1 // no value, however high, is outside
+			}
 		}
 	}
 	widen := 1.0
@@ -122,11 +140,22 @@ func (f *Funnel) draw(i int, in Input, variance, target float64, o *Options) {
 // betweens are the distances of the quantiles between units, remembered while
 // target and variance stay the same.
 func (f *Funnel) betweens(target float64, o *Options) (below95, above95, below998, above998 float64) {
-	if b := &f.between; b.target != target || b.tau2 != f.Tau2 || b.measure != o.Measure {
+	df := 0
+	if f.skip >= 0 && f.Source == SourceOwn {
+		df = max(f.Units-1, 1)
+	}
+	if b := &f.between; b.target != target || b.tau2 != f.Tau2 || b.measure != o.Measure || b.df != df {
 		tau := math.Sqrt(f.Tau2)
 		b.target, b.tau2, b.measure = target, f.Tau2, o.Measure
-		b.distance[0], b.distance[1] = between(o.Measure, target, z95, tau)
-		b.distance[2], b.distance[3] = between(o.Measure, target, z998, tau)
+		if b.df != df {
+			b.df, b.z95, b.z998 = df, z95, z998
+			if df > 0 {
+				t := distuv.StudentsT{Sigma: 1, Nu: float64(df)}
+				b.z95, b.z998 = t.Quantile(0.975), t.Quantile(1-tail)
+			}
+		}
+		b.distance[0], b.distance[1] = between(o.Measure, target, b.z95, tau)
+		b.distance[2], b.distance[3] = between(o.Measure, target, b.z998, tau)
 	}
 	d := &f.between.distance
 	return d[0], d[1], d[2], d[3]
@@ -159,6 +188,11 @@ func (f *Funnel) judge(i int, events, n, target, widen float64, o *Options) {
 		noneLow, noneHigh = 0, 0 // a mean can always be further out
 	}
 	f.NoLow[i] = noneLow/2 >= tail || (wider && o.Measure != Mean && f.LCL998[i] <= 0)
+	if noneHigh/2 >= tail {
+		// The interpolated limit lies between the last two values; that of what
+		// cannot signal is the end of the range.
+		f.UCL998[i] = 1
+	}
 	f.NoHigh[i] = noneHigh/2 >= tail || (wider && o.Measure == Proportion && f.UCL998[i] >= 1)
 	if f.State[i] != spc.StateValue {
 		return
@@ -196,13 +230,60 @@ func midP(k int, below bool, cdf, pmf func(int) float64) (low, high float64) {
 
 // exactLimits are Spiegelhalter's (2005, A.1.1) interpolated quantiles at
 // 0.001, 0.025, 0.975 and 0.999, on the scale of the value; they may be below 0.
+// The outer quantile of a side is searched for; the inner one is a walk away.
 func exactLimits(m Measure, n, target float64) (q001, q025, q975, q999 float64) {
-	at := func(q float64) float64 { return PoissonLimit(q, n, target) }
+	var low, high mass
 	if m == Proportion {
-		at = func(q float64) float64 { return BinomialLimit(q, int(n), target) }
+		odds := target / (1 - target)
+		low, high = mass{n: n, ratio: odds}, mass{n: n, ratio: odds}
+		low.k, low.cdf, low.pmf = spc.BinomialQuantileMass(0.001, int(n), target)
+		high.k, high.cdf, high.pmf = spc.BinomialQuantileMass(0.999, int(n), target)
+	} else {
+		low, high = mass{ratio: n * target}, mass{ratio: n * target}
+		low.k, low.cdf, low.pmf = spc.PoissonQuantileMass(0.001, n*target)
+		high.k, high.cdf, high.pmf = spc.PoissonQuantileMass(0.999, n*target)
 	}
-	return at(0.001), at(0.025), at(0.975), at(0.999)
+	q001, q999 = low.limit(0.001)/n, high.limit(0.999)/n
+	for low.cdf < 0.025 {
+		low.up()
+	}
+	for high.k > 0 && high.cdf-high.pmf >= 0.975 {
+		high.down()
+	}
+	return q001, low.limit(0.025) / n, high.limit(0.975) / n, q999
 }
+
+// mass is a place k in a binomial or Poisson distribution, with P(X <= k) and
+// P(X = k).
+type mass struct {
+	k        int
+	cdf, pmf float64
+	n        float64 // trials, 0 for Poisson
+	ratio    float64 // odds, or the mean of a Poisson distribution
+}
+
+// step is the ratio of the mass at k+1 to that at k.
+func (m *mass) step(k float64) float64 {
+	if m.n > 0 {
+		return (m.n - k) / (k + 1) * m.ratio
+	}
+	return m.ratio / (k + 1)
+}
+
+func (m *mass) up() {
+	m.pmf *= m.step(float64(m.k))
+	m.k++
+	m.cdf += m.pmf
+}
+
+func (m *mass) down() {
+	m.cdf -= m.pmf
+	m.k--
+	m.pmf /= m.step(float64(m.k))
+}
+
+// limit interpolates (Spiegelhalter 2005, A.1.1).
+func (m *mass) limit(q float64) float64 { return float64(m.k) - (m.cdf-q)/m.pmf }
 
 // BinomialLimit is the interpolated exact quantile of a proportion of n under
 // the target: (r - a)/n with r the smallest integer with F(r) >= q and

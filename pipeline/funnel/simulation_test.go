@@ -52,6 +52,12 @@ func (d design) draw(r *rand.Rand) Input {
 		}
 		in.Den[i], in.States[i] = n, spc.StateValue
 		switch d.measure {
+		case CountRatio:
+			// Both counts vary; n is the mean of the second.
+			in.Num[i], in.Den[i] = poisson(r, n*d.p*math.Exp(effect)), poisson(r, n)
+		case Mean:
+			se := 1 / math.Sqrt(n)
+			in.Value, in.SE = append(in.Value, 3+effect+se*r.NormFloat64()), append(in.SE, se)
 		case Proportion:
 			odds := d.p / (1 - d.p) * math.Exp(effect)
 			in.Num[i] = binomial(r, int(n), odds/(1+odds))
@@ -64,11 +70,11 @@ func (d design) draw(r *rand.Rand) Input {
 
 // rates repeats a design and counts outliers among the unshifted units and
 // detections of the shifted one. The seed is fixed: no test here needs luck.
-func (d design) rates(t *testing.T, reps int, o Options) (falseRate, detected float64) {
+func (d design) rates(t *testing.T, reps int, o Options) (falseRate, outside, detected float64) {
 	t.Helper()
 	r := rand.New(rand.NewPCG(11, 22))
 	var f Funnel
-	var out, all, found float64
+	var out, beyond, all, found float64
 	o.Measure = d.measure
 	for range reps {
 		if err := Compute(&f, d.draw(r), o); err != nil {
@@ -85,9 +91,12 @@ func (d design) rates(t *testing.T, reps int, o Options) (falseRate, detected fl
 			if v != 0 {
 				out++
 			}
+			if f.Value[i] > f.UCL998[i] || f.Value[i] < f.LCL998[i] {
+				beyond++
+			}
 		}
 	}
-	return out / all, found / float64(reps)
+	return out / all, beyond / all, found / float64(reps)
 }
 
 // TestFalseOutliers holds the rates that the common tools were measured to miss:
@@ -104,17 +113,21 @@ func TestFalseOutliers(t *testing.T) {
 		{"noise p 0.95, tiny units", design{Proportion, 100, 0.95, 10, 60, 0, false}, 0.004},
 		{"noise rate", design{Rate, 100, 0.05, 100, 5000, 0, false}, 0.004},
 		{"noise ratio", design{Ratio, 100, 1, 5, 300, 0, false}, 0.004},
+		{"noise ratio of counts", design{CountRatio, 100, 0.8, 10, 500, 0, false}, 0.004},
+		{"noise mean", design{Mean, 100, 1, 10, 500, 0, false}, 0.004},
 		{"varied p 0.1", design{Proportion, 100, 0.1, 50, 2000, 0.3, false}, 0.005},
 		{"varied p 0.02", design{Proportion, 100, 0.02, 50, 2000, 0.3, false}, 0.005},
 		{"varied p 0.1, large units", design{Proportion, 100, 0.1, 1000, 20000, 0.3, false}, 0.005},
 		{"varied p 0.5", design{Proportion, 100, 0.5, 50, 2000, 0.3, false}, 0.005},
 		{"varied rate", design{Rate, 100, 0.05, 100, 5000, 0.3, false}, 0.005},
 		{"varied ratio", design{Ratio, 100, 1, 5, 300, 0.3, false}, 0.005},
+		{"varied ratio of counts", design{CountRatio, 100, 0.8, 10, 500, 0.3, false}, 0.005},
+		{"varied mean", design{Mean, 100, 1, 10, 500, 0.3, false}, 0.005},
 	} {
-		got, _ := tc.d.rates(t, 200, Options{})
-		t.Logf("%s: %.3f %% outliers (Monte-Carlo error %.3f)", tc.name, 100*got, 100*math.Sqrt(got/20000))
-		if got > tc.most {
-			t.Errorf("%s: %.3f %% outliers, at most %.3f %% allowed", tc.name, 100*got, 100*tc.most)
+		got, outside, _ := tc.d.rates(t, 200, Options{})
+		t.Logf("%s: %.3f %% outliers (Monte-Carlo error %.3f), %.3f %% outside the drawn 99.8 %% limits", tc.name, 100*got, 100*math.Sqrt(got/20000), 100*outside)
+		if got > tc.most || outside > tc.most {
+			t.Errorf("%s: %.3f %% outliers, %.3f %% outside, at most %.3f %% allowed", tc.name, 100*got, 100*outside, 100*tc.most)
 		}
 	}
 }
@@ -133,7 +146,7 @@ func TestFalseOutliersOfVariants(t *testing.T) {
 			if o.LeaveOneOut {
 				reps = 15 // quadratic in the units
 			}
-			got, _ := d.rates(t, reps, o)
+			got, _, _ := d.rates(t, reps, o)
 			most := 0.004 + 0.002*min(sd*10, 1)
 			t.Logf("%s, sd %v: %.3f %%", name, sd, 100*got)
 			if got > most {
@@ -147,9 +160,9 @@ func TestDetection(t *testing.T) {
 	for _, tc := range []struct {
 		p, least float64
 		o        Options
-	}{{0.2, 0.95, Options{}}, {0.15, 0.9, Options{}}, {0.1, 0.8, Options{}}, {0.1, 0.9, Options{LeaveOneOut: true}}} {
+	}{{0.2, 0.95, Options{}}, {0.15, 0.9, Options{}}, {0.1, 0.8, Options{}}, {0.1, 0.85, Options{LeaveOneOut: true}}} {
 		d := design{Proportion, 21, tc.p, 100, 400, 0, true}
-		_, got := d.rates(t, 400, tc.o)
+		_, _, got := d.rates(t, 400, tc.o)
 		t.Logf("odds ratio 2.5 at n = 200, p = %v, leave one out %v: found in %.2f", tc.p, tc.o.LeaveOneOut, got)
 		if got < tc.least {
 			t.Errorf("p %v: found in %.2f, want %v", tc.p, got, tc.least)

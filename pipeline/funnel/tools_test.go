@@ -2,6 +2,7 @@ package funnel
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -71,10 +72,98 @@ func TestLimitsStayInRange(t *testing.T) {
 // should catch it.
 func TestSixUnitsGiveNoTau2(t *testing.T) {
 	d := design{Proportion, 6, 0.2, 150, 250, 0, true}
-	_, own := d.rates(t, 200, Options{MinUnits: 2})
-	_, none := d.rates(t, 200, Options{})
+	_, _, own := d.rates(t, 200, Options{MinUnits: 2})
+	_, _, none := d.rates(t, 200, Options{})
 	t.Logf("found in %.2f with a tau² of six units, in %.2f without", own, none)
 	if none < own+0.2 || none < 0.7 {
 		t.Errorf("found in %.2f with a tau² of six units, in %.2f without", own, none)
+	}
+}
+
+// Limits of standardised ratios by the CQC's method are drawn on the scale of the
+// square root, about half as wide as meant. Here the limits of a unit so large
+// that chance plays no part are those between units, on the scale drawn.
+func TestRatioLimitsAreOnTheirScale(t *testing.T) {
+	tau2 := 0.04
+	f := compute(t, units([]float64{1e9}, []float64{1e9}), Options{Measure: Ratio, PreviousTau2: &tau2})
+	near(t, "ucl998", f.UCL998[0], math.Exp(z998*0.2), 1e-6)
+	near(t, "lcl998", f.LCL998[0], math.Exp(-z998*0.2), 1e-6)
+}
+
+// Ratios of counts there have z scores of one variance and limits of another: 36 %
+// of units in control are flagged. Here both come from the share, and a unit on
+// its limit has exactly that z.
+func TestLimitsOfCountRatiosMatchTheirScores(t *testing.T) {
+	one := 1.0
+	f := compute(t, units([]float64{100}, []float64{100}), Options{Measure: CountRatio, Target: &one, Limits: Normal})
+	share := f.UCL998[0] / (1 + f.UCL998[0])
+	near(t, "z at the limit", (share-0.5)/math.Sqrt(0.25/200), z998, 1e-12)
+}
+
+// phi below 1 by chance neither narrows the limits nor hides.
+func TestUnderdispersionNeverNarrows(t *testing.T) {
+	in := units([]float64{50, 51, 49, 50, 51, 49, 50, 51, 49, 50}, []float64{100, 100, 100, 100, 100, 100, 100, 100, 100, 100})
+	f := compute(t, in, Options{Measure: Proportion})
+	plain := compute(t, in, Options{Measure: Proportion, Overdispersion: Unadjusted})
+	if !(f.Phi < 1) || f.Tau2 != 0 || f.UCL998[0] != plain.UCL998[0] || f.LCL95[0] != plain.LCL95[0] {
+		t.Errorf("phi %v, tau² %v", f.Phi, f.Tau2)
+	}
+}
+
+// Winsorising a fifth of the units takes variation away that all share: tau² of
+// 0.09 comes out about a third too small there. Here it is divided by what
+// winsorising takes from chance.
+func TestWinsorisingKeepsTau2(t *testing.T) {
+	d := design{Proportion, 100, 0.1, 2000, 2000, 0.3, false}
+	r := rand.New(rand.NewPCG(7, 8))
+	var f Funnel
+	sum := 0.0
+	const reps = 60
+	for range reps {
+		if err := Compute(&f, d.draw(r), Options{Measure: Proportion}); err != nil {
+			t.Fatal(err)
+		}
+		sum += f.Tau2
+	}
+	// The standard error of the mean is about 0.0025.
+	t.Logf("mean tau² %.4f of 0.09", sum/reps)
+	if got := sum / reps; got < 0.082 || got > 0.098 {
+		t.Errorf("mean tau² %v, made with 0.09", got)
+	}
+}
+
+// Expected events are rounded to two decimals there.
+func TestExpectedIsNotRounded(t *testing.T) {
+	f := compute(t, units([]float64{1, 1}, []float64{0.004, 0.0049}), Options{Measure: Ratio})
+	if f.Value[0] != 250 || f.Value[1] != 1/0.0049 {
+		t.Errorf("%v", f.Value)
+	}
+}
+
+// The only levels there are 95 and 99.8 %.
+func TestAnyLevel(t *testing.T) {
+	target := 0.2
+	o := Options{Measure: Proportion, Target: &target, Limits: Normal}
+	f := compute(t, units([]float64{20}, []float64{100}), o)
+	_, high := f.LimitsAt(100, 0.05, o)
+	near(t, "90 %", high, 0.2+1.6448536269514722*0.04, 1e-12)
+}
+
+// A call there resets the caller's random numbers. Here nothing is drawn: the
+// same units give the same numbers, whatever was computed before.
+func TestNoHiddenState(t *testing.T) {
+	d := design{Proportion, 40, 0.1, 50, 2000, 0.3, false}
+	in := d.draw(rand.New(rand.NewPCG(3, 4)))
+	a := compute(t, in, Options{Measure: Proportion, LeaveOneOut: true})
+	var b Funnel
+	for _, o := range []Options{{Measure: Ratio}, {Measure: CountRatio}, {Measure: Proportion, LeaveOneOut: true}} {
+		if err := Compute(&b, in, o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range a.UCL998 {
+		if a.UCL998[i] != b.UCL998[i] || a.LCL95[i] != b.LCL95[i] || a.Outlier[i] != b.Outlier[i] {
+			t.Fatalf("unit %d: %v and %v", i, a.UCL998[i], b.UCL998[i])
+		}
 	}
 }

@@ -14,7 +14,9 @@ const maxMagnitude = 1e150
 // order and with the indices of the input, and the memory to do so again without
 // allocating. The zero Charts is ready. Not for concurrent use.
 type Charts struct {
-	State                       []State
+	State []State
+	// Excluded is empty where no plan excludes a point.
+	Excluded                    []bool
 	Value, Centre, LCL, UCL, SD []float64
 	SigmaSignal, RunsSignal     []bool
 	Rules                       []RuleSet
@@ -25,15 +27,19 @@ type Charts struct {
 
 	starts, partStarts, signalStarts []int
 	multiplier                       float64
+	options                          Options
 	work                             []float64
 	crossings                        []int32 // FewestCrossings of n, by n
+	shapes                           []rangeShape
 	season                           seasonScratch
 	cols                             columns
+	spare                            *Charts // what Update builds into
 }
 
 // columns are the input and output columns of one series, cut to one length.
 type columns struct {
 	num, den, val, within       []float64
+	byRange                     bool // within holds ranges, not standard deviations
 	state                       []State
 	value, centre, lcl, ucl, sd []float64
 	sigma, runs                 []bool
@@ -48,8 +54,13 @@ func (c *Charts) Len() int { return max(len(c.starts)-1, 0) }
 // the next Batch into c.
 func (c *Charts) At(k int) Chart {
 	lo, hi := c.starts[k], c.starts[k+1]
+	var excluded []bool
+	if len(c.Excluded) > 0 {
+		excluded = c.Excluded[lo:hi:hi]
+	}
 	return Chart{
-		State: c.State[lo:hi:hi], Value: c.Value[lo:hi:hi], Centre: c.Centre[lo:hi:hi],
+		Excluded: excluded,
+		State:    c.State[lo:hi:hi], Value: c.Value[lo:hi:hi], Centre: c.Centre[lo:hi:hi],
 		LCL: c.LCL[lo:hi:hi], UCL: c.UCL[lo:hi:hi], SD: c.SD[lo:hi:hi],
 		SigmaSignal: c.SigmaSignal[lo:hi:hi], RunsSignal: c.RunsSignal[lo:hi:hi],
 		Rules: c.Rules[lo:hi:hi], Phase: c.Phase[lo:hi:hi],
@@ -107,20 +118,30 @@ func Batch(dst *Charts, s Series, starts []int, o Options, plans []Plan) error {
 	if err := checkShape(s, starts, o, plans); err != nil {
 		return err
 	}
-	dst.reset(s.Len(), starts, o.multiplier())
+	dst.reset(s.Len(), starts, &o, plans)
 	for k := 0; k+1 < len(starts); k++ {
-		dst.cut(s, starts[k], starts[k+1])
-		dst.partStarts[k], dst.signalStarts[k] = len(dst.Parts), len(dst.Signals)
-		var plan Plan
-		if plans != nil {
-			plan = plans[k]
-		}
-		if err := dst.series(k, &o, plan); err != nil {
+		if err := dst.compute(k, s, &o, plans); err != nil {
 			return err
 		}
 	}
-	dst.partStarts[len(starts)-1], dst.signalStarts[len(starts)-1] = len(dst.Parts), len(dst.Signals)
+	dst.close()
 	return nil
+}
+
+// compute charts series k into its place.
+func (c *Charts) compute(k int, s Series, o *Options, plans []Plan) error {
+	c.cut(s, o, c.starts[k], c.starts[k+1])
+	c.partStarts[k], c.signalStarts[k] = len(c.Parts), len(c.Signals)
+	var plan Plan
+	if plans != nil {
+		plan = plans[k]
+	}
+	return c.series(k, o, plan)
+}
+
+func (c *Charts) close() {
+	last := len(c.starts) - 1
+	c.partStarts[last], c.signalStarts[last] = len(c.Parts), len(c.Signals)
 }
 
 func checkShape(s Series, starts []int, o Options, plans []Plan) error {
@@ -136,11 +157,11 @@ func checkShape(s Series, starts []int, o Options, plans []Plan) error {
 	}
 	between := o.Measure == TimeBetween || o.Measure == CasesBetween
 	needNum := !between && (o.Measure != Mean || s.Value == nil)
-	sized := o.Kind == IPrime || o.Kind == Xbar || o.Kind == S
+	sized := o.Kind.sized()
 	needDen := o.Measure == Proportion || o.Measure == Rate || (o.Measure == Mean && s.Value == nil) || sized
 	for _, err := range []error{
 		column("Num", s.Num, needNum), column("Den", s.Den, needDen), column("Value", s.Value, between),
-		column("SD", s.SD, o.Kind == Xbar || o.Kind == S),
+		column("SD", s.SD, o.Kind == S || o.Kind == Xbar && s.Range == nil), column("Range", s.Range, o.Kind == R),
 	} {
 		if err != nil {
 			return err
@@ -155,7 +176,7 @@ func checkShape(s Series, starts []int, o Options, plans []Plan) error {
 	return nil
 }
 
-func (c *Charts) reset(n int, starts []int, multiplier float64) {
+func (c *Charts) reset(n int, starts []int, o *Options, plans []Plan) {
 	c.State = slices.Grow(c.State[:0], n)[:n]
 	for _, col := range []*[]float64{&c.Value, &c.Centre, &c.LCL, &c.UCL, &c.SD} {
 		*col = slices.Grow((*col)[:0], n)[:n]
@@ -168,13 +189,22 @@ func (c *Charts) reset(n int, starts []int, multiplier float64) {
 	c.starts = append(c.starts[:0], starts...)
 	c.partStarts = slices.Grow(c.partStarts[:0], len(starts))[:len(starts)]
 	c.signalStarts = slices.Grow(c.signalStarts[:0], len(starts))[:len(starts)]
-	c.multiplier = multiplier
+	c.multiplier, c.options = o.multiplier(), *o
+	c.Excluded = c.Excluded[:0]
+	if slices.ContainsFunc(plans, func(p Plan) bool { return len(p.Exclude) > 0 }) {
+		c.Excluded = slices.Grow(c.Excluded, n)[:n]
+		clear(c.Excluded)
+	}
 }
 
-func (c *Charts) cut(s Series, lo, hi int) {
+func (c *Charts) cut(s Series, o *Options, lo, hi int) {
 	s = s.Slice(lo, hi)
+	within, byRange := s.SD, o.Kind == R || s.SD == nil
+	if byRange {
+		within = s.Range
+	}
 	c.cols = columns{
-		num: s.Num, den: s.Den, val: s.Value, within: s.SD, state: c.State[lo:hi],
+		num: s.Num, den: s.Den, val: s.Value, within: within, byRange: byRange, state: c.State[lo:hi],
 		value: c.Value[lo:hi], centre: c.Centre[lo:hi], lcl: c.LCL[lo:hi], ucl: c.UCL[lo:hi], sd: c.SD[lo:hi],
 		sigma: c.SigmaSignal[lo:hi], runs: c.RunsSignal[lo:hi], rules: c.Rules[lo:hi], phase: c.Phase[lo:hi],
 	}
@@ -184,6 +214,9 @@ func (c *Charts) cut(s Series, lo, hi int) {
 func (c *Charts) series(k int, o *Options, plan Plan) error {
 	n := len(c.cols.state)
 	if err := c.values(k, o); err != nil {
+		return err
+	}
+	if err := c.exclude(k, plan.Exclude); err != nil {
 		return err
 	}
 	from, phase := 0, Phase{}
@@ -204,6 +237,25 @@ func (c *Charts) series(k int, o *Options, plan Plan) error {
 			}
 		}
 		from, phase = to, next
+	}
+	for _, i := range plan.Exclude {
+		if c.Excluded[c.starts[k]+i] && c.cols.state[i] == StatePreliminary {
+			c.cols.state[i] = StateValue
+		}
+	}
+	return nil
+}
+
+// exclude hides values from all that looks at states, as preliminary points are
+// hidden, until series gives them their state back.
+func (c *Charts) exclude(k int, points []int) error {
+	for _, i := range points {
+		if i < 0 || i >= len(c.cols.state) {
+			return fmt.Errorf("%w: series %d: excluded point %d is not among its %d points", ErrOptions, k, i, len(c.cols.state))
+		}
+		if c.cols.state[i] == StateValue {
+			c.cols.state[i], c.Excluded[c.starts[k]+i] = StatePreliminary, true
+		}
 	}
 	return nil
 }
@@ -226,6 +278,10 @@ func (c *Charts) values(k int, o *Options) error {
 			value[i] = nan
 			continue
 		}
+		if o.Measure == Mean && col.den != nil && col.den[i] == 0 && !(ratio && col.num[i] != 0) {
+			col.state[i], value[i] = StateNoEligible, nan
+			continue
+		}
 		if !ratio {
 			v := 0.0
 			if o.Measure == Count {
@@ -243,7 +299,7 @@ func (c *Charts) values(k int, o *Options) error {
 				return bad(i, "%v cases are not whole; chart it as time_between", v)
 			}
 			value[i] = v
-			if o.Kind == IPrime || o.Kind == Xbar || o.Kind == S {
+			if o.Kind.sized() {
 				if err := c.sized(i, o.Kind); err != "" {
 					return bad(i, "%s", err)
 				}
@@ -255,7 +311,7 @@ func (c *Charts) values(k int, o *Options) error {
 			col.state[i], value[i] = StateNoEligible, nan
 			continue
 		}
-		if !(den > 0 && den <= maxMagnitude) || !(math.Abs(num) <= maxMagnitude) {
+		if !(den > 0 && den <= maxMagnitude) || !(math.Abs(num) <= maxMagnitude) || !(math.Abs(num/den) <= maxMagnitude) {
 			return bad(i, "%v of %v is not a %s; give a finite numerator and a positive denominator, or another state", num, den, o.Measure)
 		}
 		if o.Measure != Mean {
@@ -267,7 +323,7 @@ func (c *Charts) values(k int, o *Options) error {
 			}
 		}
 		value[i] = num / den
-		if o.Kind == IPrime || o.Kind == Xbar || o.Kind == S {
+		if o.Kind.sized() {
 			if err := c.sized(i, o.Kind); err != "" {
 				return bad(i, "%s", err)
 			}
@@ -283,7 +339,12 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 		Series: k, Phase: number, First: lo, Last: hi - 1, Screening: o.Screening,
 		BaselineFrom: -1, BaselineTo: -1,
 		Centre: math.NaN(), Dispersion: math.NaN(), DispersionZ: math.NaN(), Phi: math.NaN(),
-		SeasonP: math.NaN(), AutocorrelationP: math.NaN(),
+		SeasonP: math.NaN(), AutocorrelationP: math.NaN(), CentreSE: math.NaN(), SpreadSE: math.NaN(),
+		NonNegative: o.Measure != Mean || o.NonNegative || o.Kind == S || o.Kind == R || o.Kind == MR,
+	}
+	signals := len(c.Signals)
+	if o.Kind == MR {
+		c.moving(lo, hi)
 	}
 	for i := lo; i < hi; i++ {
 		col.phase[i], col.rules[i], col.sigma[i], col.runs[i] = int32(number), 0, false, false
@@ -325,8 +386,10 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 			switch o.Kind {
 			case IPrime:
 				centre, sigma = c.primeLimits(&p, bFrom, bTo, o, ph)
-			case Xbar, S:
+			case Xbar, S, R:
 				centre, sigma = c.withinLimits(&p, bFrom, bTo, o, ph)
+			case MR:
+				centre, sigma = c.movingLimits(&p, bFrom, bTo, o, ph)
 			default:
 				centre, sigma = c.individualLimits(&p, bFrom, bTo, o, ph)
 			}
@@ -339,16 +402,29 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 	if ph.Centre != nil && p.Kind != Line {
 		centre = *ph.Centre
 	}
-	if p.Kind == S {
+	if p.Kind == S || p.Kind == R {
 		c.unbiased(lo, hi)
 	}
 	c.draw(&p, lo, hi, o, centre, sigma)
 	if p.Kind != Line && !math.IsNaN(centre) {
-		c.serial(&p, lo, hi, max(bFrom, lo), max(bTo, lo), o.PeriodsPerYear, centre)
+		if o.Kind == MR {
+			p.RunsOff = true
+		} else {
+			c.serial(&p, lo, hi, max(bFrom, lo), max(bTo, lo), o.PeriodsPerYear, centre)
+		}
 		c.runs(&p, lo, hi, centre)
 	}
+	if ph.Centre != nil && !math.IsNaN(p.CentreSE) {
+		p.CentreSE = 0
+	}
+	if ph.SD != nil && !math.IsNaN(p.SpreadSE) {
+		p.SpreadSE = 0
+	}
+	if o.Kind == NP {
+		c.inCounts(&p, lo, hi, signals)
+	}
 	c.scale(lo, hi)
-	p.Centre = centre * c.multiplier
+	p.Centre, p.CentreSE = centre*c.multiplier, p.CentreSE*c.multiplier
 	c.Parts = append(c.Parts, p)
 	return nil
 }
@@ -361,9 +437,6 @@ func (c *Charts) baseline(p *Part, lo, hi int, o *Options, ph *Phase) (from, to 
 		if ph.BaselineFrom < lo || ph.BaselineTo >= hi || ph.BaselineFrom > ph.BaselineTo {
 			return 0, 0, fmt.Errorf("%w: series %d: baseline %d..%d is not inside its phase %d..%d", ErrOptions, p.Series, ph.BaselineFrom, ph.BaselineTo, lo, hi-1)
 		}
-	}
-	if ph.SD != nil && ph.Centre == nil {
-		return 0, 0, fmt.Errorf("%w: series %d: a given standard deviation needs a given centre line", ErrOptions, p.Series)
 	}
 	if (ph.Centre != nil && !(math.Abs(*ph.Centre) <= maxMagnitude)) || (ph.SD != nil && !(*ph.SD >= 0 && *ph.SD <= maxMagnitude)) {
 		return 0, 0, fmt.Errorf("%w: series %d: given centre line or standard deviation is not a finite number >= 0", ErrOptions, p.Series)

@@ -344,7 +344,7 @@ func TestPhases(t *testing.T) {
 	near(t, "given centre", c.Centre[0], 0.25)
 	for _, bad := range []Plan{
 		{Phases: []Phase{{From: 90}}}, {Phases: []Phase{{From: 40}, {From: 40}}}, {Phases: []Phase{{From: 40}, {From: 20}}},
-		{Phases: []Phase{{From: 0, BaselineFrom: 70, BaselineTo: 80}}}, {Phases: []Phase{{From: 0, SD: &sd}}},
+		{Phases: []Phase{{From: 0, BaselineFrom: 70, BaselineTo: 80}}}, {Exclude: []int{80}}, {Exclude: []int{-1}},
 	} {
 		if _, err := Choose(s, Options{Measure: Proportion}, bad); !errors.Is(err, ErrOptions) {
 			t.Errorf("plan %+v: %v", bad, err)
@@ -615,19 +615,44 @@ func TestBatchEqualsOneByOne(t *testing.T) {
 	}
 }
 
+// TestBatchDoesNotAllocate: neither per point nor per series, for any chart, with
+// all signals of all rules.
 func TestBatchDoesNotAllocate(t *testing.T) {
 	s, starts := region(50, 60, 2)
-	var c Charts
-	o := Options{Measure: Proportion}
-	if err := Batch(&c, s, starts, o, nil); err != nil {
-		t.Fatal(err)
-	}
-	if got := testing.AllocsPerRun(10, func() {
-		if err := Batch(&c, s, starts, o, nil); err != nil {
-			t.Fatal(err)
+	s.Value, s.SD, s.Range = s.Num, s.Num, s.Num
+	sized := s
+	sized.Den = repeat(9, s.Len())
+	for _, tc := range []struct {
+		s Series
+		o Options
+	}{
+		{s, Options{Measure: Proportion, PeriodsPerYear: 12}}, {s, Options{Measure: Rate, Multiplier: 1000}},
+		{s, Options{Measure: Proportion, Kind: P}}, {s, Options{Measure: Proportion, Kind: PPrime}}, {s, Options{Measure: Proportion, Kind: NP}},
+		{s, Options{Measure: Rate, Kind: U}}, {s, Options{Measure: Rate, Kind: UPrime}}, {s, Options{Measure: Count}}, {s, Options{Measure: Count, Kind: C}},
+		{s, Options{Measure: Mean, Screening: ScreenOnce}}, {s, Options{Measure: Mean, Kind: MR}}, {s, Options{Measure: Mean, Kind: IPrime}},
+		{s, Options{Measure: Mean, Kind: Xbar}}, {s, Options{Measure: Mean, Kind: S}}, {sized, Options{Measure: Mean, Kind: R}},
+		{s, Options{Measure: TimeBetween}}, {s, Options{Measure: CasesBetween}}, {s, Options{Measure: Proportion, Kind: Run}},
+	} {
+		var c Charts
+		var d Detector
+		run := func() {
+			if err := Batch(&c, tc.s, starts, tc.o, nil); err != nil {
+				t.Fatal(err)
+			}
+			d.Detect(&c, 1<<ruleCount-1)
 		}
-	}); got > 0 {
-		t.Errorf("%v allocations for a second batch", got)
+		run()
+		if got := testing.AllocsPerRun(3, run); got > 0 {
+			t.Errorf("%s %s: %v allocations for a second batch", tc.o.Measure, tc.o.Kind, got)
+		}
+		// Together they find what one by one they find.
+		var want []Signal
+		for k := range c.Len() {
+			want = append(want, c.At(k).Detect(1<<ruleCount-1)...)
+		}
+		if diff := cmp.Diff(want, d.Detect(&c, 1<<ruleCount-1)); diff != "" {
+			t.Errorf("%s %s: %s", tc.o.Measure, tc.o.Kind, diff)
+		}
 	}
 }
 

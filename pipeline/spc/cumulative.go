@@ -40,7 +40,7 @@ func (c Chart) deviates() (z []float64, restart []bool) {
 	for _, p := range c.Parts {
 		restart[p.First] = true
 		for i := p.First; i <= p.Last; i++ {
-			if c.State[i].Enters() && c.SD[i] > 0 {
+			if c.enters(i) && c.SD[i] > 0 {
 				z[i] = (c.Value[i] - c.Centre[i]) / c.SD[i]
 			}
 		}
@@ -190,4 +190,20 @@ func checkOutcomes(outcome, risk []float64) error {
 		}
 	}
 	return nil
+}
+
+// Bernoulli is the cumulative sum of single outcomes with one expected probability
+// (Leandro et al. 2005; Reynolds & Stoumbos 1999), known as the b chart:
+// RiskAdjusted with that risk for everybody. Outcomes that are NaN are passed over.
+// Unlike the common implementation it keeps the value at which it signals. Errors
+// as RiskAdjusted.
+func Bernoulli(outcome []float64, expected, worse, limit float64) (Cumulative, error) {
+	if !(expected > 0 && expected < 1) {
+		return Cumulative{}, fmt.Errorf("%w: expected probability %v; give one between 0 and 1", ErrOptions, expected)
+	}
+	risk := make([]float64, len(outcome))
+	for i := range risk {
+		risk[i] = expected
+	}
+	return RiskAdjusted(outcome, risk, worse, limit)
 }

@@ -2,12 +2,14 @@
 // quality-indicator values over time: which chart a series deserves, its centre
 // line and limits, and its signals as data.
 //
-// It owns the states of a point, the choice of chart (Choose, Batch), the
+// It owns the states of a point, the choice of chart (Choose, Batch, Update), the
 // baseline rule, the rules and their signals (Detect, icons), the tests of season
-// and autocorrelation, the proposal of phases (Propose), the worklist of a night
-// over all series (LatestEvidence, Worklist), what estimation does to false alarms,
-// cumulative charts (EWMA, CUSUM, RiskAdjusted, VLAD), and the exact binomial and
-// Poisson quantiles that charts and funnels share.
+// and autocorrelation, sustained shifts and the proposal of phases (Sustained,
+// Propose), the worklist of a night over all series (LatestEvidence, Worklist),
+// what estimation does to limits and false alarms (LimitSE,
+// EstimatedFalseAlarmRate), cumulative charts (EWMA, CUSUM, RiskAdjusted,
+// Bernoulli, VLAD), the order of entries (Arrange), and the exact binomial,
+// Poisson and chi-square quantiles that charts and funnels share.
 //
 // It refuses to own: what a period, unit or indicator is (a series is a slice of
 // consecutive periods), how cells become values, suppression (it charts what it
@@ -32,5 +34,11 @@
 //     Laney's where not, exact where counts are small;
 //   - a constant series has limits of zero width, not missing ones;
 //   - signals compare unclipped values and limits, and each value with its own;
+//   - an excluded point is excluded before differences are taken, and does not
+//     signal;
+//   - charts of spread (S, R, MR) have exact limits, of values made comparable
+//     between sizes;
+//   - equal neighbours neither add to a trend of Making Data Count nor cancel it,
+//     and its variants of two of three are rules of their own;
 //   - season and autocorrelation, where tested, turn run rules off.
 package spc

@@ -26,7 +26,7 @@ func (c *Charts) draw(p *Part, lo, hi int, o *Options, centre, sigma float64) {
 		for i := range n {
 			centreCol[i], lcl[i], ucl[i], sd[i] = centre, nan, nan, nan
 		}
-	case p.Kind == T || p.Kind == G || p.Kind == S:
+	case p.Kind == T || p.Kind == G || p.Kind == S || p.Kind == R || p.Kind == MR:
 		c.drawOwn(p, lo, hi, centre, sigma)
 	case p.Limits == LimitsExact:
 		c.drawExact(p, lo, hi, o, centre, sigma)

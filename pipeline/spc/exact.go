@@ -59,7 +59,8 @@ func BinomialPMF(k, n int, p float64) float64 {
 
 // BinomialQuantile is the smallest k with P(X <= k) >= q for X ~ binomial(n, p),
 // a q reached up to 64 units of rounding counting as reached. It returns -1 for
-// n < 0, p outside [0, 1] or q outside [0, 1].
+// n < 0, p outside [0, 1] or q outside [0, 1]. Where the standard deviation is
+// above a million it is the normal quantile.
 func BinomialQuantile(q float64, n int, p float64) int {
 	k, _, _ := BinomialQuantileMass(q, n, p)
 	return k
@@ -81,6 +82,10 @@ func BinomialQuantileMass(q float64, n int, p float64) (k int, cdf, pmf float64)
 	}
 	mean := float64(n) * p
 	sd := math.Sqrt(mean * (1 - p))
+	if sd > mostExact {
+		k = min(farQuantile(q, mean, sd), n)
+		return k, q, normalMass(q, sd)
+	}
 	k = cornishFisher(q, mean, sd, (1-2*p)/sd)
 	k = min(max(k, 0), n)
 	f := BinomialCDF(k, n, p)
@@ -141,7 +146,8 @@ func PoissonPMF(k int, mu float64) float64 {
 }
 
 // PoissonQuantile is the smallest k with P(X <= k) >= q for X ~ Poisson(mu), with
-// the rounding rule of BinomialQuantile. It returns -1 for mu negative or not
+// the rounding rule of BinomialQuantile, and the normal quantile for means above
+// 10^12. It returns -1 for mu negative or not
 // finite and for q outside [0, 1).
 func PoissonQuantile(q, mu float64) int {
 	k, _, _ := PoissonQuantileMass(q, mu)
@@ -161,6 +167,9 @@ func PoissonQuantileMass(q, mu float64) (k int, cdf, pmf float64) {
 		return 0, m, m
 	}
 	sd := math.Sqrt(mu)
+	if sd > mostExact {
+		return farQuantile(q, mu, sd), q, normalMass(q, sd)
+	}
 	k = max(cornishFisher(q, mu, sd, 1/sd), 0)
 	f := PoissonCDF(k, mu)
 	pk := PoissonPMF(k, mu)
@@ -181,6 +190,84 @@ func PoissonQuantileMass(q, mu float64) (k int, cdf, pmf float64) {
 		}
 	}
 	return k, f, pk
+}
+
+// ChiSquaredQuantile is the p quantile of chi-square with df degrees of freedom,
+// to about 12 digits; 0 for df = 0, NaN for p outside [0, 1] or df negative.
+func ChiSquaredQuantile(p, df float64) float64 {
+	switch {
+	case !(p >= 0 && p <= 1) || !(df >= 0) || math.IsInf(df, 0):
+		return math.NaN()
+	case df == 0 || p == 0:
+		return 0
+	case p == 1:
+		return math.Inf(1)
+	}
+	a := df / 2
+	// Wilson & Hilferty (1931) or the leading term of the series near 0 start a
+	// search that a bracket keeps safe and the density makes fast.
+	h := 1 / (9 * a)
+	start := 1 - h + mathext.NormalQuantile(p)*math.Sqrt(h)
+	x := a * start * start * start
+	lg, _ := math.Lgamma(a + 1)
+	if small := math.Exp((math.Log(p) + lg) / a); start <= 0 || small < 0.1*a {
+		x = small
+	}
+	if x < 1e-14 {
+		return 2 * x // the series ends with its first term
+	}
+	low, high := 0.0, math.Inf(1)
+	for range 100 {
+		var excess float64 // of the distribution function over p
+		if p < 0.5 {
+			excess = mathext.GammaIncReg(a, x) - p
+		} else {
+			excess = (1 - p) - mathext.GammaIncRegComp(a, x)
+		}
+		if excess > 0 {
+			high = x
+		} else {
+			low = x
+		}
+		density := math.Exp((a-1)*math.Log(x) - x - (lg - math.Log(a)))
+		step := excess / density
+		// Halley's correction: the density's slope is known.
+		if d := 1 - step*((a-1)/x-1)/2; d > 0.5 {
+			step /= d
+		}
+		if math.Abs(step) <= 2e-16*x || high-low <= 2e-16*x {
+			break
+		}
+		x -= step
+		switch {
+		case x > low && x < high:
+		case math.IsInf(high, 1):
+			x = 2*low + 1
+		default:
+			x = (low + high) / 2
+		}
+	}
+	return 2 * x
+}
+
+// mostExact is the largest standard deviation of counts whose quantiles are
+// exact. Beyond it, at more than 10^12 events, they are normal ones: the rounding
+// of a cumulative probability spans more counts than the approximation errs by.
+const mostExact = 1e6
+
+// farQuantile is the normal quantile as a count.
+func farQuantile(q, mean, sd float64) int {
+	k := math.Ceil(mean + sd*mathext.NormalQuantile(q) - 0.5)
+	if k >= math.MaxInt {
+		return math.MaxInt
+	}
+	return max(int(k), 0)
+}
+
+// normalMass is the density of a count at its quantile q.
+func normalMass(q, sd float64) float64 {
+	z := mathext.NormalQuantile(q)
+	return math.Exp(-z*z/2) / (sd * math.Sqrt(2*math.Pi))
 }
 
 // cornishFisher starts the search for a quantile within a step or two.

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 )
 
@@ -286,11 +287,121 @@ func TestLawNewPeriodChangesNothingBefore(t *testing.T) {
 	})
 }
 
+// Adding a missing value anywhere changes no signal where limits rest on the
+// values alone; and after the baseline nowhere.
+func TestLawMissingInsideChangesNothing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawSeries(t, 1)
+		kinds := []struct {
+			m Measure
+			k Kind
+		}{{Proportion, P}, {Proportion, NP}, {Rate, U}, {Count, C}, {Proportion, Run}, {CasesBetween, G}, {Mean, Xbar}, {Mean, S}}
+		kind := kinds[rapid.IntRange(0, len(kinds)-1).Draw(t, "kind")]
+		s.Value, s.SD = s.Num, s.Num
+		o := Options{Measure: kind.m, Kind: kind.k}
+		for i := range s.Den {
+			s.Den[i]++ // two cases or more
+		}
+		a := drawChart(t, s, o)
+		insert := func(at int) Series {
+			return Series{
+				Num: slices.Insert(slices.Clone(s.Num), at, 1e9), Den: slices.Insert(slices.Clone(s.Den), at, 0),
+				Value: slices.Insert(slices.Clone(s.Value), at, -5), SD: slices.Insert(slices.Clone(s.SD), at, -1),
+				States: slices.Insert(slices.Clone(s.States), at, StateMissing),
+			}
+		}
+		at := rapid.IntRange(0, s.Len()).Draw(t, "at")
+		b := drawChart(t, insert(at), o)
+		if diff := cmp.Diff(a.Rules, slices.Delete(slices.Clone(b.Rules), at, at+1)); diff != "" || b.Rules[at] != 0 {
+			t.Fatalf("%s: %s", kind.k, diff)
+		}
+		// Of the other charts, behind a full baseline.
+		if p := a.Parts[0]; p.BaselinePoints == 24 {
+			o := Options{Measure: []Measure{Proportion, Rate, Mean}[rapid.IntRange(0, 2).Draw(t, "measure")]}
+			at := rapid.IntRange(p.BaselineTo+1, s.Len()).Draw(t, "behind")
+			a, b := drawChart(t, s, o), drawChart(t, insert(at), o)
+			if diff := cmp.Diff(a.Rules, slices.Delete(slices.Clone(b.Rules), at, at+1)); diff != "" {
+				t.Fatalf("%s: %s", o.Measure, diff)
+			}
+		}
+	})
+}
+
+// The order of the series in a batch changes none of them.
+func TestLawPermutedSeries(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := drawSeries(t, 1), drawSeries(t, 1)
+		join := func(x, y Series) (Series, []int) {
+			return Series{Num: append(slices.Clone(x.Num), y.Num...), Den: append(slices.Clone(x.Den), y.Den...), States: append(slices.Clone(x.States), y.States...)},
+				[]int{0, x.Len(), x.Len() + y.Len()}
+		}
+		o := Options{Measure: Rate, PeriodsPerYear: 12}
+		var one, other Charts
+		s, starts := join(a, b)
+		if err := Batch(&one, s, starts, o, nil); err != nil {
+			t.Fatal(err)
+		}
+		s, starts = join(b, a)
+		if err := Batch(&other, s, starts, o, nil); err != nil {
+			t.Fatal(err)
+		}
+		opts := cmp.Options{cmpopts.EquateNaNs(), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Part{}, "Series"), cmpopts.IgnoreFields(Signal{}, "Series"), cmpopts.IgnoreUnexported(Chart{})}
+		for k := range 2 {
+			if diff := cmp.Diff(one.At(k), other.At(1-k), opts); diff != "" {
+				t.Fatal(diff)
+			}
+		}
+	})
+}
+
+// Outward-rounded limits of rates, of cases between events, and of counts that
+// vary more than chance hold at least the probability of 3 sigma.
+func TestLawOtherExactLimitsCover(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		mu := rapid.Float64Range(0.001, 500).Draw(t, "mu")
+		const most = exactTail * (1 + 1e-9)
+		low, high := exactLimits(Rate, 1, mu, 0)
+		if PoissonCDF(int(low)-1, mu) > most || 1-PoissonCDF(int(high), mu) > most {
+			t.Fatalf("mean %v: %v..%v", mu, low, high)
+		}
+		low, high = geometricQuantile(exactTail, mu), geometricQuantile(1-exactTail, mu)
+		none := math.Log(mu / (1 + mu))
+		if -math.Expm1(low*none) > exactTail*(1+1e-6) || math.Exp((high+1)*none) > exactTail*(1+1e-6) {
+			t.Fatalf("mean %v: cases %v..%v", mu, low, high)
+		}
+		rho := rapid.Float64Range(0.001, 2).Draw(t, "rho")
+		low, high, _ = dispersedLimits(Rate, 1, mu, 1, rho)
+		shape := 1 / rho
+		mass := func(k float64) float64 {
+			return math.Exp(lgamma(k+shape) - lgamma(shape) - lgamma(k+1) - shape*math.Log1p(mu/shape) - k*math.Log1p(shape/mu))
+		}
+		below, within := 0.0, 0.0
+		for k := 0.0; k <= high; k++ {
+			if k < low {
+				below += mass(k)
+			} else {
+				within += mass(k)
+			}
+		}
+		if below > exactTail*(1+1e-6) || 1-below-within > exactTail*(1+1e-6) {
+			t.Fatalf("mean %v, rho %v: %v below %v, %v above %v", mu, rho, below, low, 1-below-within, high)
+		}
+	})
+}
+
+func lgamma(x float64) float64 { v, _ := math.Lgamma(x); return v }
+
 func FuzzChoose(f *testing.F) {
 	f.Add(uint8(1), uint8(0), 3.0, 4.0, -1.0, uint8(1))
 	f.Add(uint8(3), uint8(3), math.NaN(), math.Inf(1), 1e308, uint8(1))
 	f.Add(uint8(2), uint8(0), 0.0, 0.0, 1e-300, uint8(2))
 	f.Add(uint8(4), uint8(7), 1e149, math.Copysign(0, -1), 5e-324, uint8(1))
+	f.Add(uint8(3), uint8(14), 4.0, 5.0, 6.0, uint8(1))    // R
+	f.Add(uint8(3), uint8(15), 4.0, -5.0, 6.0, uint8(3))   // MR
+	f.Add(uint8(1), uint8(16), 4.0, 5.0, 6.0, uint8(1))    // NP
+	f.Add(uint8(5), uint8(0), 4.0, 0.0, 1e9, uint8(6))     // T
+	f.Add(uint8(6), uint8(10), 40.0, 0.0, 7.0, uint8(1))   // G
+	f.Add(uint8(3), uint8(12), 1e75, 2.0, 1e-75, uint8(8)) // Xbar
 	f.Fuzz(func(t *testing.T, measure, kind uint8, a, b, c float64, state uint8) {
 		s := Series{}
 		for i := range 30 {
@@ -300,25 +411,131 @@ func FuzzChoose(f *testing.F) {
 			s.States = append(s.States, StateValue)
 		}
 		s.States[4] = State(state)
-		for _, value := range [][]float64{nil, s.Num} {
-			s.Value = value
-			out, err := Choose(s, Options{Measure: Measure(measure), Kind: Kind(kind)}, Plan{Phases: []Phase{{From: 3}, {From: 17}}})
-			if err != nil {
-				continue
+		for k, value := range [][]float64{nil, s.Num, s.Num} {
+			s.Value, s.SD, s.Range = value, s.Num, nil
+			if k == 2 {
+				s.SD, s.Range = nil, s.Num
 			}
-			for i := range out.Value {
-				if math.IsNaN(out.Value[i]) && out.State[i].Drawn() {
-					t.Fatalf("point %d is drawn without a value", i)
+			for _, plan := range []Plan{
+				{Phases: []Phase{{From: 3}, {From: 17}}}, {Exclude: []int{7, int(state)}}, {Phases: []Phase{{From: 0, Centre: &a, SD: &c}}}, {Phases: []Phase{{From: 0, SD: &b}}},
+			} {
+				out, err := Choose(s, Options{Measure: Measure(measure), Kind: Kind(kind), PeriodsPerYear: 4, Screening: Screening(k / 2)}, plan)
+				if err == nil {
+					useChart(t, out, a, b)
 				}
 			}
-			for _, p := range out.Parts {
-				if p.Limits != LimitsNone && math.IsNaN(p.Centre) {
-					t.Fatalf("limits without a centre: %+v", p)
-				}
-				if p.Why() == "" {
-					t.Fatal("no reason")
+		}
+		empty, err := Choose(Series{Num: []float64{}, Den: []float64{}, Value: []float64{}, SD: []float64{}, Range: []float64{}}, Options{Measure: Measure(measure), Kind: Kind(kind)}, Plan{})
+		if err == nil {
+			useChart(t, empty, a, b)
+		}
+	})
+}
+
+// useChart calls all that a chart answers.
+func useChart(t *testing.T, out Chart, a, b float64) {
+	t.Helper()
+	for i := range out.Value {
+		if math.IsNaN(out.Value[i]) && out.State[i].Drawn() {
+			t.Fatalf("point %d is drawn without a value", i)
+		}
+		if out.LCL[i] > out.UCL[i] {
+			t.Fatalf("point %d: limits %v..%v", i, out.LCL[i], out.UCL[i])
+		}
+		out.NoLowSignal(i)
+		out.NoHighSignal(i)
+		out.LimitSE(i)
+	}
+	for _, p := range out.Parts {
+		if p.Limits != LimitsNone && math.IsNaN(p.Centre) {
+			t.Fatalf("limits without a centre: %+v", p)
+		}
+		if p.Why() == "" {
+			t.Fatal("no reason")
+		}
+	}
+	signals := out.Detect(1<<ruleCount - 1)
+	for _, s := range signals {
+		if s.From > s.To || s.From < 0 || s.To >= len(out.Value) {
+			t.Fatalf("signal %+v", s)
+		}
+		out.Members(s)
+	}
+	out.Latest(signals)
+	out.VariationIcon(signals, Up)
+	out.AssuranceIcon(a, Down)
+	out.Assurance([]Target{{From: 2, Value: b}}, Up)
+	out.Propose()
+	if e, ok := out.LatestEvidence(); ok && !(e.P >= 0 && e.P <= 1) {
+		t.Fatalf("evidence %+v: value %v, centre %v, sd %v, part %+v", e, out.Value[e.Point], out.Centre[e.Point], out.SD[e.Point], out.part(e.Point))
+	}
+	_, _ = out.EWMA(a, b)
+	_, _ = out.EWMA(0.2, 3)
+	_, _ = out.CUSUM(a, b, 0)
+	_, _ = out.CUSUM(0.5, 5, 2)
+	_, _ = out.Sustained(5, 4, Neutral)
+	_, _ = SeasonAdjusted(out, 4)
+}
+
+func FuzzCumulative(f *testing.F) {
+	f.Add(1.0, 0.2, 2.0, 4.0)
+	f.Add(math.NaN(), 0.0, 1.0, math.Inf(1))
+	f.Add(0.0, 1-1e-16, 1e300, 5e-324)
+	f.Add(-1.0, -0.5, math.NaN(), -1.0)
+	f.Fuzz(func(t *testing.T, y, p, worse, limit float64) {
+		outcome, risk := []float64{y, 0, 1, y, math.NaN()}, []float64{p, p, 0.5, 0.1, p}
+		if c, err := RiskAdjusted(outcome, risk, worse, limit); err == nil {
+			for i, v := range c.Upper {
+				if math.IsInf(v, 0) || math.IsNaN(v) != math.IsNaN(outcome[i]+risk[i]) {
+					t.Fatalf("sum %v of %v at risk %v", v, outcome[i], risk[i])
 				}
 			}
+		}
+		_, _ = VLAD(outcome, risk)
+		_, _ = Bernoulli(outcome, p, worse, limit)
+		_, _ = VLAD(nil, nil)
+	})
+}
+
+func FuzzQuantiles(f *testing.F) {
+	f.Add(0.05, 24, 0.5)
+	f.Add(0.999, math.MaxInt, 0.3)
+	f.Add(0.5, -3, math.NaN())
+	f.Add(1e-300, 1_000_000_000, 1e-17)
+	f.Add(1-1e-16, 7, 1e300)
+	f.Add(0.00135, 0, math.Inf(1))
+	f.Fuzz(func(t *testing.T, q float64, n int, p float64) {
+		if k, cdf, _ := BinomialQuantileMass(q, n, p); k < -1 || k > max(n, -1) || k >= 0 && math.IsNaN(cdf) {
+			t.Fatalf("quantile %d of %d", k, n)
+		}
+		if k, cdf, _ := PoissonQuantileMass(q, p); k < -1 || k >= 0 && math.IsNaN(cdf) {
+			t.Fatalf("quantile %d of mean %v", k, p)
+		}
+		BinomialCDF(n/2, n, p)
+		BinomialPMF(n/3, n, p)
+		PoissonCDF(n, p)
+		PoissonPMF(n, p)
+		FewestCrossings(n)
+		LongestRunLimit(n)
+		EstimatedFalseAlarmRate(n)
+		GuaranteedMultiplier(n, q)
+		list, _ := Worklist([]Evidence{{P: q}, {P: p}, {P: 0.001}}, p)
+		if len(list) > 3 {
+			t.Fatal("more than there were")
+		}
+	})
+}
+
+func FuzzArrange(f *testing.F) {
+	f.Add(3, 1, 2, 1.0, 2.0, uint8(3), uint8(0))
+	f.Add(3, 3, 2, 1.0, math.NaN(), uint8(3), uint8(1))
+	f.Add(math.MinInt, math.MaxInt, 0, -1.0, math.Inf(-1), uint8(1), uint8(1))
+	f.Add(5, 5, 5, 0.0, 0.0, uint8(5), uint8(1))
+	f.Fuzz(func(t *testing.T, p, q, r int, a, b float64, measure, how uint8) {
+		s := Series{Num: []float64{a, b, a}, Den: []float64{b, a, 1}, Value: []float64{a, b, b}, SD: []float64{1, a, b}, States: values(3)}
+		out, index, err := Arrange([]int{p, q, r}, s, Measure(measure), Duplicates(how))
+		if err == nil && (out.Len() != len(index) || len(out.Value) != len(index)) {
+			t.Fatal("columns of other lengths")
 		}
 	})
 }

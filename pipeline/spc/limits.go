@@ -115,9 +115,11 @@ func (c *Charts) individualLimits(p *Part, from, to int, o *Options, ph *Phase) 
 		case centre < 5:
 			p.Limits = LimitsExact
 		}
+		p.CentreSE, p.SpreadSE = math.Sqrt(max(centre, 0)/max(float64(n), 1)), 0
 		return centre, math.Sqrt(max(centre, 0))
 	}
 	if ph.SD != nil {
+		p.CentreSE, p.SpreadSE = *ph.SD/math.Sqrt(max(float64(n), 1)), 0
 		return centre, *ph.SD
 	}
 	amr, m := c.average(o.Screening)
@@ -126,6 +128,7 @@ func (c *Charts) individualLimits(p *Part, from, to int, o *Options, ph *Phase) 
 		p.Kind, p.Limits, p.Reason = Run, LimitsNone, ReasonFewRanges
 		return centre, 0
 	}
+	p.CentreSE, p.SpreadSE = amr/d2/math.Sqrt(float64(n)), rangeSpread(m)
 	return centre, amr / d2
 }
 
@@ -158,10 +161,12 @@ func (c *Charts) ratioLimits(p *Part, from, to int, o *Options, ph *Phase) (cent
 		return centre, 0
 	}
 	unit := math.Sqrt(variance)
+	p.CentreSE, p.SpreadSE = unit/math.Sqrt(total), 0
 	p.Dispersion, p.DispersionZ = c.dispersion(p, from, to, o, centre, unit)
 	if ph.SD != nil {
 		p.Kind, p.Limits, p.Reason = prime, LimitsNormal, ReasonAsked
 		p.Dispersion = *ph.SD
+		p.CentreSE *= *ph.SD
 		return centre, unit * *ph.SD
 	}
 	sparse := 0
@@ -177,7 +182,7 @@ func (c *Charts) ratioLimits(p *Part, from, to int, o *Options, ph *Phase) (cent
 	switch {
 	case o.Kind == prime && p.Dispersion > 0:
 		p.Kind, p.Reason = prime, ReasonAsked
-	case o.Kind == plain:
+	case o.Kind == plain || o.Kind == NP:
 		p.Kind, p.Reason = plain, ReasonAsked
 		if isSparse {
 			p.Limits = LimitsExact
@@ -202,6 +207,10 @@ func (c *Charts) ratioLimits(p *Part, from, to int, o *Options, ph *Phase) (cent
 		p.Kind, p.Reason = plain, ReasonPlain
 	}
 	if p.Kind == prime {
+		p.CentreSE *= p.Dispersion
+		if p.SpreadSE = rangeSpread(p.Ranges); p.Ranges == 0 {
+			p.SpreadSE = 1 / math.Sqrt(2*float64(p.BaselinePoints-1))
+		}
 		return centre, unit * p.Dispersion
 	}
 	return centre, unit

@@ -43,7 +43,7 @@ func (c Chart) Propose() (p Proposal, ok bool) {
 	var index []int
 	var z, value []float64
 	for i := part.First; i <= part.Last; i++ {
-		if !c.State[i].Enters() || math.IsNaN(c.Centre[i]) || !(c.SD[i] > 0) {
+		if !c.enters(i) || math.IsNaN(c.Centre[i]) || !(c.SD[i] > 0) {
 			continue
 		}
 		index, value = append(index, i), append(value, c.Value[i])

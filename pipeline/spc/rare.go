@@ -1,10 +1,6 @@
 package spc
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/mathext"
-)
+import "math"
 
 // timePower makes exponential times between events nearly normal (Nelson 1994).
 const timePower = 3.6
@@ -88,18 +84,25 @@ func (c *Charts) drawOwn(p *Part, lo, hi int, centre, sigma float64) {
 	case G:
 		low, high = geometricQuantile(exactTail, sigma), geometricQuantile(1-exactTail, sigma)
 		sd = math.Sqrt(sigma * (sigma + 1))
+	case MR:
+		low, high, sd = 0, movingHigh*sigma, movingSD*sigma
 	}
 	lastN := math.NaN()
 	for i := lo; i < hi; i++ {
 		st := col.state[i]
-		if p.Kind == S {
+		if p.Kind == S || p.Kind == R {
 			if !st.Drawn() {
 				col.centre[i], col.lcl[i], col.ucl[i], col.sd[i] = centre, math.NaN(), math.NaN(), math.NaN()
 				continue
 			}
 			if n := col.den[i]; n != lastN {
 				lastN = n
-				low, high, sd = deviationLimits(n, sigma)
+				if p.Kind == R {
+					shape := c.rangeOf(n)
+					low, high, sd = sigma*shape.low/shape.mean, sigma*shape.high/shape.mean, sigma*shape.sd/shape.mean
+				} else {
+					low, high, sd = deviationLimits(n, sigma)
+				}
 			}
 		}
 		col.centre[i], col.lcl[i], col.ucl[i], col.sd[i] = centre, low, high, sd
@@ -116,6 +119,12 @@ func (c *Charts) sized(i int, k Kind) string {
 		return "the number of cases of a mean must be above 0; give the point another state"
 	}
 	if k == IPrime {
+		return ""
+	}
+	if c.cols.byRange {
+		if r := c.cols.within[i]; !(n >= 2 && n <= mostRanged && n == math.Floor(n) && r >= 0 && r <= maxMagnitude) {
+			return "a range needs 2 to 100 cases and must be 0 or more; use standard deviations for larger periods, or give the point another state"
+		}
 		return ""
 	}
 	if s := c.cols.within[i]; !(n >= 2 && s >= 0 && s <= maxMagnitude) {
@@ -149,22 +158,25 @@ func (c *Charts) primeLimits(p *Part, from, to int, o *Options, ph *Phase) (cent
 	p.Ranges = m
 	switch {
 	case ph.SD != nil:
-		return centre, *ph.SD
+		s = *ph.SD
 	case m < fewRanges:
 		p.Kind, p.Limits, p.Reason = Run, LimitsNone, ReasonFewRanges
 		return centre, 0
 	}
+	p.CentreSE, p.SpreadSE = s/math.Sqrt(n), rangeSpread(m)
 	return centre, s
 }
 
-// withinLimits are those of Xbar and S: sigma of a case from the pooled variance
-// within, made unbiased.
+// withinLimits are those of Xbar, S and R: sigma of a case from the pooled
+// variance within, made unbiased, or from the ranges within, each over its mean
+// for its size and weighted by the inverse of its variance.
 func (c *Charts) withinLimits(p *Part, from, to int, o *Options, ph *Phase) (centre, sigma float64) {
 	p.Kind, p.Limits, p.Reason = o.Kind, LimitsNormal, ReasonAsked
-	if o.Kind == S {
+	spread := o.Kind == S || o.Kind == R
+	if spread {
 		p.Limits = LimitsExact
 	}
-	var sum, n, squares, df float64
+	var sum, n, squares, df, ranges, weights float64
 	for i := from; i >= 0 && i < to; i++ {
 		if c.cols.state[i] != StateValue {
 			continue
@@ -174,20 +186,37 @@ func (c *Charts) withinLimits(p *Part, from, to int, o *Options, ph *Phase) (cen
 		n += k
 		squares += (k - 1) * s * s
 		df += k - 1
+		if c.cols.byRange {
+			shape := c.rangeOf(k)
+			w := shape.mean * shape.mean / (shape.sd * shape.sd)
+			ranges += w * s / shape.mean
+			weights += w
+		}
 	}
-	sigma = math.Sqrt(squares/df) / biasOfSD(df+1)
+	if c.cols.byRange {
+		sigma = ranges / weights
+		p.SpreadSE = 1 / math.Sqrt(weights)
+	} else {
+		sigma = math.Sqrt(squares/df) / biasOfSD(df+1)
+		p.SpreadSE = 1 / math.Sqrt(2*df)
+	}
 	centre = sum / n
 	if ph.SD != nil {
 		sigma = *ph.SD
 	}
-	if o.Kind == S {
+	p.CentreSE = sigma / math.Sqrt(n)
+	if spread {
+		p.CentreSE = sigma * p.SpreadSE
 		centre = sigma
 	}
 	if ph.Centre != nil {
 		centre = *ph.Centre
-		if o.Kind == S {
+		if spread {
 			sigma = centre
 		}
+	}
+	if spread {
+		p.CentreSE, p.SpreadSE = math.NaN(), math.NaN() // limits are quantiles
 	}
 	return centre, sigma
 }
@@ -203,11 +232,15 @@ func biasOfSD(n float64) float64 {
 	return math.Sqrt(2/(n-1)) * math.Exp(a-b)
 }
 
-// unbiased replaces values by standard deviations within, over their bias, so
-// that sizes that differ share one centre line.
+// unbiased replaces values by standard deviations or ranges within, over their
+// bias, so that sizes that differ share one centre line.
 func (c *Charts) unbiased(lo, hi int) {
 	for i := lo; i < hi; i++ {
-		if c.cols.state[i].Drawn() {
+		switch {
+		case !c.cols.state[i].Drawn():
+		case c.cols.byRange:
+			c.cols.value[i] = c.cols.within[i] / c.rangeOf(c.cols.den[i]).mean
+		default:
 			c.cols.value[i] = c.cols.within[i] / biasOfSD(c.cols.den[i])
 		}
 	}
@@ -217,9 +250,7 @@ func (c *Charts) unbiased(lo, hi int) {
 // of n values, and its standard deviation.
 func deviationLimits(n, sigma float64) (low, high, sd float64) {
 	c4 := biasOfSD(n)
-	at := func(q float64) float64 {
-		return sigma / c4 * math.Sqrt(2*mathext.GammaIncRegInv((n-1)/2, q)/(n-1))
-	}
-	high = sigma / c4 * math.Sqrt(2*mathext.GammaIncRegCompInv((n-1)/2, exactTail)/(n-1))
-	return at(exactTail), high, sigma * math.Sqrt(max(1/(c4*c4)-1, 0))
+	low = sigma / c4 * math.Sqrt(ChiSquaredQuantile(exactTail, n-1)/(n-1))
+	high = sigma / c4 * math.Sqrt(ChiSquaredQuantile(1-exactTail, n-1)/(n-1))
+	return low, high, sigma * math.Sqrt(max(1/(c4*c4)-1, 0))
 }

@@ -53,6 +53,8 @@ func TestRulesByHand(t *testing.T) {
 		"six falling at once":   {RuleSixTrend, []float64{0, .1, .2, .3, .4, .5, .4, .3, .2, .1, 0}, nil, []found{{0, 5, 1}, {5, 10, -1}}},
 		"five rising":           {RuleSixTrend, []float64{0, .1, .2, .3, .4}, nil, nil},
 		"ties break a trend":    {RuleSixTrend, []float64{0, .1, .2, .2, .3, .4, .5}, nil, nil},
+		"ties pass":             {RuleSevenTrend, []float64{0, .1, .2, .2, .3, .4, .5, .6}, nil, []found{{0, 7, 1}}},
+		"ties do not add":       {RuleSevenTrend, []float64{0, .1, .2, .2, .3, .4, .5}, nil, nil},
 		"gaps break a trend":    {RuleSixTrend, []float64{0, .1, .2, .25, .3, .4, .5}, []int{3}, nil},
 		"alternating":           {RuleAlternating, []float64{0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 1}, nil, []found{{0, 13, 0}}},
 		"alternating, 13":       {RuleAlternating, []float64{0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0}, nil, nil},

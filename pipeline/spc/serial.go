@@ -174,7 +174,7 @@ func SeasonAdjusted(c Chart, perYear int) (Series, error) {
 		z := make([]float64, 0, p.Last-p.First+1)
 		for i := p.First; i <= p.Last; i++ {
 			v := math.NaN()
-			if c.State[i].Enters() {
+			if c.enters(i) {
 				v = c.Value[i]
 			}
 			z = append(z, v)

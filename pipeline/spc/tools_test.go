@@ -169,3 +169,117 @@ func TestNoLowSignalIsSaid(t *testing.T) {
 		t.Error("39 of 40 leaves no room above")
 	}
 }
+
+// qicharts2: an empty subgroup adds -1 to the degrees of freedom and widens the
+// limits; whether sizes are equal is asked of the whole part, not of the baseline.
+func TestSubgroupsOfTheBaselineAlone(t *testing.T) {
+	s := Series{States: values(30), Value: repeat(10, 30), Den: repeat(5, 30), SD: repeat(2, 30)}
+	want := choose(t, s, Options{Measure: Mean, Kind: Xbar}, Plan{}).SD[0]
+	s.Den[3], s.SD[3], s.Value[3] = 0, math.NaN(), math.NaN()
+	s.Den[28], s.SD[29] = 50, 9
+	c := choose(t, s, Options{Measure: Mean, Kind: Xbar}, Plan{})
+	near(t, "sigma with an empty subgroup", c.SD[0], want)
+}
+
+// qicharts2: ranges of MR and I' charts are taken before points are excluded.
+func TestExclusionComesBeforeRanges(t *testing.T) {
+	v := []float64{1, 3, 1, 3, 1, 3, 500, 1, 3, 1, 3, 1, 3, 1, 3, 1, 3}
+	s := Series{States: values(len(v)), Value: v, Den: repeat(4, len(v))}
+	plan := Plan{Exclude: []int{6}}
+	near(t, "mean range", choose(t, s, Options{Measure: Mean, Kind: MR}, plan).Centre[2], 2)
+	c := choose(t, s, Options{Measure: Mean, Kind: IPrime}, plan)
+	near(t, "sigma of a mean of 4", c.SD[0], 2*math.Sqrt(math.Pi/2)/math.Sqrt(0.5)/2)
+	// The excluded point of a moving-range chart has no range of its own to enter.
+	first := choose(t, s, Options{Measure: Mean, Kind: MR}, Plan{Exclude: []int{0}})
+	if first.State[0] != StateNotApplicable || first.State[1] != StatePreliminary {
+		t.Errorf("%s and %s", first.State[0], first.State[1])
+	}
+}
+
+// qicharts2: a missing count among several rows becomes 0.
+func TestMissingCountIsNotZero(t *testing.T) {
+	s := Series{States: values(24), Num: repeat(9, 24)}
+	s.States[5], s.Num[5] = StateMissing, 0
+	c := choose(t, s, Options{Measure: Count, Kind: C}, Plan{})
+	if c.Centre[0] != 9 || c.SigmaSignal[5] || !math.IsNaN(c.Value[5]) {
+		t.Errorf("centre %v, value %v", c.Centre[0], c.Value[5])
+	}
+}
+
+// qicharts2: a given centre line of a t chart is read on the transformed scale, one
+// of a g chart is drawn at 0.693 of it. Here it is where the values are.
+func TestGivenCentreIsOnTheScaleOfValues(t *testing.T) {
+	s := Series{States: values(24), Value: make([]float64, 24)}
+	for i := range s.Value {
+		s.Value[i] = []float64{3, 15}[i%2]
+	}
+	centre := 12.0
+	plan := Plan{Phases: []Phase{{From: 0, Centre: &centre}}}
+	for _, m := range []Measure{TimeBetween, CasesBetween, Mean} {
+		c := choose(t, s, Options{Measure: m}, plan)
+		if math.Abs(c.Centre[0]-12) > 1e-12 || !(c.UCL[0] > 12 && c.LCL[0] < 12) {
+			t.Errorf("%s: centre %v in %v..%v", m, c.Centre[0], c.LCL[0], c.UCL[0])
+		}
+	}
+}
+
+// qicharts2: a time of 0 is an error, and a whole chart is lost.
+func TestTwoEventsAtOnce(t *testing.T) {
+	s := Series{States: values(24), Value: repeat(5, 24)}
+	s.Value[7], s.Value[9] = 0, 8
+	if c := choose(t, s, Options{Measure: TimeBetween}, Plan{}); c.Value[7] != 0 || math.IsNaN(c.UCL[0]) {
+		t.Errorf("%v, limit %v", c.Value[7], c.UCL[0])
+	}
+}
+
+// qcc: rules beyond the first crash on a g chart, whose sigma does not vary
+// symmetrically. Here they are evaluated.
+func TestRulesOnEveryChart(t *testing.T) {
+	s := Series{States: values(30), Value: make([]float64, 30)}
+	for i := range s.Value {
+		s.Value[i] = float64(i * 3)
+	}
+	for _, m := range []Measure{CasesBetween, TimeBetween} {
+		c := choose(t, s, Options{Measure: m}, Plan{})
+		rules := map[Rule]bool{}
+		for _, s := range c.Detect(Nelson) {
+			rules[s.Rule] = true
+		}
+		if !rules[RuleSixTrend] || !rules[RuleNine] {
+			t.Errorf("%s: %v", m, rules)
+		}
+	}
+}
+
+// qicharts2 gives one list of exclusions and phases to every facet by position.
+func TestEachSeriesHasItsOwnPlan(t *testing.T) {
+	s, starts := region(3, 60, 4)
+	var c Charts
+	if err := Batch(&c, s, starts, Options{Measure: Proportion}, []Plan{{}, {Phases: []Phase{{From: 30}}}, {}}); err != nil {
+		t.Fatal(err)
+	}
+	for k, want := range []int{1, 2, 1} {
+		if got := len(c.At(k).Parts); got != want {
+			t.Errorf("series %d has %d phases, want %d", k, got, want)
+		}
+	}
+}
+
+// The badge of a season turns off every rule that looks at more than one value,
+// not only Anhøj's.
+func TestRunsOffTurnsEveryRunRuleOff(t *testing.T) {
+	s := Series{States: values(48), Value: make([]float64, 48)}
+	r := newRand(14)
+	for i := range s.Value {
+		s.Value[i] = 10*math.Sin(2*math.Pi*float64(i)/12) + r.NormFloat64()
+	}
+	c := choose(t, s, Options{Measure: Mean, PeriodsPerYear: 12}, Plan{})
+	if !c.Parts[0].RunsOff {
+		t.Fatal("the premise: no season was seen")
+	}
+	for _, sig := range c.Detect(1<<ruleCount - 1) {
+		if sig.Rule != RuleSigma {
+			t.Errorf("%s signals", sig.Rule)
+		}
+	}
+}

@@ -84,10 +84,18 @@ const (
 	// S is the chart of standard deviations within, each made unbiased for its
 	// size, with exact limits.
 	S
+	// R is the chart of ranges within, each divided by its mean for its size, so
+	// that all estimate sigma, with exact limits (Tippett 1925).
+	R
+	// MR is the chart of moving ranges beside XmR, with exact limits.
+	MR
+	// NP is the binomial chart in counts: centre line and limits follow the
+	// denominator.
+	NP
 )
 
 // String gives the short name that stores carry: "line", "run", "xmr", "p",
-// "pp", "u", "up", "c", "t", "g", "ip", "xbar", "s".
+// "pp", "u", "up", "c", "t", "g", "ip", "xbar", "s", "r", "mr", "np".
 func (k Kind) String() string {
 	switch k {
 	case Auto:
@@ -118,6 +126,12 @@ func (k Kind) String() string {
 		return "xbar"
 	case S:
 		return "s"
+	case R:
+		return "r"
+	case MR:
+		return "mr"
+	case NP:
+		return "np"
 	}
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
@@ -189,6 +203,17 @@ const (
 	ScreenOnce
 )
 
+// String gives "none" or "once", as a store keeps it beside the limits.
+func (s Screening) String() string {
+	switch s {
+	case ScreenNone:
+		return "none"
+	case ScreenOnce:
+		return "once"
+	}
+	return fmt.Sprintf("screening(%d)", uint8(s))
+}
+
 // Rule identifies a rule that can signal.
 type Rule uint8
 
@@ -211,7 +236,8 @@ func (r Rule) String() string {
 		RuleTwoOfThree: "two_of_three", RuleFourOfFive: "four_of_five", RuleEight: "eight_one_side", RuleNine: "nine_one_side",
 		RuleSixTrend: "six_trend", RuleAlternating: "fourteen_alternating", RuleFifteenWithin: "fifteen_within",
 		RuleEightBeyond: "eight_beyond", RuleSevenSide: "seven_one_side", RuleSevenTrend: "seven_trend",
-		RuleTwoOfThreeClose: "two_of_three_close",
+		RuleTwoOfThreeClose: "two_of_three_close", RuleTwoOfThreeInner: "two_of_three_inner", RuleTwoOfThreeAny: "two_of_three_any",
+		RuleSixSide: "six_one_side",
 	}
 	if int(r) < len(names) {
 		return names[r]
@@ -242,10 +268,12 @@ const DefaultRules RuleSet = 1<<RuleSigma | 1<<RuleLongRun | 1<<RuleFewCrossings
 // value with a denominator of zero becomes no_eligible in the result.
 //
 // SD, the standard deviation (divisor n-1) of the Den cases of a mean, is read by
-// the Xbar and S charts alone.
+// the Xbar and S charts alone; Range, the highest less the lowest of 2 to 100
+// cases, by the R chart, and by the Xbar chart where SD is nil. A mean of Den 0
+// cases becomes no_eligible.
 type Series struct {
-	Num, Den, Value, SD []float64
-	States              []State
+	Num, Den, Value, SD, Range []float64
+	States                     []State
 }
 
 // Len is the number of points.
@@ -259,7 +287,7 @@ func (s Series) Slice(from, to int) Series {
 		}
 		return v[from:to:to]
 	}
-	return Series{Num: cut(s.Num), Den: cut(s.Den), Value: cut(s.Value), SD: cut(s.SD), States: s.States[from:to:to]}
+	return Series{Num: cut(s.Num), Den: cut(s.Den), Value: cut(s.Value), SD: cut(s.SD), Range: cut(s.Range), States: s.States[from:to:to]}
 }
 
 // Options hold what applies to all series of a call.
@@ -299,7 +327,7 @@ func (o Options) Validate() error {
 	}
 	switch o.Kind {
 	case Auto, Line, Run, XmR:
-	case P, PPrime:
+	case P, PPrime, NP:
 		if o.Measure != Proportion {
 			errs = append(errs, fmt.Errorf("%w: kind: a %s chart needs the measure proportion, not %s", ErrOptions, o.Kind, o.Measure))
 		}
@@ -319,7 +347,11 @@ func (o Options) Validate() error {
 		if o.Measure != CasesBetween {
 			errs = append(errs, fmt.Errorf("%w: kind: a g chart needs the measure cases_between, not %s", ErrOptions, o.Measure))
 		}
-	case IPrime, Xbar, S:
+	case MR:
+		if o.Measure != Mean && o.Measure != Count {
+			errs = append(errs, fmt.Errorf("%w: kind: a chart of moving ranges needs the measure mean or count, not %s", ErrOptions, o.Measure))
+		}
+	case IPrime, Xbar, S, R:
 		if o.Measure != Mean {
 			errs = append(errs, fmt.Errorf("%w: kind: a chart of kind %s needs the measure mean, not %s", ErrOptions, o.Kind, o.Measure))
 		}
@@ -362,12 +394,15 @@ func (o *Options) multiplier() float64 {
 	return o.Multiplier
 }
 
-// Plan is what people decided for one series: its phases. The zero Plan is one
-// phase with the default baseline.
+// Plan is what people decided for one series: its phases, and what is known to
+// be special. The zero Plan is one phase with the default baseline.
 type Plan struct {
 	// Phases in ascending order of From. Points before the first From belong to
 	// an implicit first phase.
 	Phases []Phase
+	// Exclude are points, in any order, that are drawn and enter nothing: no centre
+	// line, limit, moving range, run or signal. Moving ranges do not span them.
+	Exclude []int
 }
 
 // Phase starts a new part of a chart, computed alone.
@@ -378,9 +413,12 @@ type Phase struct {
 	// means the rule (the first 24 mature points of the phase). Points in other
 	// states inside the window are passed over.
 	BaselineFrom, BaselineTo int
-	// Centre and SD, where not nil, are given instead of estimated, in units of
-	// the unmultiplied value. SD is the standard deviation of a value for XmR and
-	// the factor sigma_z for charts of proportions and rates; it needs Centre.
+	// Centre and SD, where not nil, are given instead of estimated, each alone or
+	// both, in units of the unmultiplied value. SD is the standard deviation of a
+	// value for XmR (for T of a transformed time, for IPrime, Xbar, S and R of a
+	// single case), and the factor sigma_z for charts of proportions and rates.
+	// Charts whose spread follows from the centre line (C, G) ignore it. With
+	// Centre no baseline is needed.
 	Centre, SD *float64
 }
 
@@ -437,6 +475,13 @@ type Part struct {
 	Overdispersion float64
 	// Ranges is the number of moving ranges averaged, 0 without.
 	Ranges int
+	// CentreSE is the standard error of the centre line, multiplied, SpreadSE that of
+	// the standard deviation as a share of it: what estimation from this baseline
+	// leaves open (see Chart.LimitSE). 0 for what is given, NaN without limits, or
+	// where limits are not multiples of a standard deviation.
+	CentreSE, SpreadSE float64
+	// NonNegative says that no value can be below 0.
+	NonNegative bool
 	// Uneven says that baseline denominators of a mean differ by more than a
 	// factor of 2, which limits that ignore them do not show.
 	Uneven bool
@@ -446,7 +491,8 @@ type Part struct {
 	SigmaSignals                                               int
 	// SeasonP and AutocorrelationP are the probabilities of the tests that
 	// Options.PeriodsPerYear asks for; NaN without one. RunsOff says that one is
-	// below 0.01, so that runs are counted but do not signal.
+	// below 0.01, or that the values are moving ranges, neighbours among which share
+	// a value: runs are counted but do not signal.
 	SeasonP, AutocorrelationP float64
 	RunsOff                   bool
 }
@@ -457,18 +503,26 @@ type Signal struct {
 	Rule          Rule
 	// From and To are the first and last point of the pattern, inclusive.
 	From, To int
-	// Points is how many values make the pattern.
+	// Points is how many values make the pattern, see Chart.Members.
 	Points int
 	// Direction is +1 above or upward, -1 below or downward, 0 neither.
 	Direction int8
 	// Observed and Limit are what was compared: value and limit (multiplied and
-	// unclipped), run length and longest allowed, crossings and fewest allowed.
+	// unclipped), run length and longest allowed, crossings and fewest allowed, for
+	// rules of windows and trends the values that make it and how many the rule asks
+	// for.
 	Observed, Limit float64
+	// Zone is the distance from the centre line, in each value's own standard
+	// deviation, that the values of the pattern were compared with: 1 or 2 for the
+	// rules of zones, else 0.
+	Zone float64
 }
 
 // Chart is one charted series. Columns have one entry per point; NaN is "none".
 type Chart struct {
-	State                       []State
+	State []State
+	// Excluded marks the points that the plan excludes; nil where it excludes none.
+	Excluded                    []bool
 	Value, Centre, LCL, UCL, SD []float64
 	SigmaSignal, RunsSignal     []bool
 	Rules                       []RuleSet

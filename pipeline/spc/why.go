@@ -59,6 +59,10 @@ func (k Kind) title() string {
 		return "X̄"
 	case S:
 		return "S"
+	case R:
+		return "R"
+	case MR:
+		return "Moving range"
 	}
 	return k.String()
 }
@@ -123,32 +127,21 @@ func (p Part) Why() string {
 	return s
 }
 
-// NoLowSignal reports whether no value at point i, however low, could signal:
-// the lower limit is 0 for a measure that cannot be negative. It is false where
-// there is no limit.
-func (c Chart) NoLowSignal(i int) bool { return c.LCL[i] <= 0 && c.bounded(i) }
+// NoLowSignal reports whether no value at point i, however low, could signal by
+// itself: the lower limit is 0 for values that cannot be negative
+// (Part.NonNegative). It is false where there is no limit.
+func (c Chart) NoLowSignal(i int) bool { return c.LCL[i] <= 0 && c.part(i).NonNegative }
 
 // NoHighSignal reports whether no proportion at point i, however high, could
-// signal: the upper limit is 1. It is false where there is no limit and for
-// other measures.
+// signal by itself: the upper limit is 1, or all cases. It is false where there is
+// no limit and for other measures.
 func (c Chart) NoHighSignal(i int) bool {
-	k := c.kind(i)
-	return (k == P || k == PPrime) && c.UCL[i] >= c.multiplier
-}
-
-func (c Chart) bounded(i int) bool {
-	switch c.kind(i) {
-	case P, PPrime, U, UPrime, C, T, G, S:
-		return true
+	switch p := c.part(i); p.Kind {
+	case P, PPrime:
+		return c.UCL[i] >= c.multiplier
+	case NP:
+		cases := c.Centre[i] / p.Centre * c.multiplier
+		return c.UCL[i] >= cases*(1-1e-12)
 	}
 	return false
-}
-
-func (c Chart) kind(i int) Kind {
-	for _, p := range c.Parts {
-		if p.First <= i && i <= p.Last {
-			return p.Kind
-		}
-	}
-	return Auto
 }

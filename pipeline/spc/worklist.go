@@ -111,7 +111,8 @@ type Evidence struct {
 // LatestEvidence gives the evidence at the latest mature value; ok is false
 // without limits there. The probability allows for estimation: of sigma where it
 // is an average moving range (Student's t), of the centre line always. Exact
-// limits give twice the smaller exact tail.
+// limits give twice the smaller exact tail. Charts of spread (S, R, MR) give none:
+// they stand beside the one that is judged.
 func (c Chart) LatestEvidence() (e Evidence, ok bool) { return c.latestEvidence(rangeDF) }
 
 // Evidence is LatestEvidence of every series that has limits, in their order: what
@@ -152,13 +153,34 @@ func (c Chart) latestEvidence(rangeDF func(int) (df, bias float64)) (e Evidence,
 	if d == 0 {
 		return e, true
 	}
-	if c.SD[i] == 0 {
+	if c.SD[i] == 0 || p.Kind == T && c.UCL[i] == c.Centre[i] {
 		e.P = 0
 		return e, true
 	}
-	z := math.Abs(d) / c.SD[i]
+	const furthest = 1e100 // its square is finite; its probability is 0 anyway
+	z := min(math.Abs(d)/c.SD[i], furthest)
 	n := float64(max(p.BaselinePoints, 1))
 	switch {
+	case p.Kind == MR || p.Kind == S || p.Kind == R:
+		return e, false // they stand beside the chart that is judged
+	case p.Kind == T:
+		root := func(v float64) float64 { return math.Pow(v/c.multiplier, 1/timePower) }
+		centre := root(c.Centre[i])
+		z = min(math.Abs(root(c.Value[i])-centre)/((root(c.UCL[i])-centre)/3), furthest)
+		e.P = math.Erfc(z / math.Sqrt(2*(1+1/n)))
+		if p.Ranges > 0 {
+			df, bias := rangeDF(p.Ranges + 1)
+			e.P = 2 * distuv.StudentsT{Sigma: 1, Nu: df}.Survival(z/bias/math.Sqrt(1+1/n))
+		}
+	case p.Kind == G:
+		sd := c.SD[i] / c.multiplier
+		mean := (math.Sqrt(1+4*sd*sd) - 1) / 2
+		k, none := c.Value[i]/c.multiplier, math.Log(mean/(1+mean)) // of one more case
+		tail := -math.Expm1((k + 1) * none)
+		if d > 0 {
+			tail = math.Exp(k * none)
+		}
+		e.P = min(1, 2*tail)
 	case p.Limits == LimitsExact && p.Overdispersion == 0:
 		e.P = c.exactP(i, p, d > 0)
 	case p.Ranges > 0 && (p.Kind == XmR || p.Kind == PPrime || p.Kind == UPrime):
@@ -175,17 +197,24 @@ func (c Chart) latestEvidence(rangeDF func(int) (df, bias float64)) (e Evidence,
 func (c Chart) exactP(i int, p Part, above bool) float64 {
 	m := c.multiplier
 	centre, value, sd := c.Centre[i]/m, c.Value[i]/m, c.SD[i]/m
+	if p.Kind == NP {
+		n := centre / (p.Centre / m)
+		centre, value, sd = p.Centre/m, value/n, sd/n
+	}
+	proportion := p.Kind == P || p.Kind == NP
 	variance := centre
-	if p.Kind == P {
+	if proportion {
 		variance *= 1 - centre
 	}
 	n := variance / (sd * sd)
 	k := int(math.Round(value * n))
 	var tail float64
 	switch {
-	case p.Kind == P && above:
-		tail = mathext.RegIncBeta(math.Max(float64(k), 1e-300), n-float64(k)+1, centre)
-	case p.Kind == P:
+	case above && k <= 0:
+		tail = 1 // part of an event is none
+	case proportion && above:
+		tail = mathext.RegIncBeta(float64(k), n-float64(k)+1, centre)
+	case proportion:
 		tail = BinomialCDF(k, int(math.Round(n)), centre)
 	case above:
 		tail = mathext.GammaIncReg(float64(k), n*centre)

@@ -10,7 +10,7 @@ import (
 // estimated limits.
 func TestFalseAlarmRates(t *testing.T) {
 	r := rand.New(rand.NewPCG(21, 1))
-	const reps = 40000
+	const reps = 20000
 	for _, n := range []int{12, 24} {
 		out, known := 0, 0
 		s := Series{Value: make([]float64, (n+1)*reps), States: values((n + 1) * reps)}

@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"gonum.org/v1/gonum/mathext"
+	"gonum.org/v1/gonum/stat/distuv"
 )
 
 // ErrFit is wrapped by errors about data that no model can be fitted to.
@@ -66,6 +67,18 @@ func FitBetaBinomial(x, n []float64) (BetaBinomial, error) {
 	return BetaBinomial{math.Exp(t[0]), math.Exp(t[1]), logLik(t)}, nil
 }
 
+// Interval is the equal-tailed posterior interval of a unit with x of n: what the
+// unit and all others together say of it, with the fitted distribution taken as
+// known. NaN for a confidence outside (0, 1) or x outside 0..n.
+func (b BetaBinomial) Interval(x, n, confidence float64) (low, high float64) {
+	a := (1 - checked(confidence)) / 2
+	if math.IsNaN(a) || !(x >= 0 && x <= n && n <= 1e12) || !(b.Alpha > 0 && b.Beta > 0) {
+		return math.NaN(), math.NaN()
+	}
+	d := distuv.Beta{Alpha: x + b.Alpha, Beta: n - x + b.Beta}
+	return d.Quantile(a), d.Quantile(1 - a)
+}
+
 // GammaPoisson is a gamma distribution of unit ratios or rates, fitted by maximum
 // likelihood.
 type GammaPoisson struct {
@@ -75,6 +88,18 @@ type GammaPoisson struct {
 
 // Shrink is the posterior mean of a unit with o observed and e expected.
 func (g GammaPoisson) Shrink(o, e float64) float64 { return (o + g.Shape) / (e + g.Shape/g.Mean) }
+
+// Interval is the equal-tailed posterior interval of a unit with o observed and e
+// expected, with the fitted distribution taken as known. NaN for a confidence
+// outside (0, 1) or counts that are none.
+func (g GammaPoisson) Interval(o, e, confidence float64) (low, high float64) {
+	a := (1 - checked(confidence)) / 2
+	if math.IsNaN(a) || !(o >= 0 && e > 0 && o <= 1e12 && e <= 1e12) || !(g.Shape > 0 && g.Mean > 0) {
+		return math.NaN(), math.NaN()
+	}
+	rate := e + g.Shape/g.Mean
+	return ChiSquaredQuantile(a, 2*(o+g.Shape)) / 2 / rate, ChiSquaredQuantile(1-a, 2*(o+g.Shape)) / 2 / rate
+}
 
 // FitGammaPoisson fits unit counts o with expected counts (or denominators) e by
 // maximum likelihood of the negative binomial (Clayton & Kaldor 1987). Errors

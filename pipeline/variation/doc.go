@@ -2,9 +2,11 @@
 // intervals for single values.
 //
 // It owns the variance between units and what is derived from it (I², ICC,
-// median odds and rate ratios, systematic component of variation), shrunken unit
-// estimates and their deciles, and the intervals of a proportion, a rate and a
-// mean. It refuses to own the naming of outliers (package funnel), ranks, and the
+// median odds and rate ratios, systematic component of variation), by moments
+// (Describe) and by mixed models (FitLogitNormal, FitLogNormal), their bootstrap and
+// null distributions, shrunken unit estimates and their deciles, standardisation,
+// quantiles of cases and histograms, and the intervals of a proportion, a rate and
+// a mean. It refuses to own the naming of outliers (package funnel), ranks, and the
 // comparison of standardised ratios of two units with each other, which have
 // different weights. It performs no I/O and keeps no state between calls.
 //

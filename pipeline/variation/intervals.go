@@ -5,6 +5,8 @@ import (
 
 	"gonum.org/v1/gonum/mathext"
 	"gonum.org/v1/gonum/stat/distuv"
+
+	"larstrom/pipeline/spc"
 )
 
 // Wilson is the score interval of a proportion x of n (Wilson 1927) at a
@@ -69,63 +71,9 @@ func ExactPoisson(x, confidence float64) (low, high float64) {
 	return ChiSquaredQuantile(a, 2*x) / 2, ChiSquaredQuantile(1-a, 2*x+2) / 2
 }
 
-// ChiSquaredQuantile is the p quantile of chi-square with df degrees of freedom,
-// to about 12 digits; 0 for df = 0, NaN for p outside [0, 1] or df negative.
-func ChiSquaredQuantile(p, df float64) float64 {
-	switch {
-	case !(p >= 0 && p <= 1) || !(df >= 0) || math.IsInf(df, 0):
-		return math.NaN()
-	case df == 0 || p == 0:
-		return 0
-	case p == 1:
-		return math.Inf(1)
-	}
-	a := df / 2
-	// Wilson & Hilferty (1931) or the leading term of the series near 0 start a
-	// search that a bracket keeps safe and the density makes fast.
-	h := 1 / (9 * a)
-	start := 1 - h + mathext.NormalQuantile(p)*math.Sqrt(h)
-	x := a * start * start * start
-	lg, _ := math.Lgamma(a + 1)
-	if small := math.Exp((math.Log(p) + lg) / a); start <= 0 || small < 0.1*a {
-		x = small
-	}
-	if x < 1e-14 {
-		return 2 * x // the series ends with its first term
-	}
-	low, high := 0.0, math.Inf(1)
-	for range 100 {
-		var excess float64 // of the distribution function over p
-		if p < 0.5 {
-			excess = mathext.GammaIncReg(a, x) - p
-		} else {
-			excess = (1 - p) - mathext.GammaIncRegComp(a, x)
-		}
-		if excess > 0 {
-			high = x
-		} else {
-			low = x
-		}
-		density := math.Exp((a-1)*math.Log(x) - x - (lg - math.Log(a)))
-		step := excess / density
-		// Halley's correction: the density's slope is known.
-		if d := 1 - step*((a-1)/x-1)/2; d > 0.5 {
-			step /= d
-		}
-		if math.Abs(step) <= 2e-16*x || high-low <= 2e-16*x {
-			break
-		}
-		x -= step
-		switch {
-		case x > low && x < high:
-		case math.IsInf(high, 1):
-			x = 2*low + 1
-		default:
-			x = (low + high) / 2
-		}
-	}
-	return 2 * x
-}
+// ChiSquaredQuantile is spc.ChiSquaredQuantile: the p quantile of chi-square with
+// df degrees of freedom.
+func ChiSquaredQuantile(p, df float64) float64 { return spc.ChiSquaredQuantile(p, df) }
 
 // Byar computes intervals of rates: Byar's approximation (Breslow & Day 1987)
 // from 10 events, exact below (Garwood 1936). NewByar makes one; it is safe for

@@ -204,7 +204,7 @@ func (r *Result) load(in Input, o *Options) error {
 		if st != spc.StateValue || (o.Measure != Mean && a[i] == 0 && b[i] == 0) {
 			continue
 		}
-		const most = 1e100
+		const most = 1e50 // squares and their products stay finite
 		switch {
 		case o.Measure == Mean:
 			if !(math.Abs(a[i]) <= most && b[i] > 1/most && b[i] <= most) {
@@ -212,7 +212,7 @@ func (r *Result) load(in Input, o *Options) error {
 			}
 			r.raw = append(r.raw, a[i])
 			r.weight = append(r.weight, 1/(b[i]*b[i]))
-		case !(a[i] >= 0 && a[i] <= most && b[i] > 0 && b[i] <= most):
+		case !(a[i] >= 0 && a[i] <= most && b[i] >= 1/most && b[i] <= most):
 			return &UnitError{Unit: i, What: fmt.Sprintf("%v of %v is not a %s; give a numerator >= 0 and a denominator > 0, or another state", a[i], b[i], o.Measure)}
 		case o.Measure == Proportion && a[i] > b[i]:
 			return &UnitError{Unit: i, What: fmt.Sprintf("numerator %v exceeds denominator %v; describe a proportion that is not a subset as a rate", a[i], b[i])}
@@ -270,15 +270,16 @@ func (r *Result) describe(in Input, o *Options) {
 // heterogeneity gives DerSimonian and Laird's variance on the scale of the value
 // and fills what is reported of it. Weights are inverse sampling variances.
 func (r *Result) heterogeneity(mean, slope float64, o *Options) float64 {
-	var w, w2, q float64
-	for i, wi := range r.weight {
+	var w, c, q float64
+	for _, wi := range r.weight {
 		w += wi
-		w2 += wi * wi
+	}
+	for i, wi := range r.weight {
+		c += wi * (w - wi) / w // one term at a time: one unit may have nearly all the weight
 		d := r.raw[i] - mean
 		q += wi * d * d
 	}
 	df := float64(r.Units - 1)
-	c := w - w2/w
 	t2 := max(0, (q-df)/c)
 	typical := df / c // sampling variance of a typical unit
 	switch o.Estimator {
@@ -374,11 +375,11 @@ func (r *Result) profile(target, typical float64) float64 {
 		return 0
 	}
 	low, high := 0.0, typical
-	for r.q(high) > target {
-		low, high = high, 4*high
-		if math.IsInf(high, 1) {
-			return high
+	for range 1000 {
+		if !(r.q(high) > target) {
+			break
 		}
+		low, high = high, 4*high
 	}
 	for range 200 {
 		mid := (low + high) / 2

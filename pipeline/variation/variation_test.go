@@ -338,6 +338,9 @@ func FuzzDescribe(f *testing.F) {
 	f.Add(uint8(1), 3.0, 4.0, 1.0, uint8(1))
 	f.Add(uint8(4), math.NaN(), math.Inf(1), 1e308, uint8(0))
 	f.Add(uint8(2), 0.0, 0.0, 1e-300, uint8(2))
+	f.Add(uint8(1), 1.0, 12.0, 5.0, uint8(1))
+	f.Add(uint8(3), -1.0, math.Copysign(0, -1), 1e100, uint8(8))
+	f.Add(uint8(4), 1e99, 1e-99, 2.0, uint8(1))
 	f.Fuzz(func(t *testing.T, measure uint8, a, b, c float64, state uint8) {
 		var in Input
 		for i := range 7 {
@@ -348,10 +351,42 @@ func FuzzDescribe(f *testing.F) {
 		}
 		in.Value, in.SE = in.Num, in.Den
 		in.States[4] = spc.State(state)
-		var out Result
-		if Describe(&out, in, Options{Measure: Measure(measure)}) == nil && out.Why() == "" {
-			t.Fatal("no reason")
+		for _, in := range []Input{in, {}} {
+			for _, e := range []Estimator{DerSimonianLaird, PauleMandel, REML} {
+				o := Options{Measure: Measure(measure), Estimator: e}
+				var out Result
+				if Describe(&out, in, o) != nil {
+					continue
+				}
+				if out.Why() == "" {
+					t.Fatal("no reason")
+				}
+				if out.Units >= 2 && !math.IsNaN(out.Phi) && math.IsNaN(out.Tau2) {
+					t.Fatalf("tau² is lost: %+v", out)
+				}
+				if _, err := Bootstrap(in, o, func(r *Result) float64 { return r.MOR }, 2, rand.NewPCG(1, 1)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_, _ = DescribeAreas(in.Num, in.Den)
+			_, _ = Direct(in.Num, in.Den, in.Num, a)
+			_, _ = Indirect(in.Num, in.Den, in.Num, b)
+			_, _ = FitLogitNormal(in.Num, in.Den, MixedOptions{Nodes: 5})
+			_, _ = FitLogNormal(in.Num, in.Den, MixedOptions{Nodes: 5})
+			if fit, err := FitBetaBinomial(in.Num, in.Den); err == nil {
+				fit.Interval(a, b, 0.9)
+			}
+			if fit, err := FitGammaPoisson(in.Num, in.Den); err == nil {
+				fit.Interval(a, b, 0.9)
+			}
+			_, _, _, _ = CaseQuantile(in.Num, a, b)
+			_, _, _, _ = CaseQuantile(in.Num, 0.5, 0.95)
 		}
+		_, _, _, _ = HistogramInterval([]float64{a, b, c}, []float64{b, c}, 0.5, 0.95)
+		MedianRatio(a)
+		ChiSquaredQuantile(a, b)
+		MeanT(a, b, 3, c)
+		NewStudent(a, 2).Interval(a, b, 3)
 		Wilson(a, b, c)
 		NewByar(a).Interval(b, c)
 		ExactBinomial(a, b, c)
