@@ -132,7 +132,10 @@ func effectiveColumns() []string {
 // Snapshot rows hold where their snapshot is the base. Delta rows first take
 // the place of older rows with their key, wherever those are; then they hold
 // if no newer snapshot covers their date.
-func (s Source) effectiveSQL() string {
+//
+// A row that comes back only if its date d meets the condition within is left
+// out early; which rows stand for their keys is found among all.
+func (s Source) effectiveSQL(within string) string {
 	var ids, snapshots []string
 	var ords []string
 	for i, d := range s.Effective.Deliveries {
@@ -161,15 +164,15 @@ WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
 	// delivery has any effect.
 	holds := fmt.Sprintf("(NOT dated OR if(%s, ord = %s, ord > %s))", isSnapshot, base, base)
 	if len(s.Feed.Key) == 0 {
-		return fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE kind != %d AND %s",
-			strings.Join(effectiveColumns(), ", "), rows, event.Deleted, holds)
+		return fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE kind != %d AND %s AND %s",
+			strings.Join(effectiveColumns(), ", "), rows, event.Deleted, holds, within)
 	}
 	// Few keys come more than once: only their rows take the dear way through
 	// argMin and argMax, which hold a whole row for each key.
 	standing := fmt.Sprintf("SELECT * FROM (%s) WHERE key != toFixedString('', 16) AND (NOT %s OR NOT dated OR ord = %s)", rows, isSnapshot, base)
 	repeated := "SELECT key FROM (" + standing + ") GROUP BY key HAVING count() > 1"
 	columns := strings.Join(effectiveColumns(), ", ")
-	once := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key NOT IN (%s)", columns, standing, repeated)
+	once := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key NOT IN (%s) AND %s", columns, standing, repeated, within)
 	first := fmt.Sprintf("SELECT key, ord, argMin(tuple(%s), line) AS w, count() AS n FROM (%s) WHERE key IN (%s) GROUP BY key, ord", columns, standing, repeated)
 	newest := "SELECT argMax(w, ord) AS w, argMax(n, ord) - 1 AS dup FROM (" + first + ") GROUP BY key"
 	var named []string
@@ -177,8 +180,8 @@ WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
 		named = append(named, fmt.Sprintf("w.%d AS %s", i+1, c))
 	}
 	more := fmt.Sprintf("SELECT %s, toUInt64(dup) AS dup FROM (%s)", strings.Join(named, ", "), newest)
-	unkeyed := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key = toFixedString('', 16)", columns, rows)
-	return fmt.Sprintf("SELECT * FROM (%s UNION ALL %s UNION ALL %s) WHERE kind != %d AND %s", once, more, unkeyed, event.Deleted, holds)
+	unkeyed := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key = toFixedString('', 16) AND %s", columns, rows, within)
+	return fmt.Sprintf("SELECT * FROM (%s UNION ALL %s UNION ALL %s) WHERE kind != %d AND %s AND %s", once, more, unkeyed, event.Deleted, holds, within)
 }
 
 // within bounds the first day p of a period by the scope.
@@ -189,6 +192,18 @@ func (s Scope) within(p string) string {
 	}
 	if !s.To.IsZero() {
 		cond += " AND " + p + " < " + day(s.To)
+	}
+	return cond
+}
+
+// dates bounds the dates d of the periods of the scope.
+func (s Scope) dates(g catalog.Granularity) string {
+	cond := "1"
+	if !s.From.IsZero() {
+		cond += " AND d >= " + day(s.From)
+	}
+	if !s.To.IsZero() {
+		cond += " AND d < " + day(g.PeriodEnd(g.PeriodStart(s.To.AddDays(-1))))
 	}
 	return cond
 }
@@ -218,7 +233,7 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator) 
 	}
 	var rows []string
 	for _, o := range s.sources() {
-		rows = append(rows, o.effectiveSQL())
+		rows = append(rows, o.effectiveSQL(s.dates(g)))
 	}
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(p) AS period, toInt64(count()) AS n, %s, %s,
 	toInt64(countIf(%s)), %s, reinterpretAsFixedString(sumIf(toInt128(value) * toInt128(value), %s)), %s, %s,
@@ -239,5 +254,5 @@ func (s Source) rejectedSQL(g catalog.Granularity) string {
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(if(dated, %s, toDate32('1970-01-01'))) AS period, toUInt8(dated) AS has_period, toInt64(count())
 FROM (%s) WHERE kind = %d
 GROUP BY indicator, version, stratum, unit, period, has_period
-ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), s.effectiveSQL(), event.Rejected, wideDates)
+ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), s.effectiveSQL("1"), event.Rejected, wideDates)
 }
