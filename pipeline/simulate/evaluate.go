@@ -201,6 +201,9 @@ func judge(f *Fault, all []heard, present []string) Outcome {
 			case h.AsOf != f.Night:
 				v = Late
 			}
+			if e.Also && v != Caught {
+				continue // it need not notice, so it is not late either
+			}
 			if rank(v) > rank(o.Verdict) {
 				o.Verdict, o.Check, o.Severity, o.Night = v, h.Check, h.Severity, h.AsOf
 				o.Findings = 0

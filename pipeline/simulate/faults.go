@@ -359,22 +359,30 @@ func (g *generator) newTamper(kind Kind, f *feed, k int, d stream) *tamper {
 			on-- // a day on which health centres are open
 		}
 		fault.Units, fault.Size, fault.SizeOf = ids(units), 2, "times that the day's rows stand in the file"
-		fault.From, fault.To = catalog.DateOfDays(on), catalog.DateOfDays(on+1)
-		fault.Text = fmt.Sprintf("The rows of %s from the records system %s stand twice: the job of that day was run again.", fault.From, vendor)
-		var again []record
-		t.begin = func() { again = nil }
+		// A small vendor may have had no visit on the day: then the job of the
+		// day with the most is run again. The candidates are two weeks.
+		var days map[int32][]record
+		t.begin = func() { days = map[int32][]record{} }
 		t.row = func(r *record, emit func(*record) error) error {
-			if r.day == on && slices.Contains(units, r.unit) {
+			if through-14 <= r.day && r.day <= through-2 && slices.Contains(units, r.unit) {
 				c := *r
 				c.values = slices.Clone(r.values)
-				again = append(again, c)
+				days[r.day] = append(days[r.day], c)
 			}
 			return emit(r)
 		}
 		t.end = func(emit func(*record) error) error {
-			for i := range again {
+			day := on
+			for d := through - 14; d <= through-2 && len(days[on]) == 0; d++ {
+				if len(days[d]) > len(days[day]) {
+					day = d
+				}
+			}
+			fault.From, fault.To = catalog.DateOfDays(day), catalog.DateOfDays(day+1)
+			fault.Text = fmt.Sprintf("The rows of %s from the records system %s stand twice: the job of that day was run again.", fault.From, vendor)
+			for i := range days[day] {
 				fault.Rows++
-				if err := emit(&again[i]); err != nil {
+				if err := emit(&days[day][i]); err != nil {
 					return err
 				}
 			}

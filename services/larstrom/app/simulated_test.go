@@ -1,0 +1,175 @@
+package app_test
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/pipeline/intake"
+	"larstrom/pipeline/quality"
+	"larstrom/pipeline/simulate"
+	"larstrom/services/larstrom/app"
+)
+
+// disk is a simulate.Sink.
+type disk string
+
+func (d disk) Create(name string) (io.WriteCloser, error) {
+	path := filepath.Join(string(d), filepath.FromSlash(name))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return os.Create(path)
+}
+
+// judged takes a simulated region through all its nights and says what became
+// of its faults.
+func judged(ctx context.Context, tb testing.TB, o simulate.Options) (*simulate.Report, *app.App) {
+	tb.Helper()
+	dir := tb.TempDir()
+	if _, err := simulate.Run(ctx, o, disk(dir), nil); err != nil {
+		tb.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "truth.json"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	truth, err := simulate.ReadTruth(bytes.NewReader(b))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	a, err := app.Open(ctx, config(tb.TempDir(), filepath.Join(dir, "catalog"), filepath.Join(dir, "drop"), nil))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			tb.Error(err)
+		}
+	})
+	if err := a.Once(ctx); err != nil {
+		tb.Fatal(err)
+	}
+	flags, err := a.Flags(ctx)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	var findings []simulate.Finding
+	for _, f := range flags {
+		findings = append(findings, simulate.Finding{ID: f.FlagRaised.Flag, Check: f.Check, Severity: string(f.Severity),
+			Indicator: f.Indicator, Unit: f.Unit, Period: f.Period, AsOf: f.AsOf})
+	}
+	var receipts []simulate.Receipt
+	for _, r := range a.Received() {
+		rules := map[string]int64{}
+		for rule, n := range r.Rules {
+			rules[rule] += n
+		}
+		if r.Status == intake.StatusRejected || r.Status == intake.StatusWaiting {
+			for _, p := range r.Problems {
+				rules[p.Rule]++
+			}
+		}
+		receipts = append(receipts, simulate.Receipt{File: r.File, Status: r.Status, Rules: rules})
+	}
+	present := []string{intake.RuleBytes, intake.RuleDialect, intake.RuleHeader, intake.RuleWhole, intake.RuleFuture}
+	for _, c := range quality.Registry() {
+		present = append(present, c.ID)
+	}
+	feedOf := func(indicator string) string {
+		i, ok := a.Catalog.Index().Indicator(indicator)
+		for _, f := range a.Catalog.Feeds {
+			if ok && f.Registry == i.Registry {
+				return f.ID
+			}
+		}
+		return ""
+	}
+	return simulate.Evaluate(truth, feedOf, findings, receipts, present), a
+}
+
+// TestSimulatedFaultsAreHandled: every injected fault that a present check
+// covers is noticed at its severity on the night it came, nothing else is held,
+// and what is clean is released.
+func TestSimulatedFaultsAreHandled(t *testing.T) {
+	o := simulate.Default()
+	o.Units, o.Months, o.Indicators = 30, 15, 20
+	report, a := judged(t.Context(), t, o)
+	var text bytes.Buffer
+	if err := report.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+	t.Log("\n" + text.String())
+	n := report.Counts()
+	if n[simulate.Missed] > 0 || n[simulate.Late] > 0 || n[simulate.OtherSeverity] > 0 || len(report.FalseAlarms) > 0 {
+		t.Errorf("missed %d, late %d, at another severity %d, false alarms %d", n[simulate.Missed], n[simulate.Late], n[simulate.OtherSeverity], len(report.FalseAlarms))
+	}
+	if n[simulate.Caught] < 9 {
+		t.Errorf("%d faults were caught: the region has fewer than the checks cover", n[simulate.Caught])
+	}
+	clean, held := released(t, a)
+	if clean == 0 || held == 0 {
+		t.Errorf("%d clean and %d held cells: there should be both", clean, held)
+	}
+	t.Logf("%d clean cells are shown in their newest version, %d are held", clean, held)
+}
+
+// released holds that every current cell that no open flag guards is shown in
+// its newest version, and every other one not.
+func released(t *testing.T, a *app.App) (clean, held int) {
+	t.Helper()
+	flags, err := a.Flags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded := map[string]bool{} // fingerprints: of key and content
+	for _, f := range flags {
+		if f.Status == gate.Open && (f.Severity == event.Block || f.Severity == event.Hold) {
+			for _, g := range f.Guards {
+				guarded[g.Fingerprint.String()] = true
+			}
+		}
+	}
+	shown := map[string]string{}
+	for line := range strings.Lines(sql(t, a, "released", "SELECT fingerprint, state FROM cell WHERE fingerprint != ''")) {
+		fingerprint, state, _ := strings.Cut(strings.TrimSpace(line), "\t")
+		shown[fingerprint] = state
+	}
+	for fingerprint := range strings.FieldsSeq(sql(t, a, "warehouse", `SELECT lower(hex(argMax(fingerprint, rev))) FROM cell
+		GROUP BY registry, indicator, version, granularity, stratum, unit, period_start HAVING NOT argMax(tombstone, rev)`)) {
+		state := shown[fingerprint]
+		switch {
+		case guarded[fingerprint]:
+			held++
+			if state != "" {
+				t.Errorf("cell version %s is under question and is shown as %s", fingerprint, state)
+			}
+		case state == "" || strings.HasPrefix(state, "held_"):
+			t.Errorf("cell version %s is under no question, and its state is %q", fingerprint, state)
+		default:
+			clean++
+		}
+	}
+	return clean, held
+}
+
+// BenchmarkSimulatedFaults prints what became of the faults of the default
+// region.
+func BenchmarkSimulatedFaults(b *testing.B) {
+	for b.Loop() {
+		started := time.Now()
+		report, _ := judged(b.Context(), b, simulate.Default())
+		var text bytes.Buffer
+		if err := report.WriteText(&text); err != nil {
+			b.Fatal(err)
+		}
+		b.Logf("%v from nothing to the last publication\n%s", time.Since(started), text.String())
+	}
+}
