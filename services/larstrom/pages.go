@@ -34,7 +34,7 @@ func newPortal(ctx context.Context, o portalOptions, a *app.App, reg *prometheus
 	cfg := portal.Config{Source: w, Registry: reg, Logger: log.With("service", "portal")}
 	if o.pages {
 		cfg.Pages = &portal.Pages{Released: a.ReleasedReader(), Ledger: w, Catalog: a.Catalog, Clock: time.Now,
-			Receipts: receipts{a}, Login: login{a}, Data: quoted(o.data)}
+			Receipts: receipts{a}, Login: login{a}, Data: o.data}
 	}
 	if o.incoming != "" {
 		var err error

@@ -1,16 +1,43 @@
-// Package portal is the service that people and monitors reach over HTTP: a
-// page with the status summary, /healthz, /metrics, and the door through which
-// source operators hand in exports.
+// Package portal is the service that people and monitors reach over HTTP: the
+// pages about the data, the status, /healthz, /metrics, and the door through
+// which source operators hand in exports.
 //
-// It refuses to own what the status is and who may hand in what (both are
-// given to it), and it never reads the stores by itself. It shows counts, and
-// no value, unit or flag: the page has no login.
+// It owns what the pages say and how: their texts (text.go), their look
+// (page/), and what is late. It refuses to own what the numbers are (it reads
+// the views of the released store), what became of deliveries and flags (it
+// reads the fold of the LEDGER), how charts are drawn (package figure), who may
+// come in (Login) and who may hand in what (Submit). It changes nothing:
+// decisions are taken elsewhere.
+//
+// # The pages
+//
+//	/                                      tonight: what came, was rejected, is held, is late; what to do
+//	/deliveries, /deliveries/ID            every file with its receipt
+//	/flags, /flags/ID                      open questions; evidence, history, how to decide
+//	/units, /units/UNIT                    one unit's control charts
+//	/units/UNIT/INDICATOR                  one chart, its phases and its points
+//	/units/UNIT/INDICATOR/PERIOD           why a point looks as it does
+//	/indicators, /indicators/INDICATOR     one funnel, and the variation between units
+//	/help, /status                         how to read; the state of the machinery
+//
+// A series is chosen by the parameters stratum and version, else it is the
+// newest one.
 //
 // # What must hold
 //
-//   - Nothing on a page runs or loads anything: the content security policy
-//     allows no script, no foreign origin, no frame, no form.
+//   - A page shows one publication, and says which. It is read again when the
+//     pointer moved meanwhile.
+//   - Units are in the order of their names, never of values.
+//   - Each kind of nothing has a name of its own; none is a nought.
+//   - Nothing on a page runs or loads anything from elsewhere: the content
+//     security policy allows the portal's own style, script and sign, no inline
+//     style or script, no frame, and forms that ask for a page only.
+//   - On loopback nobody logs in, and only this machine's own names are
+//     answered. Elsewhere every page wants a staff id and its token; wrong ones
+//     are counted. No address of a page names a person.
+//   - Rejected rows, which are the sender's raw data, are not served. What went
+//     wrong inside is in the log and not on the page.
 //   - A request of another origin that could change something is refused
-//     (http.CrossOriginProtection).
-//   - No request holds a connection for ever, except the body of an export.
+//     (http.CrossOriginProtection). No request holds a connection for ever,
+//     except the body of an export.
 package portal

@@ -1,23 +1,26 @@
 package portal
 
 import (
-	"bytes"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
-	"html/template"
 	"log/slog"
 	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sourcegraph/conc"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/intake"
+	"larstrom/pipeline/run"
 )
 
-// Summary is what the first page shows.
+// Summary is what the status page shows.
 type Summary struct {
 	Region string
 	Facts  []Fact
@@ -31,6 +34,34 @@ type Source interface {
 	Summary(ctx context.Context) (Summary, error)
 }
 
+// Released is the released store, as one who may only read it. Queries name
+// its views; parameters are clickhouse.Named.
+type Released interface {
+	Query(ctx context.Context, query string, args ...any) (driver.Rows, error)
+}
+
+// Ledger is the fold of the LEDGER. Read brings it up to date and calls fn with
+// it; nobody else uses or changes it meanwhile, and fn keeps no part of it that
+// changes.
+type Ledger interface {
+	Read(ctx context.Context, fn func(*run.State) error) error
+}
+
+// Receipts are what the senders were told. A delivery without a receipt here is
+// ErrNoReceipt: another process may keep it.
+type Receipts interface {
+	Receipt(ctx context.Context, delivery string) (intake.Receipt, error)
+}
+
+// ErrNoReceipt says that no receipt of the delivery is kept here.
+var ErrNoReceipt = errors.New("portal: no receipt is kept here")
+
+// Login tells whether the token is that of the person of that id, who may see
+// the pages. It takes as long for a wrong token as for a right one.
+type Login interface {
+	Login(ctx context.Context, id, token string) bool
+}
+
 // Config of a Portal.
 type Config struct {
 	Source   Source               // required
@@ -39,19 +70,42 @@ type Config struct {
 	// Submit takes POST /v1/submit and decides by itself who may; nil: there is
 	// no such page.
 	Submit http.Handler
+	// Pages are the pages about the data; nil: there is the status only, which
+	// shows counts and has no login.
+	Pages *Pages
+}
+
+// Pages are what the pages about the data are made of.
+type Pages struct {
+	Released Released         // required
+	Ledger   Ledger           // required
+	Catalog  *catalog.Catalog // required: feeds with their schedules, the region and its time zone
+	Clock    func() time.Time // required
+	// Receipts of deliveries; nil: pages show what the LEDGER says of them.
+	Receipts Receipts
+	// Login of those who come over a network; nil: the pages answer on loopback
+	// only, where nobody logs in.
+	Login Login
+	// Data is what the shown commands name after --data; empty: DIR.
+	Data string
 }
 
 // Validate joins everything that is missing.
 func (c Config) Validate() error {
 	var errs []error
-	if c.Source == nil {
-		errs = append(errs, errors.New("portal: source: is nil"))
+	missing := func(is bool, what string) {
+		if is {
+			errs = append(errs, errors.New("portal: "+what+": is nil"))
+		}
 	}
-	if c.Registry == nil {
-		errs = append(errs, errors.New("portal: registry: is nil"))
-	}
-	if c.Logger == nil {
-		errs = append(errs, errors.New("portal: logger: is nil"))
+	missing(c.Source == nil, "source")
+	missing(c.Registry == nil, "registry")
+	missing(c.Logger == nil, "logger")
+	if c.Pages != nil {
+		missing(c.Pages.Released == nil, "pages: released")
+		missing(c.Pages.Ledger == nil, "pages: ledger")
+		missing(c.Pages.Catalog == nil, "pages: catalog")
+		missing(c.Pages.Clock == nil, "pages: clock")
 	}
 	return errors.Join(errs...)
 }
@@ -61,37 +115,47 @@ const (
 	headerTime  = 10 * time.Second
 	requestTime = 30 * time.Second
 	idleTime    = 2 * time.Minute
-	summaryTime = 10 * time.Second
+	pageTime    = 10 * time.Second
 	stopTime    = 3 * time.Second
 	maxHeader   = 64 << 10
 )
 
 // Portal answers over HTTP.
 type Portal struct {
-	cfg  Config
-	page *template.Template
+	cfg    Config
+	words  *words
+	layout *layout
+	static map[string]asset
+	// called are the names of the publication that was read last.
+	called atomic.Pointer[called]
 }
-
-//go:embed page.html
-var pageText string
-
-//go:embed page.css
-var pageStyle []byte
 
 // New is a portal that is ready to serve.
 func New(cfg Config) (*Portal, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	page, err := template.New("page").Parse(pageText)
+	zone := time.UTC
+	if cfg.Pages != nil {
+		var err error
+		if zone, err = time.LoadLocation(cfg.Pages.Catalog.Region.TimeZone); err != nil {
+			return nil, fmt.Errorf("portal: time zone of the region: %w", err)
+		}
+	}
+	w := newWords("en", zone)
+	l, err := newLayout(w)
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
-	return &Portal{cfg, page}, nil
+	static, err := assets()
+	if err != nil {
+		return nil, fmt.Errorf("portal: %w", err)
+	}
+	return &Portal{cfg: cfg, words: w, layout: l, static: static}, nil
 }
 
-// Listen opens the address, which may be that of any interface: put a proxy
-// that encrypts and authenticates before one that is not loopback.
+// Listen opens the address. On one that is not loopback the pages want a login
+// over a connection that nothing here encrypts: put a proxy that does before it.
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if err != nil {
@@ -105,7 +169,7 @@ func (p *Portal) Serve(ctx context.Context, l net.Listener) error {
 	base, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	server := &http.Server{
-		Handler:           p.Handler(),
+		Handler:           p.Handler(isLoopback(l.Addr())),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerTime,
 		ReadTimeout:       requestTime,
@@ -132,19 +196,20 @@ func (p *Portal) Serve(ctx context.Context, l net.Listener) error {
 	return server.Close()
 }
 
-// Handler is everything that the portal answers.
-func (p *Portal) Handler() http.Handler {
+// Handler is everything that the portal answers. On loopback nobody logs in,
+// and only the names of this machine are answered: a page of another origin
+// must not reach it under a name of its own.
+func (p *Portal) Handler(loopback bool) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /{$}", p.first)
-	mux.HandleFunc("GET /page.css", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/css; charset=utf-8")
-		_, _ = w.Write(pageStyle)
-	})
+	p.pages(mux, loopback)
+	for path, a := range p.static {
+		mux.Handle("GET "+path, a)
+	}
 	mux.HandleFunc("GET /healthz", p.health)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(p.cfg.Registry, promhttp.HandlerOpts{Registry: p.cfg.Registry,
 		ErrorLog: slog.NewLogLogger(p.cfg.Logger.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError}))
 	if p.cfg.Submit != nil {
-		mux.HandleFunc("POST /v1/submit", func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc("POST "+submitPath, func(w http.ResponseWriter, r *http.Request) {
 			// An export takes as long as it takes.
 			c := http.NewResponseController(w)
 			if err := errors.Join(c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(time.Time{})); err != nil {
@@ -153,48 +218,51 @@ func (p *Portal) Handler() http.Handler {
 			p.cfg.Submit.ServeHTTP(w, r)
 		})
 	}
-	return secure(http.NewCrossOriginProtection().Handler(mux))
+	h := http.NewCrossOriginProtection().Handler(mux)
+	if loopback {
+		h = ownNames(h)
+	}
+	return secure(h)
 }
 
-// secure sets what a browser must know of every answer, also of refusals.
-func secure(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
+// pages are all pages for people. Without Config.Pages there is one.
+func (p *Portal) pages(mux *http.ServeMux, loopback bool) {
+	if p.cfg.Pages == nil {
+		mux.HandleFunc("GET /{$}", p.show("status", p.status))
+		return
+	}
+	guard := func(h http.HandlerFunc) http.Handler { return h }
+	if !loopback {
+		guard = newDoor(p.cfg.Pages.Login, p.cfg.Pages.Clock).require
+	}
+	for pattern, read := range map[string]struct {
+		page string
+		read func(*http.Request) (*view, error)
+	}{
+		"/{$}":                               {"tonight", p.tonight},
+		"/deliveries":                        {"deliveries", p.deliveries},
+		"/deliveries/{delivery}":             {"delivery", p.delivery},
+		"/flags":                             {"flags", p.flags},
+		"/flags/{flag}":                      {"flag", p.flag},
+		"/units":                             {"units", p.units},
+		"/units/{unit}":                      {"unit", p.unit},
+		"/units/{unit}/{indicator}":          {"chart", p.chart},
+		"/units/{unit}/{indicator}/{period}": {"point", p.point},
+		"/indicators":                        {"indicators", p.indicators},
+		"/indicators/{indicator}":            {"indicator", p.indicator},
+		"/help":                              {"help", p.help},
+		"/status":                            {"status", p.status},
+		"/":                                  {"missing", p.nothing},
+	} {
+		mux.Handle("GET "+pattern, guard(p.show(read.page, read.read)))
+	}
+	mux.Handle("GET /deliveries/{delivery}/receipt.json", guard(p.receipt))
 }
 
 func (p *Portal) summary(ctx context.Context) (Summary, error) {
-	ctx, stop := context.WithTimeout(ctx, summaryTime)
+	ctx, stop := context.WithTimeout(ctx, pageTime)
 	defer stop()
 	return p.cfg.Source.Summary(ctx)
-}
-
-func (p *Portal) first(w http.ResponseWriter, r *http.Request) {
-	s, err := p.summary(r.Context())
-	if err != nil {
-		p.cfg.Logger.Error("the status cannot be read", "error", err)
-	}
-	var page bytes.Buffer
-	if err := p.page.Execute(&page, struct {
-		Summary
-		Failed bool
-	}{s, err != nil}); err != nil {
-		p.cfg.Logger.Error("the page cannot be written", "error", err)
-		http.Error(w, "the page cannot be written", http.StatusInternalServerError)
-		return
-	}
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err != nil {
-		w.WriteHeader(http.StatusServiceUnavailable)
-	}
-	_, _ = page.WriteTo(w)
 }
 
 // health is 200 while the status can be read, which takes the log and the

@@ -1,0 +1,298 @@
+package portal
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/run"
+)
+
+// export is one delivery as the pages tell it.
+type export struct {
+	ID, Feed, Registry, File string
+	// AsOf is zero where nobody could tell.
+	AsOf       catalog.Date
+	ReceivedAt time.Time
+	// State is accepted, rejected or reading.
+	State                           string
+	Published                       bool
+	Lines, Taken, Rejected, Parked  int64
+	Observations, Deleted, Repeated int64
+	Kind                            string // snapshot or delta
+	From, To                        catalog.Date
+	Rules                           []counted
+	Problems                        []event.Problem
+	// Reason is why the bytes were taken: new, again or catalog.
+	Reason string
+	// Later is the delivery that read the same bytes again.
+	Later string
+}
+
+type counted struct {
+	Rule  string
+	Lines int64
+}
+
+// publishedRuns are the runs that a publication shows.
+func publishedRuns(s *run.State) map[string]bool {
+	out := map[string]bool{}
+	for _, r := range s.Runs() {
+		if r.Published {
+			out[r.Run] = true
+		}
+	}
+	return out
+}
+
+func exportOf(published map[string]bool, d *run.Delivery) export {
+	e := export{ID: d.Delivery, Feed: d.Feed, Registry: d.Registry, File: d.Name, AsOf: d.AsOf, ReceivedAt: d.ReceivedAt,
+		State: "reading", Reason: d.Reason, Later: d.Retried, Repeated: int64(d.Repeats)}
+	switch {
+	case d.Accepted != nil:
+		a := d.Accepted
+		e.State, e.AsOf, e.Kind, e.From, e.To = "accepted", a.AsOf, a.Kind, a.From, a.To
+		e.Lines, e.Rejected, e.Parked = a.Lines, a.Rejected, a.Parked
+		e.Taken, e.Observations, e.Deleted = a.Lines-a.Rejected-a.Parked, a.Observed, a.Deleted
+		for rule, n := range a.Rules {
+			e.Rules = append(e.Rules, counted{rule, n})
+		}
+		slices.SortFunc(e.Rules, func(a, b counted) int { return cmp.Compare(a.Rule, b.Rule) })
+		e.Published = published[d.Run]
+	case d.Rejected != nil:
+		e.State, e.Problems = "rejected", slices.Clone(d.Rejected.Problems)
+	}
+	return e
+}
+
+// exportsOf are all deliveries, newest reception first.
+func exportsOf(s *run.State) []export {
+	all, published := s.Deliveries(), publishedRuns(s)
+	out := make([]export, 0, len(all))
+	for _, d := range slices.Backward(all) {
+		out = append(out, exportOf(published, d))
+	}
+	return out
+}
+
+// nightOf is the newest as-of date of what came; where no date was read, that of
+// the last reception in the zone. Zero: nothing came.
+func nightOf(all []export, zone *time.Location) catalog.Date {
+	var night, received catalog.Date
+	for _, e := range all {
+		if night.Before(e.AsOf) {
+			night = e.AsOf
+		}
+		if d := catalog.DateOf(e.ReceivedAt.In(zone)); received.Before(d) {
+			received = d
+		}
+	}
+	if night.IsZero() {
+		return received
+	}
+	return night
+}
+
+// ofNight are the deliveries of the night, and the refused ones without a
+// date that came no earlier than the first of them.
+func ofNight(all []export, night catalog.Date) []export {
+	var first time.Time
+	for _, e := range all {
+		if e.AsOf == night && (first.IsZero() || e.ReceivedAt.Before(first)) {
+			first = e.ReceivedAt
+		}
+	}
+	var out []export
+	for _, e := range all {
+		if e.AsOf == night || e.AsOf.IsZero() && !e.ReceivedAt.Before(first) {
+			out = append(out, e)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b export) int { return cmp.Or(cmp.Compare(a.Feed, b.Feed), a.ReceivedAt.Compare(b.ReceivedAt)) })
+	return out
+}
+
+// story is a flag with everything that was said of it.
+type story struct {
+	event.FlagRaised
+	// Status is open, covered, accepted, rejected, waived or resolved.
+	Status string
+	// Version counts the events about the flag.
+	Version int
+	Steps   []step
+	// Proposals await a second person.
+	Proposals []event.DecisionProposed
+}
+
+// step is one event about a flag.
+type step struct {
+	At time.Time
+	// What is raised, covered, resolved, or the kind of a decision; proposed and
+	// confirmed are those of a waiver.
+	What             string
+	By, Cause, Note  string
+	Reason, Run      string
+	Until            catalog.Date
+	Low, High        float64
+	Observed, Expect float64
+}
+
+// Open reports whether it awaits a decision or a better delivery.
+func (s *story) Open() bool { return s.Status == "open" }
+
+// Holds reports whether it keeps cells back.
+func (s *story) Holds() bool {
+	return s.Open() && (s.Severity == event.Hold || s.Severity == event.Block)
+}
+
+// Guarding is the fingerprint of the cell that the flag is about, if it is
+// about it.
+func (s *story) Guarding(c cellKey) (fingerprint string, ok bool) {
+	for _, g := range s.Guards {
+		if g.Unit == c.Unit && g.Version == c.Version && g.Granularity == c.Granularity && g.Stratum == c.Stratum && g.Period == c.Period {
+			return g.Fingerprint.String(), true
+		}
+	}
+	return "", false
+}
+
+// cellKey names a cell of an indicator.
+type cellKey struct {
+	Unit, Version, Granularity, Stratum string
+	Period                              catalog.Date
+}
+
+// storiesOf folds the gate events of one indicator, in the order in which the
+// flags were first raised. Only findings whose JSON may be about what is asked
+// are decoded: one that guards a whole snapshot is large.
+func storiesOf(events []event.Event, may func(finding []byte) bool) ([]*story, error) {
+	var out []*story
+	at := map[string]*story{}
+	tell := func(e event.Event, flag string, s step, status string) {
+		f := at[flag]
+		if f == nil {
+			return
+		}
+		s.At = e.Time
+		f.Steps = append(f.Steps, s)
+		f.Version++
+		if status != "" {
+			f.Status = status
+		}
+	}
+	for _, e := range events {
+		switch e.Type {
+		case event.TypeFlagRaised:
+			if !may(e.Data) {
+				continue
+			}
+			b, err := event.Decode[event.FlagRaised](e)
+			if err != nil {
+				return nil, err
+			}
+			if at[b.Flag] == nil {
+				at[b.Flag] = &story{}
+				out = append(out, at[b.Flag])
+			}
+			what, status := "raised", "open"
+			if b.Memory != "" {
+				what, status = "covered", "covered"
+			}
+			at[b.Flag].FlagRaised = b
+			at[b.Flag].Proposals = nil
+			tell(e, b.Flag, step{What: what, Run: b.Run, Observed: b.Observed, Expect: b.Expected}, status)
+		case event.TypeFlagResolved:
+			b, err := event.Decode[event.FlagResolved](e)
+			if err != nil {
+				return nil, err
+			}
+			tell(e, b.Flag, step{What: "resolved", Reason: b.Reason, Run: b.Run}, "resolved")
+		case event.TypeDecisionMade:
+			b, err := event.Decode[event.DecisionMade](e)
+			if err != nil {
+				return nil, err
+			}
+			status := map[string]string{event.Accept: "accepted", event.RejectIt: "rejected"}[b.Kind]
+			tell(e, b.Flag, step{What: b.Kind, By: b.By, Cause: b.Cause, Note: b.Note, Until: b.Until, Low: b.Low, High: b.High}, status)
+		case event.TypeDecisionProposed:
+			b, err := event.Decode[event.DecisionProposed](e)
+			if err != nil {
+				return nil, err
+			}
+			tell(e, b.Flag, step{What: "proposed", By: b.By, Cause: b.Cause, Note: b.Note, Until: b.Until}, "")
+			if f := at[b.Flag]; f != nil {
+				f.Proposals = append(f.Proposals, b)
+			}
+		case event.TypeDecisionConfirmed:
+			b, err := event.Decode[event.DecisionConfirmed](e)
+			if err != nil {
+				return nil, err
+			}
+			tell(e, b.Flag, step{What: "confirmed", By: b.By}, "waived")
+			if f := at[b.Flag]; f != nil {
+				f.Proposals = nil
+			}
+		}
+	}
+	return out, nil
+}
+
+// behind are the deliveries whose rows may be in a period, by feed: the newest
+// snapshot that covers it and the deltas after it, as of the last publication.
+// They are what the LEDGER knows; which rows of them are in a cell, the
+// warehouse knows.
+func behind(s *run.State, feeds []string, period catalog.Date) []export {
+	var last *run.Run
+	for _, r := range s.Runs() {
+		if r.Published {
+			last = r
+		}
+	}
+	if last == nil {
+		return nil
+	}
+	var out []export
+	published := publishedRuns(s)
+	for _, feed := range feeds {
+		e := s.EffectiveOf(feed, last, "")
+		for _, g := range e.Segments {
+			if !period.Within(g.From, g.To) {
+				continue
+			}
+			for i, d := range e.Deliveries {
+				if i+1 == g.Base || !d.Snapshot && i+1 > g.Base {
+					out = append(out, exportOf(published, s.Delivery(d.ID)))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// feedsOf are the feeds that may bring the indicator: those that name it, and
+// those of its registry whose rows name their indicator themselves.
+func feedsOf(c *catalog.Catalog, indicator string) []string {
+	i, ok := c.Index().Indicator(indicator)
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, f := range c.Feeds {
+		brings := len(f.Measures) == 0 && f.Registry == i.Registry
+		for _, m := range f.Measures {
+			brings = brings || m.Indicator == indicator
+		}
+		if brings {
+			out = append(out, f.ID)
+		}
+	}
+	return out
+}
+
+// ledger reads the LEDGER with the time of a page.
+func (p *Portal) ledger(ctx context.Context, fn func(*run.State) error) error {
+	return p.cfg.Pages.Ledger.Read(ctx, fn)
+}

@@ -1,0 +1,162 @@
+"use strict";
+(() => {
+  // src/chart.ts
+  var reach = 40;
+  function chart(svg) {
+    const points = pointsOf(svg);
+    const newest = points.at(-1);
+    if (!newest) return;
+    const tell = readout(svg);
+    let current = svg.classList.contains("lf-funnel") ? points[0] ?? newest : newest;
+    for (const p of points) p.link.setAttribute("tabindex", p === current ? "0" : "-1");
+    const show = (p) => {
+      for (const q of points) mark(q, q === p);
+      tell(p);
+    };
+    const choose = (p) => {
+      current.link.setAttribute("tabindex", "-1");
+      p.link.setAttribute("tabindex", "0");
+      current = p;
+      show(p);
+    };
+    const around = svg.parentElement ?? document.body;
+    around.addEventListener("focusin", (e) => {
+      const p = points.find((q) => e.target instanceof Node && q.link.contains(e.target));
+      if (p) choose(p);
+    });
+    around.addEventListener("focusout", (e) => {
+      if (e.target instanceof Node && svg.contains(e.target)) show(void 0);
+    });
+    svg.addEventListener("keydown", (e) => {
+      if (e.altKey || e.ctrlKey || e.metaKey || e.shiftKey) return;
+      const at = points.indexOf(current);
+      const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: points.length - 1 }[e.key];
+      if (to === void 0) return;
+      e.preventDefault();
+      points[Math.min(Math.max(to, 0), points.length - 1)]?.link.focus();
+    });
+    const overTime = svg.classList.contains("lf-control");
+    const near = (e) => show(nearest(points, svg, e, overTime));
+    svg.addEventListener("pointermove", near);
+    svg.addEventListener("pointerdown", near);
+    svg.addEventListener("pointerleave", () => show(svg.contains(document.activeElement) ? current : void 0));
+  }
+  function pointsOf(svg) {
+    const points = [];
+    for (const link of svg.querySelectorAll("a[href]")) {
+      const m = link.querySelector("g[transform]")?.transform.baseVal.consolidate()?.matrix;
+      if (m) points.push({ link, x: m.e, y: m.f });
+    }
+    return points.sort((a, b) => a.x - b.x || a.y - b.y);
+  }
+  function nearest(points, svg, e, overTime) {
+    const toDrawing = svg.getScreenCTM()?.inverse();
+    if (!toDrawing) return void 0;
+    const at = new DOMPoint(e.clientX, e.clientY).matrixTransform(toDrawing);
+    let best;
+    let least = reach;
+    for (const p of points) {
+      const distance = Math.hypot(p.x - at.x, overTime ? 0 : p.y - at.y);
+      if (distance < least) [best, least] = [p, distance];
+    }
+    return best;
+  }
+  function mark(p, on) {
+    for (const ring of p.link.querySelectorAll(".lf-focus")) {
+      ring.setAttribute("stroke", "currentColor");
+      ring.setAttribute("stroke-opacity", on ? "1" : "0");
+    }
+  }
+  function readout(svg) {
+    const given = svg.closest("figure")?.querySelector("[data-readout]");
+    const line = given ?? document.createElement("p");
+    if (!given) svg.after(line);
+    const hint = line.textContent?.trim() || " ";
+    line.textContent = hint;
+    line.classList.add("readout");
+    line.setAttribute("aria-hidden", "true");
+    line.hidden = false;
+    let marked;
+    return (p) => {
+      const row = p && rowOf(p);
+      marked?.classList.remove("chosen");
+      marked = row;
+      marked?.classList.add("chosen");
+      line.textContent = p && (row && sentence(row) || p.link.getAttribute("aria-label")) || hint;
+    };
+  }
+  function rowOf(p) {
+    const href = p.link.getAttribute("href") ?? "";
+    return document.querySelector(`td a[href="${CSS.escape(href)}"], th a[href="${CSS.escape(href)}"]`)?.closest("tr") ?? void 0;
+  }
+  function sentence(row) {
+    const heads = row.closest("table")?.tHead?.rows[0]?.cells;
+    const parts = [];
+    for (const [i, cell] of [...row.cells].entries()) {
+      const said = words(cell);
+      if (!said || said === "–") continue;
+      const head = heads?.[i] ? words(heads[i]) : "";
+      parts.push(i === 0 || !head ? said : `${head} ${said}`);
+    }
+    return parts.join(" · ");
+  }
+  function words(e) {
+    return (e.textContent ?? "").replace(/\s+/g, " ").trim();
+  }
+
+  // src/filter.ts
+  var fewest = 10;
+  function filter(list) {
+    const rows = rowsOf(list);
+    if (rows.length < fewest) return;
+    const field = document.createElement("input");
+    field.type = "search";
+    field.autocomplete = "off";
+    field.spellcheck = false;
+    const label = document.createElement("label");
+    label.append(list.dataset["filter"] ?? "", " ", field);
+    const count = document.createElement("output");
+    count.setAttribute("role", "status");
+    const line = document.createElement("p");
+    line.className = "filter";
+    line.append(label, " ", count);
+    (list.closest("[data-filter-place]") ?? list).before(line);
+    const form = list.dataset["filterCount"] || "{shown} / {all}";
+    const apply = () => {
+      const wanted = fold(field.value).split(" ").filter(Boolean);
+      const has = rows.map((r) => wanted.every((w) => r.text.includes(w)));
+      const stays = [...has];
+      for (let i = rows.length - 1; i >= 0; i--) {
+        const above = rows[i]?.above ?? -1;
+        if (stays[i] && above >= 0) stays[above] = true;
+      }
+      rows.forEach((r, i) => r.element.hidden = !stays[i]);
+      const shown = has.filter(Boolean).length;
+      const told = form.replace("{shown}", String(shown)).replace("{all}", String(rows.length));
+      if (count.textContent !== told) count.textContent = told;
+    };
+    field.addEventListener("input", apply);
+    apply();
+  }
+  function rowsOf(list) {
+    if (list instanceof HTMLTableElement) {
+      return [...list.tBodies].flatMap((b) => [...b.rows]).map((element) => ({ element, text: fold(element.textContent ?? ""), above: -1 }));
+    }
+    const elements = [...list.querySelectorAll("li")];
+    const rows = [];
+    for (const element of elements) {
+      const above = element.parentElement?.closest("li");
+      const at = above ? elements.indexOf(above) : -1;
+      const own = [...element.childNodes].filter((n) => !(n instanceof HTMLUListElement || n instanceof HTMLOListElement));
+      rows.push({ element, text: fold([rows[at]?.text ?? "", ...own.map((n) => n.textContent ?? "")].join(" ")), above: at });
+    }
+    return rows;
+  }
+  function fold(s) {
+    return s.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/\s+/g, " ").trim();
+  }
+
+  // src/portal.ts
+  for (const svg of document.querySelectorAll("svg.lf")) chart(svg);
+  for (const list of document.querySelectorAll("[data-filter]")) filter(list);
+})();

@@ -1,0 +1,9 @@
+// What scripts add to pages that work without them: a way through the points
+// of a chart, and a filter over long lists. Nothing is remembered, nothing is
+// asked of a server, and the words are those of the page.
+
+import { chart } from "./chart.js";
+import { filter } from "./filter.js";
+
+for (const svg of document.querySelectorAll<SVGSVGElement>("svg.lf")) chart(svg);
+for (const list of document.querySelectorAll<HTMLElement>("[data-filter]")) filter(list);
