@@ -125,6 +125,56 @@ func effectiveColumns() []string {
 		"numerator", "denominator", "value", "expected"}
 }
 
+// rowsSQL selects the rows of the effective deliveries but the parked ones,
+// with the columns of effectiveColumns, key and line.
+func (s Source) rowsSQL() string {
+	var ids, ords []string
+	for i, d := range s.Effective.Deliveries {
+		ids, ords = append(ids, d.ID), append(ords, strconv.Itoa(i+1))
+	}
+	return fmt.Sprintf(`SELECT o.kind AS kind, transform(o.delivery, %s, [%s], 0) AS ord, o.indicator AS indicator,
+	o.version AS version, o.unit AS unit, o.stratum AS stratum, %s AS dated, %s AS d, o.has AS has, o.finding AS finding,
+	o.numerator AS numerator, o.denominator AS denominator, o.value AS value, o.expected AS expected, o.key AS key, o.line AS line
+FROM obs AS o
+WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
+		texts(ids), strings.Join(ords, ", "), datedExpr(s.Indicators), dateExpr(s.Indicators),
+		text(s.Effective.Feed), strings.Trim(texts(ids), "[]"), event.Parked)
+}
+
+// isSnapshot and base are whether a row is of a snapshot, and the ordinal of
+// the snapshot that holds at its date.
+func (s Source) isSnapshot() string {
+	var snapshots []string
+	for i, d := range s.Effective.Deliveries {
+		if d.Snapshot {
+			snapshots = append(snapshots, strconv.Itoa(i+1))
+		}
+	}
+	switch len(snapshots) {
+	case 0:
+		return "0"
+	case len(s.Effective.Deliveries):
+		return "1"
+	}
+	return "has([" + strings.Join(snapshots, ", ") + "], ord)"
+}
+
+func (s Source) base() string { return baseExpr(s.Effective.Segments, "d") }
+
+// noKey is the key of a row without one.
+const noKey = "toFixedString('', 16)"
+
+// standingSQL selects the rows that compete for their keys: those of deltas,
+// and those of snapshots where these are the base.
+func (s Source) standingSQL() string {
+	return fmt.Sprintf("SELECT * FROM (%s) WHERE key != %s AND (NOT %s OR NOT dated OR ord = %s)", s.rowsSQL(), noKey, s.isSnapshot(), s.base())
+}
+
+// repeatedSQL selects the keys for which more than one row competes.
+func (s Source) repeatedSQL() string {
+	return "SELECT key FROM (" + s.standingSQL() + ") GROUP BY key HAVING count() > 1"
+}
+
 // effectiveSQL selects the effective rows of the feed, rejected ones
 // included, with the columns of effectiveColumns and dup: how many rows of
 // the same delivery had the same key and gave way to the first.
@@ -133,55 +183,32 @@ func effectiveColumns() []string {
 // the place of older rows with their key, wherever those are; then they hold
 // if no newer snapshot covers their date.
 //
-// A row that comes back only if its date d meets the condition within is left
-// out early; which rows stand for their keys is found among all.
-func (s Source) effectiveSQL(within string) string {
-	var ids, snapshots []string
-	var ords []string
-	for i, d := range s.Effective.Deliveries {
-		ids = append(ids, d.ID)
-		ords = append(ords, strconv.Itoa(i+1))
-		if d.Snapshot {
-			snapshots = append(snapshots, strconv.Itoa(i+1))
-		}
-	}
-	base := baseExpr(s.Effective.Segments, "d")
-	isSnapshot := "has([" + strings.Join(snapshots, ", ") + "], ord)"
-	switch {
-	case len(snapshots) == 0:
-		isSnapshot = "0"
-	case len(snapshots) == len(ids):
-		isSnapshot = "1"
-	}
-	rows := fmt.Sprintf(`SELECT o.kind AS kind, transform(o.delivery, %s, [%s], 0) AS ord, o.indicator AS indicator,
-	o.version AS version, o.unit AS unit, o.stratum AS stratum, %s AS dated, %s AS d, o.has AS has, o.finding AS finding,
-	o.numerator AS numerator, o.denominator AS denominator, o.value AS value, o.expected AS expected, o.key AS key, o.line AS line
-FROM obs AS o
-WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
-		texts(ids), strings.Join(ords, ", "), datedExpr(s.Indicators), dateExpr(s.Indicators),
-		text(s.Effective.Feed), strings.Trim(texts(ids), "[]"), event.Parked)
+// Repeated is the set of the keys of repeatedSQL; empty: there are none. Only
+// their rows take the dear way, which holds a whole row for each key. A row
+// that comes back only if its date d meets the condition within is left out
+// early; which rows stand for their keys is found among all.
+func (s Source) effectiveSQL(within, repeated string) string {
+	base, columns := s.base(), strings.Join(effectiveColumns(), ", ")
 	// An undated rejected row belongs to no segment: it counts while its
 	// delivery has any effect.
-	holds := fmt.Sprintf("(NOT dated OR if(%s, ord = %s, ord > %s))", isSnapshot, base, base)
-	if len(s.Feed.Key) == 0 {
-		return fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE kind != %d AND %s AND %s",
-			strings.Join(effectiveColumns(), ", "), rows, event.Deleted, holds, within)
+	holds := fmt.Sprintf("(NOT dated OR if(%s, ord = %s, ord > %s))", s.isSnapshot(), base, base)
+	once := ""
+	if repeated != "" {
+		once = fmt.Sprintf(" AND key NOT IN (%s)", repeated)
 	}
-	// Few keys come more than once: only their rows take the dear way through
-	// argMin and argMax, which hold a whole row for each key.
-	standing := fmt.Sprintf("SELECT * FROM (%s) WHERE key != toFixedString('', 16) AND (NOT %s OR NOT dated OR ord = %s)", rows, isSnapshot, base)
-	repeated := "SELECT key FROM (" + standing + ") GROUP BY key HAVING count() > 1"
-	columns := strings.Join(effectiveColumns(), ", ")
-	once := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key NOT IN (%s) AND %s", columns, standing, repeated, within)
-	first := fmt.Sprintf("SELECT key, ord, argMin(tuple(%s), line) AS w, count() AS n FROM (%s) WHERE key IN (%s) GROUP BY key, ord", columns, standing, repeated)
+	plain := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE kind != %d AND %s AND %s%s",
+		columns, s.rowsSQL(), event.Deleted, holds, within, once)
+	if repeated == "" {
+		return plain
+	}
+	first := fmt.Sprintf("SELECT key, ord, argMin(tuple(%s), line) AS w, count() AS n FROM (%s) WHERE key IN (%s) GROUP BY key, ord", columns, s.standingSQL(), repeated)
 	newest := "SELECT argMax(w, ord) AS w, argMax(n, ord) - 1 AS dup FROM (" + first + ") GROUP BY key"
 	var named []string
 	for i, c := range effectiveColumns() {
 		named = append(named, fmt.Sprintf("w.%d AS %s", i+1, c))
 	}
 	more := fmt.Sprintf("SELECT %s, toUInt64(dup) AS dup FROM (%s)", strings.Join(named, ", "), newest)
-	unkeyed := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE key = toFixedString('', 16) AND %s", columns, rows, within)
-	return fmt.Sprintf("SELECT * FROM (%s UNION ALL %s UNION ALL %s) WHERE kind != %d AND %s AND %s", once, more, unkeyed, event.Deleted, holds, within)
+	return fmt.Sprintf("%s UNION ALL SELECT * FROM (%s) WHERE kind != %d AND %s AND %s", plain, more, event.Deleted, holds, within)
 }
 
 // within bounds the first day p of a period by the scope.
@@ -210,7 +237,8 @@ func (s Scope) dates(g catalog.Granularity) string {
 
 // cellsSQL aggregates the effective rows of the indicators with granularity g
 // into cells, ordered by key.
-func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator) string {
+// Repeated are, for each source, the keys that more than one row competes for.
+func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, repeated []string) string {
 	ids := make([]string, len(indicators))
 	var histograms []string
 	for i, ind := range indicators {
@@ -232,8 +260,8 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator) 
 	(sumMapIf([value], [toUInt64(1)], %s AND has(%s, indicator)) AS h).1, h.2), ' ')`, has(event.HasValue), texts(histograms))
 	}
 	var rows []string
-	for _, o := range s.sources() {
-		rows = append(rows, o.effectiveSQL(s.dates(g)))
+	for i, o := range s.sources() {
+		rows = append(rows, o.effectiveSQL(s.dates(g), repeated[i]))
 	}
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(p) AS period, toInt64(count()) AS n, %s, %s,
 	toInt64(countIf(%s)), %s, reinterpretAsFixedString(sumIf(toInt128(value) * toInt128(value), %s)), %s, %s,
@@ -250,9 +278,9 @@ ORDER BY indicator, version, stratum, unit, p%s`,
 }
 
 // rejectedSQL counts the effective rejected rows by what could be read.
-func (s Source) rejectedSQL(g catalog.Granularity) string {
+func (s Source) rejectedSQL(g catalog.Granularity, repeated string) string {
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(if(dated, %s, toDate32('1970-01-01'))) AS period, toUInt8(dated) AS has_period, toInt64(count())
 FROM (%s) WHERE kind = %d
 GROUP BY indicator, version, stratum, unit, period, has_period
-ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), s.effectiveSQL("1"), event.Rejected, wideDates)
+ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), s.effectiveSQL("1", repeated), event.Rejected, wideDates)
 }

@@ -224,9 +224,16 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 	for _, i := range s.Indicators {
 		byGranularity[i.Period] = append(byGranularity[i.Period], i)
 	}
+	repeated := make([]string, len(s.sources()))
+	for i, o := range s.sources() {
+		var err error
+		if repeated[i], err = w.repeated(ctx, o); err != nil {
+			return nil, fmt.Errorf("repeated keys of feed %s: %w", o.Feed.ID, err)
+		}
+	}
 	var out []cell.Version
 	for g, indicators := range byGranularity {
-		vs, err := w.cellsOf(ctx, region, s, g, indicators)
+		vs, err := w.cellsOf(ctx, region, s, g, indicators, repeated)
 		if err != nil {
 			return nil, fmt.Errorf("cells of feed %s by %s: %w", s.Feed.ID, g, err)
 		}
@@ -239,8 +246,37 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 	return out, nil
 }
 
-func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catalog.Granularity, indicators []*catalog.Indicator) ([]cell.Version, error) {
-	rows, err := w.conn.Query(ctx, s.cellsSQL(g, indicators))
+// mostKeys is how many repeated keys a query names; more are found again.
+const mostKeys = 1000
+
+// repeated is the set of the source's keys that more than one row competes for,
+// as a query has it; empty: there are none. Most feeds have few or none, and
+// their cells then cost no more than a sum.
+func (w *Warehouse) repeated(ctx context.Context, o Source) (string, error) {
+	if len(o.Feed.Key) == 0 {
+		return "", nil
+	}
+	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT hex(key) FROM (%s) LIMIT %d%s", o.repeatedSQL(), mostKeys+1, wideDates))
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = rows.Close() }()
+	var keys []string
+	for rows.Next() {
+		var k string
+		if err := rows.Scan(&k); err != nil {
+			return "", err
+		}
+		keys = append(keys, "unhex('"+k+"')")
+	}
+	if len(keys) > mostKeys {
+		return o.repeatedSQL(), rows.Err()
+	}
+	return strings.Join(keys, ", "), rows.Err()
+}
+
+func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catalog.Granularity, indicators []*catalog.Indicator, repeated []string) ([]cell.Version, error) {
+	rows, err := w.conn.Query(ctx, s.cellsSQL(g, indicators, repeated))
 	if err != nil {
 		return nil, err
 	}
@@ -275,8 +311,8 @@ func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catal
 		mine[i.ID] = true
 	}
 	var open []unread
-	for _, o := range s.sources() {
-		counts, err := w.rejected(ctx, o, g)
+	for i, o := range s.sources() {
+		counts, err := w.rejected(ctx, o, g, repeated[i])
 		if err != nil {
 			return nil, err
 		}
@@ -318,7 +354,7 @@ type unread struct {
 	n      int64
 }
 
-func (w *Warehouse) rejected(ctx context.Context, o Source, g catalog.Granularity) ([]unread, error) {
+func (w *Warehouse) rejected(ctx context.Context, o Source, g catalog.Granularity, repeated string) ([]unread, error) {
 	var any uint8
 	ids := make([]string, len(o.Effective.Deliveries))
 	for i, d := range o.Effective.Deliveries {
@@ -328,7 +364,7 @@ func (w *Warehouse) rejected(ctx context.Context, o Source, g catalog.Granularit
 		text(o.Effective.Feed), event.Rejected, strings.Trim(texts(ids), "[]"))).Scan(&any); err != nil || any == 0 {
 		return nil, err
 	}
-	rows, err := w.conn.Query(ctx, o.rejectedSQL(g))
+	rows, err := w.conn.Query(ctx, o.rejectedSQL(g, repeated))
 	if err != nil {
 		return nil, err
 	}
