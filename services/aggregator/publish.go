@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sourcegraph/conc/pool"
+
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/crashpoint"
@@ -61,15 +63,23 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 		s.cfg.Crash.Hit(crashpoint.SetWritten)
 		return err
 	}
-	for i := range s.cfg.Catalog.Indicators {
-		ind := &s.cfg.Catalog.Indicators[i]
-		b, set, err := s.set(ctx, r, ind, p.Through)
+	indicators := s.cfg.Catalog.Indicators
+	for len(indicators) > 0 {
+		part := indicators[:min(len(indicators), setsAtOnce)]
+		indicators = indicators[len(part):]
+		made, err := s.sets(ctx, r, part, p.Through)
 		if err != nil {
 			return err
 		}
-		if set != nil {
-			fresh = append(fresh, warehouse.Named{Of: ind.ID, Set: *set})
-			for _, t := range set.Tables {
+		for i, m := range made {
+			id := part[i].ID
+			s.built[id] = m.built
+			p.Sets[id] = m.built.set
+			if m.fresh == nil {
+				continue
+			}
+			fresh = append(fresh, warehouse.Named{Of: id, Set: *m.fresh})
+			for _, t := range m.fresh.Tables {
 				rows += t.Rows()
 			}
 			if rows > rowsPerWrite {
@@ -78,7 +88,6 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 				}
 			}
 		}
-		p.Sets[ind.ID] = b.set
 	}
 	flags, err := s.flags(p.Through)
 	if err != nil {
@@ -98,8 +107,31 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 // rowsPerWrite bounds the rows that wait in memory to be written.
 const rowsPerWrite = 500_000
 
+// setsAtOnce are read and computed side by side: while one waits for the store
+// others compute.
+const setsAtOnce = 4
+
+// made is the set of an indicator: fresh is nil where the last one still holds.
+type made struct {
+	built
+	fresh *publication.Set
+}
+
+// sets makes the result sets of some indicators.
+func (s *Service) sets(ctx context.Context, r *run.Run, indicators []catalog.Indicator, through uint64) ([]made, error) {
+	out := make([]made, len(indicators))
+	p := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
+	for i := range indicators {
+		p.Go(func(ctx context.Context) (err error) {
+			out[i].built, out[i].fresh, err = s.set(ctx, r, &indicators[i], through)
+			return err
+		})
+	}
+	return out, p.Wait()
+}
+
 // set makes the result set of one indicator, unless the last one still holds:
-// then there is none to write.
+// then there is none to write. It changes nothing of s.
 func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, through uint64) (built, *publication.Set, error) {
 	b := built{gate: s.gateSeq(ind.ID, through)}
 	for _, f := range s.cfg.Catalog.Feeds {
@@ -115,7 +147,6 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, t
 	}
 	if set, ok := s.carried(r, ind.ID, b.gate); ok {
 		b.set = set
-		s.built[ind.ID] = b
 		return b, nil, nil
 	}
 	versions, err := s.cfg.Warehouse.Versions(ctx, ind.ID, s.state.Rev(r))
@@ -132,7 +163,6 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, t
 		return b, nil, err
 	}
 	b.set = set.ID
-	s.built[ind.ID] = b
 	return b, &set, nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc/pool"
+
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/crashpoint"
@@ -133,18 +135,9 @@ func (s *Service) check(ctx context.Context, r *run.Run) error {
 	started := s.cfg.Clock()
 	night := s.night(r)
 	raised := map[string]int{}
-	var matters []*matter
-	for i := range s.cfg.Catalog.Indicators {
-		ind := &s.cfg.Catalog.Indicators[i]
-		feeds := night.feedsOf(s.cfg.Catalog, ind)
-		if len(feeds) == 0 {
-			continue
-		}
-		m, err := s.matter(ctx, night, ind, feeds)
-		if err != nil {
-			return fmt.Errorf("indicator %s: %w", ind.ID, err)
-		}
-		matters = append(matters, m)
+	matters, err := s.matters(ctx, night)
+	if err != nil {
+		return err
 	}
 	weighSilence(matters)
 	for _, m := range matters {
@@ -172,6 +165,34 @@ func (s *Service) check(ctx context.Context, r *run.Run) error {
 	s.cfg.Metrics.observe("check", s.cfg.Clock().Sub(started))
 	s.cfg.Logger.Info("run checked", "run", r.Run, "flags", raised)
 	return nil
+}
+
+// mattersAtOnce are read and laid out side by side: while one waits for the
+// store others compute.
+const mattersAtOnce = 4
+
+// matters loads the indicators that the run's feeds can bring.
+func (s *Service) matters(ctx context.Context, n *night) ([]*matter, error) {
+	var out []*matter
+	p := pool.New().WithContext(ctx).WithMaxGoroutines(mattersAtOnce).WithCancelOnError().WithFirstError()
+	for i := range s.cfg.Catalog.Indicators {
+		ind := &s.cfg.Catalog.Indicators[i]
+		feeds := n.feedsOf(s.cfg.Catalog, ind)
+		if len(feeds) == 0 {
+			continue
+		}
+		m := &matter{}
+		out = append(out, m)
+		p.Go(func(ctx context.Context) error {
+			loaded, err := s.matter(ctx, n, ind, feeds)
+			if err != nil {
+				return fmt.Errorf("indicator %s: %w", ind.ID, err)
+			}
+			*m = *loaded
+			return nil
+		})
+	}
+	return out, p.Wait()
 }
 
 // ignore drops an error that is only a conflict: the caller reads and decides
