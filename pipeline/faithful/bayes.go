@@ -9,11 +9,11 @@ import (
 // Empirical Bayes: VGAM's beta-binomial, MASS's negative binomial, spdep's EBest.
 
 type countInput struct {
-	X        vec  `json:"x"`
-	N        vec  `json:"n"`
-	Observed vec  `json:"observed"`
-	Expected vec  `json:"expected"`
-	NAGQ     *int `json:"nAGQ"`
+	X        vec      `json:"x"`
+	N        vec      `json:"n"`
+	Observed vec      `json:"observed"`
+	Expected vec      `json:"expected"`
+	NAGQ     *float64 `json:"nAGQ"`
 }
 
 func lgamma(x float64) float64 {
@@ -60,37 +60,33 @@ func marshall(in countInput, binomial bool) (object, error) {
 	if err := sameLength(k, map[string]int{"n": len(in.N)}); err != nil {
 		return nil, err
 	}
+	for i, n := range in.N {
+		if !(n >= 0x1p-52 && in.X[i] >= 0) {
+			return stopped("row %d has a missing or negative number of cases, or no population", i+1), nil
+		}
+	}
 	total := sum(in.N)
+	average := total / float64(k)
 	b := sum(in.X) / total
-	raw, est := make([]float64, k), make([]float64, k)
-	s2 := 0.0
+	raw, est, share := columns3(k)
 	for i, x := range in.X {
 		raw[i] = x / in.N[i]
-		s2 += in.N[i] * (raw[i] - b) * (raw[i] - b)
+		share[i] = in.N[i] * ((raw[i] - b) * (raw[i] - b) / total)
 	}
-	average := total / float64(k)
-	var a float64
-	if binomial {
-		// Moments of a beta prior: the sampling variance of the mean is taken out
-		// of the total one, with the number of units as divisor.
-		q := s2 / total
-		a = (q - b*(1-b)/average) / (1 - 1/average)
-	} else {
-		a = s2/total - b/average
+	a := sum(share)
+	if !binomial {
+		a = max(0, a-b/average)
 	}
-	a = max(0, a)
-	for i := range raw {
-		noise := b / in.N[i]
+	for i, p := range raw {
+		n := in.N[i]
 		if binomial {
-			noise = (b*(1-b) - a) / in.N[i]
+			// Nothing keeps this share within 0 and 1; a is the total variance.
+			v := b * (1 - b)
+			rho := (n*a - n/average*v) / ((n-1)*a + (average-n)/average*v)
+			est[i] = rho*p + (1-rho)*b
+			continue
 		}
-		est[i] = b
-		if a > 0 {
-			est[i] = b + (raw[i]-b)*a/(a+noise)
-		}
-	}
-	if binomial {
-		a = s2 / total // the tool shows the total variance, not the one it used
+		est[i] = b + a*(p-b)/(a+b/n)
 	}
 	return object{{"a", a}, {"m_or_b", b}, {"raw", raw}, {"estimate", est}}, nil
 }

@@ -10,8 +10,12 @@ import (
 // Variation between units: metafor, lme4, and the formulas of small-area studies.
 
 type tauInput struct {
-	Y vec `json:"yi"`
-	V vec `json:"vi"`
+	// What the estimates came from has no effect.
+	Measure string `json:"measure"`
+	X       vec    `json:"x"`
+	N       vec    `json:"n"`
+	Y       vec    `json:"yi"`
+	V       vec    `json:"vi"`
 }
 
 // moments of inverse-variance weights with tau2 added.
@@ -36,29 +40,46 @@ func heterogeneity(in tauInput) (object, error) {
 	if err := sameLength(k, map[string]int{"vi": len(in.V)}); err != nil {
 		return nil, err
 	}
-	if k < 2 {
-		return nil, fmt.Errorf("%d units; give 2 or more", k)
-	}
-	for i, v := range in.V {
-		if !(v > 0) || math.IsNaN(in.Y[i]) {
-			return nil, fmt.Errorf("unit %d has estimate %v with variance %v", i+1, in.Y[i], v)
+	// Units with something missing are left out.
+	var y, v vec
+	for i := range in.Y {
+		if !math.IsNaN(in.Y[i]) && !math.IsNaN(in.V[i]) {
+			if !(in.V[i] > 0) {
+				return nil, fmt.Errorf("unit %d has variance %v; give positive ones", i+1, in.V[i])
+			}
+			y, v = append(y, in.Y[i]), append(v, in.V[i])
 		}
+	}
+	in.Y, in.V = y, v
+	k = len(y)
+	if k == 0 {
+		return stopped("Processing terminated since k = 0."), nil
 	}
 	df := float64(k - 1)
 	w, w2, _, q := in.weighted(0)
+	if k == 1 {
+		// One unit has no variance between units by any method.
+		var out object
+		for _, name := range []string{"DL", "PM", "REML", "HE", "SJ"} {
+			out = append(out, field{name, object{
+				{"method", name}, {"tau2", 0.0}, {"mu", y[0]}, {"se_mu", math.Sqrt(v[0])},
+				{"I2", 0.0}, {"H2", 1.0}, {"Q", 0.0}, {"Q_p", 1.0}, {"k", 1},
+			}})
+		}
+		return out, nil
+	}
 	typical := df / (w - w2/w)
 	qp := distuv.ChiSquared{K: df}.Survival(q)
 	he := max(0, variance(in.Y)-mean(in.V))
 	sj0 := variance(in.Y) * df / float64(k)
-	sj := tauInput{Y: in.Y, V: in.V}
-	_, _, _, rss := sj.weighted(sj0)
+	_, _, _, rss := in.weighted(sj0)
 	estimates := []struct {
 		name string
 		tau2 float64
 	}{
 		{"DL", max(0, (q-df)/(w-w2/w))},
 		{"PM", falling(func(t float64) float64 { _, _, _, q := in.weighted(t); return q - df })},
-		{"REML", falling(in.remlScore)},
+		{"REML", in.reml(he)},
 		{"HE", he},
 		{"SJ", sj0 * rss / df},
 	}
@@ -73,15 +94,47 @@ func heterogeneity(in tauInput) (object, error) {
 	return out, nil
 }
 
-// remlScore is twice the derivative of the restricted log-likelihood in tau2.
-func (in *tauInput) remlScore(t float64) float64 {
-	w, w2, mu, _ := in.weighted(t)
-	s := w2/w - w
-	for i, y := range in.Y {
-		a := 1 / (in.V[i] + t)
-		s += a * a * (y - mu) * (y - mu)
+// reml scores as Fisher did, from the estimate he, and halves a step that would go
+// below 0: where the maximum is at 0, what is left of the halving shows. At last
+// the tool compares with no variance at all.
+func (in *tauInput) reml(he float64) float64 {
+	const enough = 1e-13
+	tau2 := he
+	for range 10_000 {
+		w, w2, mu, _ := in.weighted(tau2)
+		w3, pp := 0.0, 0.0
+		for i, y := range in.Y {
+			a := 1 / (in.V[i] + tau2)
+			w3 += a * a * a
+			pp += a * a * (y - mu) * (y - mu)
+		}
+		step := (pp - (w - w2/w)) / (w2 - 2*w3/w + w2*w2/(w*w))
+		if math.IsInf(step, 0) || math.IsNaN(step) {
+			break
+		}
+		for tau2+step < 0 {
+			step /= 2
+		}
+		old := tau2
+		tau2 += step
+		if !(math.Abs(tau2-old) > enough) {
+			break
+		}
 	}
-	return s
+	if tau2 > enough && in.remlLogLik(0)-in.remlLogLik(tau2) > enough {
+		return 0
+	}
+	return tau2
+}
+
+// remlLogLik is without constants of the data.
+func (in *tauInput) remlLogLik(tau2 float64) float64 {
+	w, _, _, q := in.weighted(tau2)
+	logs := 0.0
+	for _, v := range in.V {
+		logs += math.Log(v + tau2)
+	}
+	return -(logs + math.Log(w) + q) / 2
 }
 
 // falling finds the root of a function that falls through 0, or gives 0 where it
@@ -108,6 +161,14 @@ func iccOneway(in iccInput) (object, error) {
 	if err := sameLength(len(in.Y), map[string]int{"group": len(in.Group)}); err != nil {
 		return nil, err
 	}
+	var y vec
+	var group []string
+	for i, v := range in.Y { // the tool leaves missing values out
+		if !math.IsNaN(v) {
+			y, group = append(y, v), append(group, in.Group[i])
+		}
+	}
+	in.Y, in.Group = y, group
 	names, rows := groups(in.Group)
 	k, total := float64(len(names)), float64(len(in.Y))
 	if len(names) < 2 || len(in.Y) <= len(names) {

@@ -18,7 +18,8 @@ var ErrInput = errors.New("faithful: invalid input")
 // are ignored), and gives the result as one line of JSON.
 //
 // The shape of input and result depends on the method, which is named after the
-// tool or the family of methods it follows. Numbers have 17 significant digits,
+// tool or the family of methods it follows. Optional keys have the tool's own
+// defaults; a key that the method does not have is an error. Numbers have 17 significant digits,
 // so that they are the same doubles when read again; null is what the tool gives
 // as missing, infinite or not a number. The same case gives the same bytes.
 //
@@ -67,7 +68,7 @@ type method struct {
 func with[T any](f func(T) (object, error)) func(string, json.RawMessage) (object, error) {
 	return func(_ string, raw json.RawMessage) (object, error) {
 		var in T
-		if err := json.Unmarshal(raw, &in); err != nil {
+		if err := decode(raw, &in); err != nil {
 			return nil, err
 		}
 		return f(in)
@@ -80,9 +81,9 @@ func methods() []method {
 		{"ci.exact", with(ciExact)},
 		{"ci.mean_t", with(ciMeanT)},
 		{"ci.wilson", with(ciWilson)},
-		{"funnel.PR", with(funnelPlotR)},
-		{"funnel.RC", with(funnelPlotR)},
-		{"funnel.SR", with(funnelPlotR)},
+		{"funnel.PR", with(funnelOf("PR"))},
+		{"funnel.RC", with(funnelOf("RC"))},
+		{"funnel.SR", with(funnelOf("SR"))},
 		{"funnel.exact_binomial", with(exactBinomial)},
 		{"funnel.exact_poisson", with(exactPoisson)},
 		{"funnel.spiegelhalter_od", with(spiegelhalterOD)},

@@ -18,7 +18,12 @@ type exactInput struct {
 }
 
 // exactColumns runs the interpolation of Spiegelhalter 2005 (A.1.1) over a grid.
+//
+// Without quantiles it takes those of 99.8 and 95 % limits.
 func exactColumns(n, quantiles vec, r func(q, n float64) int, cdf, pmf func(k int, n float64) float64) object {
+	if quantiles == nil {
+		quantiles = vec{0.001, 0.025, 0.975, 0.999}
+	}
 	var rs, plain, inter []vec
 	for _, q := range quantiles {
 		a, b, c := columns3(len(n))
@@ -58,9 +63,9 @@ func exactPoisson(in exactInput) (object, error) {
 }
 
 type spiegelhalterInput struct {
-	X      vec     `json:"x"`
-	N      vec     `json:"n"`
-	Winsor float64 `json:"winsor"`
+	X      vec      `json:"x"`
+	N      vec      `json:"n"`
+	Winsor *float64 `json:"winsor"`
 }
 
 // spiegelhalterOD is the untransformed method of Spiegelhalter 2005 as written,
@@ -77,7 +82,8 @@ func spiegelhalterOD(in spiegelhalterInput) (object, error) {
 		s[i] = math.Sqrt(v[i])
 		z[i] = (x/in.N[i] - t) / s[i]
 	}
-	low, high := quantile7(z, in.Winsor), quantile7(z, 1-in.Winsor)
+	winsor := or(in.Winsor, 0.1)
+	low, high := quantile7(z, winsor), quantile7(z, 1-winsor)
 	zw := slices.Clone(z)
 	var phi, w1, w2 float64
 	for i := range zw {

@@ -14,7 +14,7 @@ import (
 type fpInput struct {
 	DataType     string   `json:"data_type"`
 	SRMethod     string   `json:"sr_method"`
-	Limit        float64  `json:"limit"`
+	Limit        *float64 `json:"limit"`
 	Adjusted     *bool    `json:"draw_adjusted"`
 	Unadjusted   *bool    `json:"draw_unadjusted"`
 	TrimBy       *float64 `json:"trim_by"`
@@ -38,17 +38,34 @@ func or[T any](p *T, def T) T {
 	return *p
 }
 
+// funnelOf is the method of one data type, which a case may name again.
+func funnelOf(dataType string) func(fpInput) (object, error) {
+	return func(in fpInput) (object, error) {
+		if in.DataType != "" && in.DataType != dataType {
+			return nil, fmt.Errorf("data_type %q does not belong to the method funnel.%s", in.DataType, dataType)
+		}
+		in.DataType = dataType
+		return funnelPlotR(in)
+	}
+}
+
 func funnelPlotR(in fpInput) (object, error) {
 	if err := sameLength(len(in.Numerator), map[string]int{"denominator": len(in.Denominator), "group": len(in.Group)}); err != nil {
 		return nil, err
 	}
-	shmi := in.DataType == "SR" && in.SRMethod == "SHMI"
+	shmi := in.DataType == "SR" && (in.SRMethod == "SHMI" || in.SRMethod == "")
 	cqc := in.DataType == "SR" && in.SRMethod == "CQC"
 	if !shmi && !cqc && in.DataType != "PR" && in.DataType != "RC" {
 		return nil, fmt.Errorf("data_type %q with sr_method %q is not known; give SR with SHMI or CQC, PR or RC", in.DataType, in.SRMethod)
 	}
+	if limit := or(in.Limit, 99); limit != 95 && limit != 99 {
+		return nil, fmt.Errorf("limit %v is not known; give 95, or 99 for 99.8 %%", limit)
+	}
 	if slices.Equal(in.Numerator, in.Denominator) {
-		return object{{"error", true}, {"error_message", "Numerator and denominator are the same. Please check your inputs"}}, nil
+		return stopped("Numerator and denominator are the same. Please check your inputs"), nil
+	}
+	if len(in.Group) == 0 {
+		return stopped("no rows to aggregate"), nil
 	}
 	adjusted, unadjusted := or(in.Adjusted, true), or(in.Unadjusted, false)
 	trim, multiplier := or(in.TrimBy, 0.1), or(in.Multiplier, 1)
@@ -57,10 +74,11 @@ func funnelPlotR(in fpInput) (object, error) {
 	k := len(names)
 	num, den, rr := columns3(k)
 	for i, g := range names {
+		var a, b []float64
 		for _, r := range rows[g] {
-			num[i] += in.Numerator[r]
-			den[i] += in.Denominator[r]
+			a, b = append(a, in.Numerator[r]), append(b, in.Denominator[r])
 		}
+		num[i], den[i] = sum(a), sum(b)
 		// The ratio shown is that of the unrounded expected events.
 		rr[i] = num[i] / den[i]
 		if shmi && or(in.SHMIRounding, true) {
@@ -93,45 +111,44 @@ func funnelPlotR(in fpInput) (object, error) {
 	}
 
 	used := slices.Clone(z)
-	flags := make([]int, k) // truncated or winsorised
-	var kept []int
+	flags := make([]any, k) // truncated or winsorised; nil for a missing z
 	if shmi {
 		parts := 1 / trim
 		for i, r := range ranks(z) {
 			f := math.Floor(r * parts / float64(k+1))
-			if f > 0 && f < parts-1 {
-				kept = append(kept, i)
-			} else {
+			switch {
+			case math.IsNaN(r):
+			case f > 0 && f < parts-1:
+				flags[i] = 0
+			default:
 				flags[i], used[i] = 1, math.NaN()
 			}
 		}
 	} else {
-		low, high := quantile7(z, trim), quantile7(z, 1-trim)
+		known := present(z)
+		low, high := quantile7(known, trim), quantile7(known, 1-trim)
 		for i := range z {
-			kept = append(kept, i)
-			if z[i] <= low || z[i] >= high {
+			switch {
+			case math.IsNaN(z[i]):
+			case z[i] > low && z[i] < high:
+				flags[i] = 0
+			default:
 				flags[i] = 1
+				used[i] = min(max(z[i], low), high)
 			}
-			used[i] = min(max(z[i], low), high)
 		}
 	}
 	phi, tau2 := 0.0, 0.0
 	if adjusted {
-		var w1, w2 float64
-		for _, i := range kept {
-			phi += used[i] * used[i]
-			w1 += 1 / (s[i] * s[i])
-			w2 += 1 / (s[i] * s[i] * s[i] * s[i])
+		phi, tau2 = dispersion(used, s)
+		// The comparison with 1 has no answer where nothing is left.
+		if math.IsNaN(phi) && !unadjusted {
+			return stopped("missing value where TRUE/FALSE needed"), nil
 		}
-		n := float64(len(kept))
-		phi /= n
-		switch {
-		case n*phi < n-1:
-		case len(kept) < 2:
-			tau2 = math.NaN()
-		default:
-			tau2 = max(0, (n*phi-(n-1))/(w1-w2/w1))
-		}
+	}
+	// Limits are looked up by the denominator, on a grid up to the highest.
+	if slices.ContainsFunc(den, math.IsNaN) {
+		return stopped("'to' must be a finite number"), nil
 	}
 	var messages []string
 	switch {
@@ -145,7 +162,7 @@ func funnelPlotR(in fpInput) (object, error) {
 	limits := fpLimits{shmi: shmi, cqc: cqc, dataType: in.DataType, target: target, tau2: tau2, multiplier: multiplier}
 	limits.grid(den)
 	out := make([][8]float64, k)
-	outlier := make([]int, k)
+	outlier := make([]any, k)
 	count := 0
 	if in.DataType == "RC" {
 		// Not the s of its z scores: that is why these limits are too narrow.
@@ -156,17 +173,21 @@ func funnelPlotR(in fpInput) (object, error) {
 	for i := range names {
 		out[i] = limits.at(den[i])
 		low, high := 2, 3 // columns of the unadjusted 99 limits
-		if in.Limit == 95 {
+		if or(in.Limit, 99) == 95 {
 			low, high = 0, 1
 		}
 		if adjusted {
 			low, high = low+4, high+4
 		} else if !unadjusted {
+			outlier[i] = 0
 			continue
 		}
-		if v := rr[i] * multiplier; v > out[i][high] || v < out[i][low] {
+		switch v := rr[i] * multiplier; {
+		case v > out[i][high] || v < out[i][low]:
 			outlier[i] = 1
 			count++
+		case v <= out[i][high] && v >= out[i][low]:
+			outlier[i] = 0
 		}
 	}
 
@@ -199,6 +220,25 @@ func funnelPlotR(in fpInput) (object, error) {
 	return result, nil
 }
 
+// dispersion is phi and tau2 of the z scores that are left, with their standard
+// errors. Tau2 of a single one, or of infinite ones, is as the division gives it.
+func dispersion(z, s []float64) (phi, tau2 float64) {
+	var zz, w, ww []float64
+	for i, v := range z {
+		if !math.IsNaN(v) {
+			u := 1 / (s[i] * s[i])
+			zz, w, ww = append(zz, v*v), append(w, u), append(ww, u*u)
+		}
+	}
+	n := float64(len(zz))
+	phi = 1 / n * sum(zz)
+	if len(zz) == 0 || n*phi < n-1 {
+		return phi, 0
+	}
+	w1 := sum(w)
+	return phi, max(0, (n*phi-(n-1))/(w1-sum(ww)/w1))
+}
+
 // round2 rounds to two decimals as R 4 does: the nearer of the two candidates,
 // a tie to the even digit.
 func round2(x float64) float64 {
@@ -215,11 +255,13 @@ func round2(x float64) float64 {
 	return high
 }
 
-// ranks averages ties; NaN and infinities keep their place at the ends.
+// ranks averages ties; a missing value has none.
 func ranks(v []float64) []float64 {
-	order := make([]int, len(v))
-	for i := range order {
-		order[i] = i
+	var order []int
+	for i := range v {
+		if !math.IsNaN(v[i]) {
+			order = append(order, i)
+		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int {
 		switch {
@@ -230,7 +272,7 @@ func ranks(v []float64) []float64 {
 		}
 		return 0
 	})
-	out := make([]float64, len(v))
+	out := same(math.NaN(), len(v))
 	for lo := 0; lo < len(order); {
 		hi := lo + 1
 		for hi < len(order) && v[order[hi]] == v[order[lo]] {

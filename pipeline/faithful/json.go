@@ -1,10 +1,14 @@
 package faithful
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math"
+	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // field and object keep the order of keys: results are read by people too.
@@ -18,8 +22,11 @@ type object []field
 // vec is a column of numbers; null entries are NaN, a null column is nil.
 type vec []float64
 
-// UnmarshalJSON reads an array of numbers and nulls, or null.
+// UnmarshalJSON reads an array of numbers and nulls, one number, or null.
 func (v *vec) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] != '[' && string(b) != "null" {
+		b = slices.Concat([]byte{'['}, b, []byte{']'})
+	}
 	var p []*float64
 	if err := json.Unmarshal(b, &p); err != nil {
 		return err
@@ -35,6 +42,39 @@ func (v *vec) UnmarshalJSON(b []byte) error {
 		}
 	}
 	return nil
+}
+
+// decode reads an input. A key that the method does not have is an error: an
+// option that is ignored gives other numbers than the tool would.
+func decode(raw json.RawMessage, into any) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	if err != nil && strings.Contains(err.Error(), "unknown field") {
+		t := reflect.TypeOf(into).Elem()
+		var keys []string
+		for i := range t.NumField() {
+			keys = append(keys, t.Field(i).Tag.Get("json"))
+		}
+		return fmt.Errorf("%s; this method has %s", strings.TrimPrefix(err.Error(), "json: "), strings.Join(keys, ", "))
+	}
+	return err
+}
+
+// given says whether an optional part of an input is there.
+func given(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }
+
+// stopped is the result where the tool itself stops with an error.
+func stopped(format string, args ...any) object {
+	return object{{"error", true}, {"error_message", fmt.Sprintf(format, args...)}}
+}
+
+// orNull is v, or null where it is missing.
+func orNull(missing bool, v any) any {
+	if missing {
+		return nil
+	}
+	return v
 }
 
 // encode appends v as JSON. It accepts what the methods build and nothing else.

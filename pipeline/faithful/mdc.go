@@ -43,7 +43,7 @@ func mdc(in mdcInput) (object, error) {
 	if err := sameLength(n, cols); err != nil {
 		return nil, err
 	}
-	direction := map[string]int{"increase": 1, "decrease": -1, "neutral": 0}
+	direction := map[string]int{"": 1, "increase": 1, "decrease": -1, "neutral": 0}
 	dir, ok := direction[in.Direction]
 	if !ok {
 		return nil, fmt.Errorf("improvement_direction %q is not known; give increase, decrease or neutral", in.Direction)
@@ -58,6 +58,12 @@ func mdc(in mdcInput) (object, error) {
 			points[i].facet = in.Facet[i]
 		}
 	}
+	if why, err := in.refused(); err != nil || why != "" {
+		if err != nil {
+			return nil, err
+		}
+		return stopped("%s", why), nil
+	}
 	slices.SortStableFunc(points, func(a, b mdcPoint) int {
 		if c := strings.Compare(a.facet, b.facet); c != 0 {
 			return c
@@ -66,7 +72,7 @@ func mdc(in mdcInput) (object, error) {
 	})
 	for i := 1; i < n; i++ {
 		if points[i].facet == points[i-1].facet && points[i].date == points[i-1].date {
-			return object{{"error", true}, {"error_message", "duplicate rows found in '" + points[i].date + "'"}}, nil
+			return stopped("duplicate rows found in '%s'", points[i].date), nil
 		}
 	}
 	var icons []object
@@ -84,18 +90,52 @@ func mdc(in mdcInput) (object, error) {
 		if err != nil {
 			return nil, fmt.Errorf("target: %w", err)
 		}
-		in.facet(facet, dates, target, dir)
+		if !in.facet(facet, dates, target, dir) {
+			return stopped("missing value where TRUE/FALSE needed"), nil
+		}
 		// With targets for some facets only, the others are called inconsistent.
-		anyTarget := len(in.Target) > 0 && string(in.Target) != "null"
-		icons = append(icons, mdcIcons(facet[len(facet)-1], dir, anyTarget))
+		icons = append(icons, mdcIcons(facet[len(facet)-1], dir, given(in.Target)))
 		lo = hi
 	}
 	return mdcResult(points, icons), nil
 }
 
+// refused is why the tool would not take the options, "" where it would. An empty
+// object is what the tool's functions give for no arguments: none.
+func (in *mdcInput) refused() (string, error) {
+	if in.FixAfter != nil && *in.FixAfter < 12 {
+		return "fix_after_n_points must be a single numeric that is greater than or equal to 12.", nil
+	}
+	for _, o := range []struct {
+		name  string
+		value *json.RawMessage
+	}{{"rebase", &in.Rebase}, {"target", &in.Target}} {
+		if !given(*o.value) || (*o.value)[0] != '{' {
+			continue
+		}
+		var byFacet map[string]json.RawMessage
+		if err := json.Unmarshal(*o.value, &byFacet); err != nil {
+			return "", fmt.Errorf("%s: %w", o.name, err)
+		}
+		if len(byFacet) == 0 {
+			*o.value = nil
+			continue
+		}
+		if in.Facet == nil {
+			return o.name + " must not be given by facet if facet_field is not set", nil
+		}
+		for f := range byFacet {
+			if !slices.Contains(in.Facet, f) {
+				return "options provided to " + o.name + " are not in the facet_field column.", nil
+			}
+		}
+	}
+	return "", nil
+}
+
 // perFacet reads a value for all facets or an object of values by facet.
 func perFacet[T any](raw json.RawMessage, facet string) (value T, err error) {
-	if len(raw) == 0 || string(raw) == "null" {
+	if !given(raw) {
 		return value, nil
 	}
 	if raw[0] == '{' {
@@ -108,7 +148,8 @@ func perFacet[T any](raw json.RawMessage, facet string) (value T, err error) {
 	return value, json.Unmarshal(raw, &value)
 }
 
-func (in *mdcInput) facet(pts []mdcPoint, rebase []string, target *float64, dir int) {
+// facet computes one facet; it is false where the tool stops on missing values.
+func (in *mdcInput) facet(pts []mdcPoint, rebase []string, target *float64, dir int) bool {
 	group := 0
 	for i := range pts {
 		if slices.Contains(rebase, pts[i].date) {
@@ -124,11 +165,38 @@ func (in *mdcInput) facet(pts []mdcPoint, rebase []string, target *float64, dir 
 		for hi < len(pts) && pts[hi].group == pts[lo].group {
 			hi++
 		}
+		if mdcStops(pts[lo:hi]) {
+			return false
+		}
 		in.limits(pts[lo:hi])
 		mdcRules(pts[lo:hi])
 		mdcLabels(pts[lo:hi], dir)
 		lo = hi
 	}
+	return true
+}
+
+// mdcStops says whether the tool's search for trends fails: in a window of seven
+// with a missing difference whose others, if any, all have one sign and are not 0,
+// it cannot tell whether the trend holds, and stops.
+func mdcStops(pts []mdcPoint) bool {
+	for i := 0; i+7 <= len(pts); i++ {
+		up, down, missing := 0, 0, 0
+		for j := i + 1; j < i+7; j++ {
+			switch d := pts[j].y - pts[j-1].y; {
+			case d > 0:
+				up++
+			case d < 0:
+				down++
+			case math.IsNaN(d):
+				missing++
+			}
+		}
+		if missing > 0 && (up+missing == 6 || down+missing == 6) {
+			return true
+		}
+	}
+	return false
 }
 
 func (in *mdcInput) limits(pts []mdcPoint) {
@@ -293,10 +361,7 @@ func mdcResult(points []mdcPoint, icons []object) object {
 			{"outside_limits", column(func(p *mdcPoint) any { return p.outside })},
 			{"close_to_limits", column(func(p *mdcPoint) any { return p.close })},
 			{"relative_to_mean", column(func(p *mdcPoint) any {
-				if math.IsNaN(p.y) {
-					return nil
-				}
-				return p.side
+				return orNull(math.IsNaN(p.y) || math.IsNaN(p.mean), p.side)
 			})},
 			{"special_cause_type", column(func(p *mdcPoint) any { return p.label })},
 			{"special_cause_flag", column(func(p *mdcPoint) any { return p.kind != "common_cause" })},

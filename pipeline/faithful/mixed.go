@@ -62,6 +62,8 @@ func (m *intercepts) logLik(beta, sigma float64) float64 {
 	return total
 }
 
+// fit maximises the likelihood. beta is the estimate without variance between
+// units.
 func (m *intercepts) fit(beta float64) (b, sigma, ll float64, err error) {
 	problem := optimize.Problem{Func: func(x []float64) float64 {
 		f := -m.logLik(x[0], math.Abs(x[1]))
@@ -75,7 +77,21 @@ func (m *intercepts) fit(beta float64) (b, sigma, ll float64, err error) {
 	if r == nil {
 		return 0, 0, 0, fmt.Errorf("the likelihood has no maximum: %w", err)
 	}
-	return r.X[0], math.Abs(r.X[1]), -r.F, nil
+	b, sigma, ll = r.X[0], math.Abs(r.X[1]), -r.F
+	// Where no variance does as well, the tool's fit is singular: exactly 0.
+	if zero := m.logLik(beta, 0); zero >= ll-1e-9*math.Abs(ll) {
+		return beta, 0, zero, nil
+	}
+	return b, sigma, ll, nil
+}
+
+// nodes is the number of quadrature points; 1 is the Laplace approximation.
+func (in *countInput) nodes() (int, error) {
+	n := or(in.NAGQ, 1)
+	if !(n >= 1 && n <= 100 && n == math.Trunc(n)) {
+		return 0, fmt.Errorf("nAGQ %v is not a whole number of 1 to 100", n)
+	}
+	return int(n), nil
 }
 
 func morLogitNormal(in countInput) (object, error) {
@@ -87,9 +103,9 @@ func morLogitNormal(in countInput) (object, error) {
 	if !(p > 0 && p < 1) {
 		return nil, fmt.Errorf("the units have no events, or nothing but events")
 	}
-	nagq := or(in.NAGQ, 1)
-	if nagq < 1 || nagq > 100 {
-		return nil, fmt.Errorf("nAGQ %d is not within 1 to 100", nagq)
+	nagq, err := in.nodes()
+	if err != nil {
+		return nil, err
 	}
 	m := newIntercepts(k, nagq, func(i int, eta float64) (float64, float64, float64) {
 		q := 1 / (1 + math.Exp(-eta))
@@ -136,9 +152,9 @@ func morPoisson(in countInput) (object, error) {
 	if !(ratio > 0) {
 		return nil, fmt.Errorf("the units have no events")
 	}
-	nagq := or(in.NAGQ, 1)
-	if nagq < 1 || nagq > 100 {
-		return nil, fmt.Errorf("nAGQ %d is not within 1 to 100", nagq)
+	nagq, err := in.nodes()
+	if err != nil {
+		return nil, err
 	}
 	m := newIntercepts(k, nagq, func(i int, eta float64) (float64, float64, float64) {
 		mu := in.Expected[i] * math.Exp(eta)

@@ -7,23 +7,50 @@ import (
 
 // Plain statistics as R gives them: NaN for nothing, NaN through.
 
+// sum carries what each addition rounds away: R adds in long double, and a plain
+// sum can miss a tie with a centre line or a limit that R finds.
 func sum(v []float64) float64 {
-	s := 0.0
-	for _, x := range v {
-		s += x
-	}
+	s, _ := sumParts(v)
 	return s
 }
 
-// mean refines the quotient once with the mean residual, as R does.
+// sumParts gives the sum and what is left of it after rounding (Knuth's two-sum).
+func sumParts(v []float64) (s, rest float64) {
+	plain := 0.0
+	for _, x := range v {
+		plain += x
+		t := s + x
+		b := t - s
+		rest += (s - (t - b)) + (x - b)
+		s = t
+	}
+	if math.IsNaN(plain) || math.IsInf(plain, 0) {
+		return plain, 0
+	}
+	total := s + rest
+	return total, rest - (total - s)
+}
+
+// mean refines the quotient once with the residual, as R does.
 func mean(v []float64) float64 {
 	n := float64(len(v))
-	m := sum(v) / n
-	r := 0.0
-	for _, x := range v {
-		r += x - m
+	s, rest := sumParts(v)
+	m := s / n
+	if math.IsNaN(m) || math.IsInf(m, 0) {
+		return m
 	}
-	return m + r/n
+	return m + (math.FMA(-m, n, s)+rest)/n
+}
+
+// present is the values that are not missing.
+func present(v []float64) []float64 {
+	var out []float64
+	for _, x := range v {
+		if !math.IsNaN(x) {
+			out = append(out, x)
+		}
+	}
+	return out
 }
 
 // variance has divisor n-1; NaN for fewer than 2.
@@ -53,25 +80,26 @@ func median(v []float64) float64 {
 	return (s[m-1] + s[m]) / 2
 }
 
-// quantile7 is R's default quantile, of values in any order.
+// quantile7 is R's default quantile, of values in any order: R forms the rank
+// before it takes the fraction, and leaves two equal neighbours alone, so that
+// infinite ones stay infinite.
 func quantile7(v []float64, q float64) float64 {
-	if len(v) == 0 {
+	if len(v) == 0 || math.IsNaN(q) {
 		return math.NaN()
 	}
 	s := slices.Clone(v)
 	slices.Sort(s)
-	h := q * float64(len(s)-1)
-	// R rounds a rank that is whole but for rounding.
-	k := math.Floor(h + 4*0x1p-52)
-	f := h - k
-	if math.Abs(f) < 4*0x1p-52 {
-		f = 0
+	rank := 1 + float64(len(s)-1)*q
+	k := math.Floor(rank)
+	if k < 1 || int(k) > len(s) {
+		return math.NaN()
 	}
-	i := int(k)
-	if i+1 >= len(s) || f == 0 {
-		return s[min(i, len(s)-1)]
+	a := s[int(k)-1]
+	if rank == k || int(k) == len(s) || s[int(k)] == a {
+		return a
 	}
-	return s[i] + f*(s[i+1]-s[i])
+	h := rank - k
+	return float64((1-h)*a) + float64(h*s[int(k)])
 }
 
 // atLeastZero and atMost leave NaN alone.

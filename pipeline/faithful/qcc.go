@@ -16,14 +16,14 @@ import (
 type qccInput struct {
 	Type     string          `json:"type"`
 	Data     json.RawMessage `json:"data"`
-	Sizes    json.RawMessage `json:"sizes"`
+	Sizes    vec             `json:"sizes"`
 	Baseline *float64        `json:"baseline_points"`
 	StdDev   *string         `json:"std_dev_method"`
 }
 
-// qccD2 and qccD3 are the constants the tool has for subgroups of 2 to 25: d2 to
-// three decimals, and d3 as it has them, which is not everywhere the seventh
-// decimal of the exact value.
+// qccD2 and qccD3 are the constants the tool has for subgroups: d2 of 2 to 25 to
+// three decimals, and d3 of 2 to 50 as it has them, which is not everywhere the
+// seventh decimal of the exact value.
 func qccD2() []float64 {
 	return []float64{
 		1.128, 1.693, 2.059, 2.326, 2.534, 2.704, 2.847, 2.970, 3.078, 3.173, 3.258, 3.336,
@@ -36,7 +36,19 @@ func qccD3() []float64 {
 		0.8525033, 0.8883697, 0.8798108, 0.8640855, 0.8480442, 0.8332108, 0.8198378, 0.8078413,
 		0.7970584, 0.7873230, 0.7784873, 0.7704257, 0.7630330, 0.7562217, 0.7499188, 0.7440627,
 		0.7386021, 0.7334929, 0.7286980, 0.7241851, 0.7199267, 0.7158987, 0.7120802, 0.7084528,
+		0.7050004, 0.7017086, 0.6985648, 0.6955576, 0.6926770, 0.6899137, 0.6872596, 0.6847074,
+		0.6822502, 0.6798821, 0.6775973, 0.6753910, 0.6732584, 0.6711952, 0.6691976, 0.6672619,
+		0.6653848, 0.6635632, 0.6617943, 0.6600754, 0.6584041, 0.6567780, 0.6551950, 0.6536532,
+		0.6521506,
 	}
+}
+
+// ofSize looks up the constant for subgroups of n; NaN outside the table.
+func ofSize(table []float64, n int) float64 {
+	if n < 2 || n-2 >= len(table) {
+		return math.NaN()
+	}
+	return table[n-2]
 }
 
 func c4(n float64) float64 {
@@ -48,7 +60,8 @@ func c4(n float64) float64 {
 // qccChart is a chart before its rules: statistic, centre line and the standard
 // error that limits are multiples of, clipped to floor..ceiling.
 type qccChart struct {
-	center         []float64 // one per point
+	center         []float64 // one per point, as it enters the limits
+	shown          []float64 // as printed
 	scalar         bool      // center is printed as one number
 	stdDev         float64
 	stat, se       []float64
@@ -61,11 +74,15 @@ func (q *qccChart) limits(i int, k float64) (low, high float64) {
 
 func qcc(name string, raw json.RawMessage) (object, error) {
 	var in qccInput
-	if err := json.Unmarshal(raw, &in); err != nil {
+	if err := decode(raw, &in); err != nil {
 		return nil, err
 	}
+	kind := strings.TrimPrefix(name, "qcc.")
 	if in.Type == "" {
-		in.Type = strings.TrimPrefix(name, "qcc.")
+		in.Type = kind
+	}
+	if in.Type != kind {
+		return nil, fmt.Errorf("type %q does not belong to the method %s", in.Type, name)
 	}
 	rows, err := in.rows()
 	if err != nil {
@@ -86,6 +103,9 @@ func qcc(name string, raw json.RawMessage) (object, error) {
 	} else {
 		q, err = in.attributes(rows, base)
 	}
+	if errors.Is(err, errTool) {
+		return stopped("%v", err), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,8 +116,8 @@ func qcc(name string, raw json.RawMessage) (object, error) {
 			lcl, ucl = append(lcl, a), append(ucl, b)
 		}
 	}
-	var center any = q.center
-	if q.scalar {
+	var center any = q.shown
+	if q.shown == nil || q.scalar {
 		center = q.center[0]
 	}
 	return object{
@@ -120,7 +140,10 @@ func (in *qccInput) rows() ([][]float64, error) {
 	}
 	out := make([][]float64, len(matrix))
 	for i, r := range matrix {
-		out[i] = slices.DeleteFunc(slices.Clone([]float64(r)), math.IsNaN)
+		out[i] = r
+		if len(r) == 0 {
+			out[i] = []float64{math.NaN()}
+		}
 	}
 	if len(out) == 0 {
 		return nil, errors.New("data has no rows")
@@ -150,9 +173,20 @@ func (in *qccInput) individuals(rows [][]float64, base int) (*qccChart, error) {
 		}
 		x = append(x, r[0])
 	}
-	s := mean(movingRanges(x[:base])) / 1.128
-	if in.StdDev != nil && *in.StdDev == "SD" {
+	var s float64
+	switch or(in.StdDev, "MR") {
+	case "MR":
+		mr := movingRanges(x[:base])
+		for i := range mr {
+			if math.IsNaN(mr[i]) {
+				mr[i] = 0 // the range of the one value that is there
+			}
+		}
+		s = mean(mr) / 1.128
+	case "SD":
 		s = stddev(x[:base]) / c4(float64(base))
+	default:
+		return nil, fmt.Errorf("%w: std.dev %q of an individuals chart should be one of MR, SD", errTool, *in.StdDev)
 	}
 	return &qccChart{
 		center: same(mean(x[:base]), len(x)), scalar: true, stdDev: s, stat: x, se: same(s, len(x)),
@@ -162,69 +196,57 @@ func (in *qccInput) individuals(rows [][]float64, base int) (*qccChart, error) {
 
 func (in *qccInput) variables(rows [][]float64, base int) (*qccChart, error) {
 	q := &qccChart{scalar: true, floor: unbounded(-1), ceiling: unbounded(1)}
-	method := "UWAVE-R"
-	if in.Type == "S" || (in.Type == "xbar" && len(rows[0]) > 25) {
-		method = "UWAVE-SD"
+	var sizes, stats []float64
+	large, single := false, false
+	for i, r := range rows {
+		r = present(r)
+		rows[i] = r
+		n := len(r)
+		sizes = append(sizes, float64(n))
+		large = large || i < base && n > 25
+		single = single || i < base && n == 1
+		stat := math.NaN()
+		switch {
+		case in.Type == "xbar":
+			stat = mean(r)
+		case n == 0:
+		case in.Type == "R":
+			stat = slices.Max(r) - slices.Min(r)
+		default:
+			stat = stddev(r)
+		}
+		stats = append(stats, stat)
+		if in.Type == "R" && n > len(qccD3())+1 {
+			return nil, fmt.Errorf("%w: group size must be less than %d when giving nsigmas", errTool, len(qccD3())+2)
+		}
+	}
+	if single {
+		return nil, fmt.Errorf("%w: group sizes must be larger than one", errTool)
+	}
+	known := map[string][]string{
+		"xbar": {"UWAVE-R", "UWAVE-SD", "MVLUE-R", "MVLUE-SD", "RMSDF"},
+		"R":    {"UWAVE-R", "MVLUE-R"},
+		"S":    {"UWAVE-SD", "MVLUE-SD", "RMSDF"},
+	}[in.Type]
+	method := known[0]
+	if in.Type == "xbar" && large {
+		method = "RMSDF"
 	}
 	if in.StdDev != nil {
 		method = *in.StdDev
 	}
-	var estimates, weights, stats, sizes []float64
-	for i, r := range rows {
-		n := len(r)
-		if n < 2 || n > 25 && (method == "UWAVE-R" || in.Type == "R") {
-			return nil, fmt.Errorf("row %d has %d values; this chart needs 2 to 25", i+1, n)
-		}
-		rng, sd := slices.Max(r)-slices.Min(r), stddev(r)
-		switch in.Type {
-		case "xbar":
-			stats = append(stats, mean(r))
-		case "R":
-			stats = append(stats, rng)
-		default:
-			stats = append(stats, sd)
-		}
-		sizes = append(sizes, float64(n))
-		fn := float64(n)
-		switch method {
-		case "UWAVE-R":
-			estimates, weights = append(estimates, rng/qccD2()[n-2]), append(weights, 1)
-		case "UWAVE-SD":
-			estimates, weights = append(estimates, sd/c4(fn)), append(weights, 1)
-		case "MVLUE-R":
-			d := qccD2()[n-2] / qccD3()[n-2]
-			estimates, weights = append(estimates, rng/qccD2()[n-2]), append(weights, d*d)
-		case "MVLUE-SD":
-			c := c4(fn) * c4(fn)
-			estimates, weights = append(estimates, sd/c4(fn)), append(weights, c/(1-c))
-		case "RMSDF":
-			estimates, weights = append(estimates, sd*sd), append(weights, fn-1)
-		default:
-			return nil, fmt.Errorf("std_dev_method %q is not known", method)
-		}
+	if !slices.Contains(known, method) {
+		return nil, fmt.Errorf("%w: std.dev %q of this chart should be one of %s", errTool, method, strings.Join(known, ", "))
 	}
-	var sw, w, cs, cn float64
-	for i := range base {
-		sw += estimates[i] * weights[i]
-		w += weights[i]
-		cs += stats[i] * sizes[i]
-		cn += sizes[i]
-	}
-	q.stdDev = sw / w
-	if method == "RMSDF" {
-		q.stdDev = math.Sqrt(sw/w) / c4(w+1)
-	}
-	center := cs / cn
-	if in.Type == "xbar" {
-		center = mean(stats[:base])
-	}
-	q.center, q.stat = same(center, len(rows)), stats
+	q.stdDev = qccSigma(method, rows[:base])
+	q.center = same(weightedMean(stats[:base], sizes[:base]), len(rows))
+	q.stat = stats
 	for _, n := range sizes {
 		switch in.Type {
 		case "xbar":
 			q.se = append(q.se, q.stdDev/math.Sqrt(n))
 		case "R":
-			q.se = append(q.se, q.stdDev*qccD3()[int(n)-2])
+			q.se = append(q.se, q.stdDev*ofSize(qccD3(), int(n)))
 		default:
 			q.se = append(q.se, q.stdDev*math.Sqrt(1-c4(n)*c4(n)))
 		}
@@ -235,19 +257,58 @@ func (in *qccInput) variables(rows [][]float64, base int) (*qccChart, error) {
 	return q, nil
 }
 
-func (in *qccInput) attributes(rows [][]float64, base int) (*qccChart, error) {
-	var sizes vec
-	if len(in.Sizes) > 0 && string(in.Sizes) != "null" {
-		if json.Unmarshal(in.Sizes, &sizes) != nil {
-			sizes = nil
-			var one float64
-			if err := json.Unmarshal(in.Sizes, &one); err != nil {
-				return nil, fmt.Errorf("sizes must be a number, an array or null: %w", err)
-			}
-			sizes = same(one, len(rows))
+func weightedMean(v, w []float64) float64 {
+	var vw []float64
+	for i := range v {
+		vw = append(vw, v[i]*w[i])
+	}
+	return sum(vw) / sum(w)
+}
+
+// qccSigma estimates the standard deviation within subgroups. It is NaN where a
+// subgroup is too large for a method by ranges.
+func qccSigma(method string, rows [][]float64) float64 {
+	var estimates, weights []float64
+	for _, r := range rows {
+		n := float64(len(r))
+		rng, sd := math.NaN(), stddev(r)
+		if len(r) > 0 {
+			rng = slices.Max(r) - slices.Min(r)
 		}
-	} else {
+		d2, d3, c := ofSize(qccD2(), len(r)), ofSize(qccD3(), len(r)), c4(n)
+		switch method {
+		case "UWAVE-R":
+			estimates, weights = append(estimates, rng/d2), append(weights, 1)
+		case "UWAVE-SD":
+			estimates, weights = append(estimates, sd/c), append(weights, 1)
+		case "MVLUE-R":
+			estimates, weights = append(estimates, rng/d2), append(weights, (d2/d3)*(d2/d3))
+		case "MVLUE-SD":
+			estimates, weights = append(estimates, sd/c), append(weights, c*c/(1-c*c))
+		case "RMSDF":
+			estimates, weights = append(estimates, sd*sd), append(weights, n-1)
+		}
+	}
+	s := weightedMean(estimates, weights)
+	if method == "RMSDF" {
+		s = math.Sqrt(s) / c4(sum(weights)+1)
+	}
+	return s
+}
+
+func (in *qccInput) attributes(rows [][]float64, base int) (*qccChart, error) {
+	sizes := in.Sizes
+	if sizes == nil {
+		if in.Type == "p" || in.Type == "np" || in.Type == "u" {
+			return nil, fmt.Errorf("%w: sample sizes must be given for a %s chart", errTool, in.Type)
+		}
 		sizes = same(1, len(rows))
+		for i, r := range rows {
+			sizes[i] = float64(len(present(r)))
+		}
+	}
+	if len(sizes) == 1 {
+		sizes = same(sizes[0], len(rows))
 	}
 	if len(sizes) != len(rows) {
 		return nil, fmt.Errorf("%d sizes for %d rows; give one each", len(sizes), len(rows))
@@ -270,25 +331,50 @@ func (in *qccInput) attributes(rows [][]float64, base int) (*qccChart, error) {
 		}
 		if in.Type == "np" {
 			q.ceiling = func(i int) float64 { return sizes[i] }
-			for i := range x {
-				q.center[i], q.se[i] = rate*sizes[i], math.Sqrt(rate*(1-rate)*sizes[i])
+			// The centres are of the baseline; with new data they are used again
+			// from the first, and the proportion in the limits is the mean of
+			// what they give for all sizes.
+			for i := range base {
+				q.shown = append(q.shown, rate*sizes[i])
 			}
-			q.scalar = slices.Min(sizes) == slices.Max(sizes)
+			q.scalar = !slices.ContainsFunc(q.shown, func(v float64) bool { return v != q.shown[0] })
+			var ps []float64
+			for i := range x {
+				q.center[i] = q.shown[i%base]
+				ps = append(ps, q.center[i]/sizes[i])
+			}
+			p := mean(ps)
+			for i := range x {
+				q.se[i] = math.Sqrt(p * (1 - p) * sizes[i])
+			}
+			q.stdDev = math.Sqrt(sizes[0] * rate * (1 - rate))
 		} else {
 			q.stat = make([]float64, n)
 			for i := range x {
 				q.stat[i] = x[i] / sizes[i]
 			}
 		}
-		q.stdDev = q.se[0] // the tool keeps the first of them
+		if in.Type == "p" {
+			q.stdDev = q.se[0] // the first of the tool's
+			if slices.Contains(sizes, 0) {
+				// The limits use a mean over all sizes: one of 0 takes all of them.
+				q.se = same(math.NaN(), n)
+			}
+		}
 	case "u", "c":
 		q.center = same(rate, n)
 		q.stat = make([]float64, n)
 		for i := range x {
 			q.stat[i], q.se[i] = x[i]/sizes[i], math.Sqrt(rate/sizes[i])
+			if sizes[i] == 0 {
+				q.se[i] = math.NaN()
+			}
 		}
 		q.stdDev = math.Sqrt(rate)
 		if in.Type == "c" {
+			if slices.ContainsFunc(sizes[:base], func(v float64) bool { return v != sizes[0] }) {
+				return nil, fmt.Errorf("%w: all sizes must be equal for a c chart", errTool)
+			}
 			m := mean(x[:base])
 			q.center, q.stat, q.stdDev, q.se = same(m, n), x, math.Sqrt(m), same(math.Sqrt(m), n)
 		}
@@ -324,7 +410,10 @@ func (q *qccChart) ofLast(m, n int, k float64) []int {
 		side := q.beyond(i, i, k)
 		count := 0
 		for j := i - n + 1; j <= i; j++ {
-			if q.beyond(j, i, k) == side {
+			switch {
+			case math.IsNaN(q.stat[j]):
+				side = 0 // a window with a missing value is none
+			case q.beyond(j, i, k) == side:
 				count++
 			}
 		}
@@ -369,15 +458,17 @@ func (q *qccChart) oneSide(n int) []int {
 
 func (q *qccChart) westernElectric(kind string) object {
 	if kind == "g" {
-		// With a g chart the tool cannot do more than rule 1.
-		return object{{"rule1", q.outside()}, {"rule2", []int{}}, {"rule3", []int{}}, {"rule4", []int{}}}
+		// The tool gives a g chart no limits: nothing is beyond them, and it can
+		// do no more than rule 1.
+		return object{{"rule1", []int{}}, {"rule2", []int{}}, {"rule3", []int{}}, {"rule4", []int{}}}
 	}
 	return object{{"rule1", q.outside()}, {"rule2", q.ofLast(2, 3, 2)}, {"rule3", q.ofLast(4, 5, 1)}, {"rule4", q.oneSide(8)}}
 }
 
 func (q *qccChart) nelson(kind string) object {
-	lists := [8][]int{q.outside(), {}, {}, {}, {}, {}, {}, {}}
+	lists := [8][]int{{}, {}, {}, {}, {}, {}, {}, {}}
 	if kind != "g" {
+		lists[0] = q.outside()
 		diff := func(j int) float64 { return q.stat[j] - q.stat[j-1] }
 		lists[1] = q.oneSide(9)
 		lists[2] = q.window(6, func(from, to int) bool {
@@ -398,7 +489,7 @@ func (q *qccChart) nelson(kind string) object {
 		lists[4], lists[5] = q.ofLast(2, 3, 2), q.ofLast(4, 5, 1)
 		lists[6] = q.window(15, func(from, to int) bool {
 			for j := from; j <= to; j++ {
-				if q.beyond(j, j, 1) != 0 {
+				if math.IsNaN(q.stat[j]) || math.IsNaN(q.se[j]) || q.beyond(j, j, 1) != 0 {
 					return false
 				}
 			}

@@ -28,17 +28,18 @@ type qicInput struct {
 	Exclude vec               `json:"exclude"`
 	CL      json.RawMessage   `json:"cl"`
 	// Target has no effect on any number.
-	Multiply   *float64 `json:"multiply"`
-	YNeg       *bool    `json:"y_neg"`
-	ScreenMR   *bool    `json:"screen_mr"`
-	AggFun     string   `json:"agg_fun"`
-	RunsMethod string   `json:"runs_method"`
-	XPeriod    *string  `json:"x_period"`
+	Target     json.RawMessage `json:"target"`
+	Multiply   *float64        `json:"multiply"`
+	YNeg       *bool           `json:"y_neg"`
+	ScreenMR   *bool           `json:"screen_mr"`
+	AggFun     string          `json:"agg_fun"`
+	RunsMethod string          `json:"runs_method"`
+	XPeriod    *string         `json:"x_period"`
 }
 
 // qicPoint is one subgroup.
 type qicPoint struct {
-	facet, label                string // label is that of a part given by row
+	facet                       string
 	x                           json.RawMessage
 	key                         string // of x, for sorting texts and dates
 	num                         float64
@@ -61,20 +62,23 @@ type qicPart struct {
 }
 
 func qic(name string, raw json.RawMessage) (object, error) {
-	in := qicInput{XType: "index", AggFun: "mean"}
-	if err := json.Unmarshal(raw, &in); err != nil {
+	in := qicInput{}
+	if err := decode(raw, &in); err != nil {
 		return nil, err
 	}
-	if in.Chart == "" {
-		in.Chart = strings.TrimPrefix(name, "qic.")
+	if err := in.options(strings.TrimPrefix(name, "qic.")); err != nil {
+		return nil, err
 	}
-	points, err := in.subgroups()
+	points, cuts, err := in.subgroups()
 	if err != nil {
 		return nil, err
 	}
-	in.cutParts(points)
-	given, err := in.givenCentre(len(points))
+	cutParts(points, cuts)
+	centre, err := in.givenCentre(points)
 	if err != nil {
+		if errors.Is(err, errTool) {
+			return stopped("%v", err), nil
+		}
 		return nil, err
 	}
 	var parts []qicPart
@@ -84,12 +88,13 @@ func qic(name string, raw json.RawMessage) (object, error) {
 			hi++
 		}
 		var cl []float64
-		if given != nil {
-			cl = given[lo:hi]
+		// One missing centre in a part, and the tool computes that of the part.
+		if centre != nil && !slices.ContainsFunc(centre[lo:hi], math.IsNaN) {
+			cl = centre[lo:hi]
 		}
 		if err := in.limits(points[lo:hi], cl); err != nil {
 			if errors.Is(err, errTool) {
-				return object{{"error", true}, {"error_message", err.Error()}}, nil
+				return stopped("%v", err), nil
 			}
 			return nil, err
 		}
@@ -98,6 +103,34 @@ func qic(name string, raw json.RawMessage) (object, error) {
 	}
 	in.finish(points)
 	return in.result(points, parts), nil
+}
+
+// options checks the choices by name and sets those not given. Their values are
+// the tool's own.
+func (in *qicInput) options(chart string) error {
+	for _, o := range []struct {
+		name  string
+		value *string
+		known []string // the first is the default
+	}{
+		{"chart", &in.Chart, []string{chart}},
+		{"x_type", &in.XType, []string{"index", "numeric", "date", "category"}},
+		{"agg_fun", &in.AggFun, []string{"mean", "median", "sum", "sd"}},
+		{"runs_method", &in.RunsMethod, []string{"anhoej", "bestbox", "cutbox"}},
+	} {
+		if *o.value == "" {
+			*o.value = o.known[0]
+		}
+		if !slices.Contains(o.known, *o.value) {
+			return fmt.Errorf("%s %q is not known; give %s", o.name, *o.value, strings.Join(o.known, ", "))
+		}
+	}
+	if in.X == nil && in.XType == "index" {
+		for i := range in.Y {
+			in.X = append(in.X, json.RawMessage(strconv.Itoa(i+1)))
+		}
+	}
+	return nil
 }
 
 // errTool marks what makes the tool itself stop.
@@ -111,8 +144,9 @@ func rawText(r json.RawMessage) string {
 	return string(r)
 }
 
-// subgroups groups rows by facet and x, sorted.
-func (in *qicInput) subgroups() ([]qicPoint, error) {
+// subgroups groups rows by facet and x, sorted, and gives after which subgroups of
+// a facet a part ends.
+func (in *qicInput) subgroups() ([]qicPoint, []float64, error) {
 	rows := len(in.Y)
 	cols := map[string]int{"x": len(in.X)}
 	if in.N != nil {
@@ -122,14 +156,11 @@ func (in *qicInput) subgroups() ([]qicPoint, error) {
 		cols["facet"] = len(in.Facet)
 	}
 	if err := sameLength(rows, cols); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	labels, err := in.partLabels()
+	cuts, err := in.partCuts()
 	if err != nil {
-		return nil, err
-	}
-	if labels != nil && len(labels) != rows {
-		return nil, fmt.Errorf("part has %d labels for %d rows; give one per row", len(labels), rows)
+		return nil, nil, err
 	}
 	y, n := slices.Clone(in.Y), slices.Clone(in.N)
 	for i := range n {
@@ -140,6 +171,10 @@ func (in *qicInput) subgroups() ([]qicPoint, error) {
 	byKey := map[[2]string]int{}
 	var points []qicPoint
 	for i := range rows {
+		// Rows without an x or a facet are in no subgroup.
+		if !given(in.X[i]) || in.Facet != nil && !given(in.Facet[i]) {
+			continue
+		}
 		p := qicPoint{facet: "1", x: in.X[i], key: rawText(in.X[i])}
 		if in.Facet != nil {
 			p.facet = rawText(in.Facet[i])
@@ -148,34 +183,28 @@ func (in *qicInput) subgroups() ([]qicPoint, error) {
 		case "index", "numeric":
 			v, err := strconv.ParseFloat(p.key, 64)
 			if err != nil {
-				return nil, fmt.Errorf("x of row %d is %s; give a number or another x_type", i+1, in.X[i])
+				return nil, nil, fmt.Errorf("x of row %d is %s; give a number or another x_type", i+1, in.X[i])
 			}
 			p.num = v
 			p.key = strconv.FormatFloat(v, 'g', -1, 64)
 		case "date":
 			d, err := time.Parse(time.DateOnly, p.key)
 			if err != nil {
-				return nil, fmt.Errorf("x of row %d is %s; give a date as 2026-01-31", i+1, in.X[i])
+				return nil, nil, fmt.Errorf("x of row %d is %s; give a date as 2026-01-31", i+1, in.X[i])
 			}
 			if in.XPeriod != nil {
-				if *in.XPeriod != "month" {
-					return nil, fmt.Errorf("x_period %q is not known; give month or null", *in.XPeriod)
+				if d, err = periodStart(d, *in.XPeriod); err != nil {
+					return nil, nil, err
 				}
-				p.key = d.Format("2006-01") + "-01"
+				p.key = d.Format(time.DateOnly)
 				p.x = json.RawMessage(strconv.Quote(p.key))
 			}
-		case "category":
-		default:
-			return nil, fmt.Errorf("x_type %q is not known; give index, numeric, date or category", in.XType)
 		}
 		k := [2]string{p.facet, p.key}
 		at, ok := byKey[k]
 		if !ok {
 			at = len(points)
 			byKey[k] = at
-			if labels != nil {
-				p.label = labels[i]
-			}
 			points = append(points, p)
 		}
 		points[at].rows = append(points[at].rows, i)
@@ -204,10 +233,29 @@ func (in *qicInput) subgroups() ([]qicPoint, error) {
 		index++
 		p.index = index
 		in.aggregate(p, y, n)
-		p.baseline = in.Freeze == nil || in.Part != nil && string(in.Part) != "null" || float64(index) <= *in.Freeze
+		p.baseline = in.Freeze == nil || given(in.Part) || float64(index) <= *in.Freeze
 		p.include = !slices.Contains(in.Exclude, float64(index))
 	}
-	return points, nil
+	return points, cuts, nil
+}
+
+// periodStart is the first day of the period of d; weeks begin on Monday.
+func periodStart(d time.Time, period string) (time.Time, error) {
+	y, m, day := d.Date()
+	switch period {
+	case "day":
+	case "week":
+		day -= (int(d.Weekday()) + 6) % 7
+	case "month":
+		day = 1
+	case "quarter":
+		m, day = m-(m-1)%3, 1
+	case "year":
+		m, day = 1, 1
+	default:
+		return d, fmt.Errorf("x_period %q is not known; give day, week, month, quarter, year or null", period)
+	}
+	return time.Date(y, m, day, 0, 0, 0, 0, time.UTC), nil
 }
 
 func (in *qicInput) aggregate(p *qicPoint, y, n vec) {
@@ -238,7 +286,7 @@ func (in *qicInput) aggregate(p *qicPoint, y, n vec) {
 	case "median":
 		p.y = median(vals)
 	case "sum":
-		p.y = p.sum
+		p.y = sum(vals) // 0 where nothing is known, unlike y_sum
 	case "sd":
 		p.y = p.sd
 	default:
@@ -246,43 +294,53 @@ func (in *qicInput) aggregate(p *qicPoint, y, n vec) {
 	}
 }
 
-func (in *qicInput) partLabels() ([]string, error) {
-	if in.Part == nil || string(in.Part) == "null" {
+// partCuts reads the parts. Labels by row count the distinct x as they come in the
+// rows, over all facets and before any x_period: where rows are not sorted by x,
+// the cuts fall elsewhere than the labels say.
+func (in *qicInput) partCuts() ([]float64, error) {
+	if !given(in.Part) {
 		return nil, nil
 	}
-	var texts []string
-	if json.Unmarshal(in.Part, &texts) == nil {
-		return texts, nil
+	var cuts vec
+	if json.Unmarshal(in.Part, &cuts) == nil {
+		for i := range cuts {
+			cuts[i] = math.Trunc(cuts[i])
+		}
+		return cuts, nil
 	}
-	var cuts []float64
-	if err := json.Unmarshal(in.Part, &cuts); err != nil {
-		return nil, fmt.Errorf("part must be an array of whole numbers or of texts, or null")
+	var labels []json.RawMessage
+	if err := json.Unmarshal(in.Part, &labels); err != nil {
+		return nil, errors.New("part must be an array of whole numbers or of texts, or null")
 	}
-	return nil, nil
+	if len(labels) != len(in.X) {
+		return nil, fmt.Errorf("part has %d labels for %d rows; give one per row", len(labels), len(in.X))
+	}
+	cuts = vec{}
+	seenX, seenLabel := map[string]bool{}, map[string]bool{}
+	for i, l := range labels {
+		x := rawText(in.X[i])
+		if v, err := strconv.ParseFloat(x, 64); err == nil {
+			x = strconv.FormatFloat(v, 'g', -1, 64)
+		}
+		if seenX[x] {
+			continue
+		}
+		if label := string(l); !seenLabel[label] {
+			seenLabel[label] = true
+			cuts = append(cuts, float64(len(seenX)))
+		}
+		seenX[x] = true
+	}
+	return cuts, nil
 }
 
 // cutParts numbers the parts inside each facet.
-func (in *qicInput) cutParts(points []qicPoint) {
-	var cuts []float64
-	byLabel := false
-	if in.Part != nil && string(in.Part) != "null" {
-		if json.Unmarshal(in.Part, &cuts) != nil {
-			byLabel = true
-		}
-	}
-	seen := map[string]bool{}
+func cutParts(points []qicPoint, cuts []float64) {
 	part := 0
 	for i := range points {
 		p := &points[i]
 		if p.index == 1 {
 			part = 1
-			clear(seen)
-			seen[p.label] = true
-		} else if byLabel {
-			if !seen[p.label] {
-				seen[p.label] = true
-				part++
-			}
 		} else if slices.Contains(cuts, float64(p.index-1)) {
 			part++
 		}
@@ -290,24 +348,22 @@ func (in *qicInput) cutParts(points []qicPoint) {
 	}
 }
 
-func (in *qicInput) givenCentre(n int) ([]float64, error) {
-	if in.CL == nil || string(in.CL) == "null" {
+// givenCentre is the centre line given, by subgroup, nil for none. An array goes
+// with the rows, again and again; a subgroup has that of its first row.
+func (in *qicInput) givenCentre(points []qicPoint) ([]float64, error) {
+	if !given(in.CL) {
 		return nil, nil
-	}
-	out := make([]float64, n)
-	var one float64
-	if json.Unmarshal(in.CL, &one) == nil {
-		for i := range out {
-			out[i] = one
-		}
-		return out, nil
 	}
 	var many vec
 	if err := json.Unmarshal(in.CL, &many); err != nil || len(many) == 0 {
-		return nil, fmt.Errorf("cl must be a number, an array of numbers or null")
+		return nil, errors.New("cl must be a number, an array of numbers or null")
 	}
-	for i := range out {
-		out[i] = many[i%len(many)]
+	if rows := len(in.Y); rows%len(many) != 0 {
+		return nil, fmt.Errorf("%w: arguments imply differing number of rows: %d, %d", errTool, rows, len(many))
+	}
+	out := make([]float64, len(points))
+	for i, p := range points {
+		out[i] = many[p.rows[0]%len(many)]
 	}
 	return out, nil
 }
@@ -391,11 +447,7 @@ func (in *qicInput) limits(pts []qicPoint, given []float64) error {
 		centre(mean(pick(yOf)))
 		var v []float64
 		for _, i := range base {
-			d := pts[i].y
-			if given != nil {
-				d -= given[i]
-			}
-			v = append(v, d)
+			v = append(v, pts[i].y-pts[i].cl)
 		}
 		s := averageMR(movingRanges(v), in.screen(), 3.267) / 1.128
 		band(func(int) float64 { return s })
@@ -403,7 +455,12 @@ func (in *qicInput) limits(pts []qicPoint, given []float64) error {
 			for i := range pts {
 				p := &pts[i]
 				for _, x := range []*float64{&p.y, &p.cl, &p.lcl, &p.lcl95, &p.ucl95, &p.ucl} {
-					*x = math.Pow(atLeastZero(*x), 3.6)
+					*x = math.Pow(*x, 3.6) // nothing of what is below 0
+				}
+				// Only of the 3-sigma limit the tool makes a 0, also where it
+				// has none.
+				if math.IsNaN(p.lcl) {
+					p.lcl = 0
 				}
 			}
 		}
@@ -423,9 +480,6 @@ func (in *qicInput) limits(pts []qicPoint, given []float64) error {
 			p := &pts[i]
 			p.lcl, p.lcl95, p.ucl = 0, 0, 3.267*p.cl
 			p.ucl95 = 3.267 / 3 * 2 * p.cl
-			if math.IsNaN(p.cl) {
-				p.lcl, p.lcl95 = 0, 0
-			}
 		}
 	case "p", "u", "pp", "up":
 		proportion := in.Chart[0] == 'p'
@@ -447,9 +501,6 @@ func (in *qicInput) limits(pts []qicPoint, given []float64) error {
 			var z []float64
 			for _, i := range base {
 				z = append(z, (pts[i].y-pts[i].cl)/s[i])
-				if s[i] == 0 {
-					z[len(z)-1] = nan
-				}
 			}
 			if in.XType == "category" {
 				factor = stddev(z)
@@ -504,27 +555,25 @@ func (in *qicInput) subgroupLimits(pts []qicPoint, base []int, centre func(float
 	for i := range pts {
 		same = same && pts[i].length == pts[0].length
 	}
-	var num, den, wm, w float64
-	var sds []float64
+	var num, den, wm, w, sds []float64
 	for _, i := range base {
 		p := &pts[i]
 		// An empty subgroup counts as -1 degree of freedom: the tool does so.
-		den += p.length - 1
+		den = append(den, p.length-1)
 		if !math.IsNaN(p.sd) {
-			num += (p.length - 1) * p.sd * p.sd
+			num = append(num, (p.length-1)*(p.sd*p.sd))
 			sds = append(sds, p.sd)
 		}
 		if p.length > 0 {
-			wm += p.length * p.mean
-			w += p.length
+			wm, w = append(wm, p.length*p.mean), append(w, p.length)
 		}
 	}
-	s := math.Sqrt(num / den)
+	s := math.Sqrt(sum(num) / sum(den))
 	if same {
 		s = mean(sds)
 	}
 	if in.Chart == "xbar" {
-		centre(wm / w)
+		centre(sum(wm) / sum(w))
 	} else {
 		for i := range pts {
 			pts[i].y = pts[i].sd
@@ -541,7 +590,6 @@ func (in *qicInput) subgroupLimits(pts []qicPoint, base []int, centre func(float
 		}
 		if in.Chart == "xbar" {
 			a := s / (c4 * math.Sqrt(p.length))
-			p.y = p.mean
 			p.lcl, p.lcl95, p.ucl95, p.ucl = p.cl-3*a, p.cl-2*a, p.cl+2*a, p.cl+3*a
 			continue
 		}
@@ -557,21 +605,23 @@ func (in *qicInput) iPrime(pts []qicPoint, base []int, centre func(float64), ban
 			pts[i].n = pts[i].length
 		}
 	}
-	var yn, n float64
+	var yn, n []float64
 	for _, i := range base {
 		if v := pts[i].y * pts[i].n; !math.IsNaN(v) {
-			yn += v
-			n += pts[i].n
+			yn = append(yn, v)
+		}
+		if !math.IsNaN(pts[i].n) {
+			n = append(n, pts[i].n)
 		}
 	}
-	centre(yn / n)
+	centre(sum(yn) / sum(n))
 	var s []float64
 	for i := 1; i < len(pts); i++ {
 		d := math.Sqrt(math.Pi/2) * math.Abs(pts[i].y-pts[i-1].y) / math.Sqrt(1/pts[i].n+1/pts[i-1].n)
 		s = append(s, d)
 	}
 	m := averageMR(s, in.screen(), 3.2665)
-	band(func(i int) float64 { return m / math.Sqrt(pts[i].n) })
+	band(func(i int) float64 { return m * math.Sqrt(1/pts[i].n) })
 }
 
 // runs analyses one part on its included points.
@@ -629,6 +679,11 @@ func (in *qicInput) finish(points []qicPoint) {
 		p := &points[i]
 		for _, x := range []*float64{&p.y, &p.cl, &p.lcl, &p.lcl95, &p.ucl95, &p.ucl} {
 			*x *= m
+		}
+		for _, x := range []*float64{&p.lcl, &p.lcl95, &p.ucl95, &p.ucl} {
+			if math.IsInf(*x, 0) {
+				*x = math.NaN()
+			}
 		}
 		p.signal = p.y > p.ucl || p.y < p.lcl
 		negative = negative || p.y < 0

@@ -1,8 +1,10 @@
 package faithful
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"strconv"
 
 	"gonum.org/v1/gonum/mathext"
 )
@@ -20,6 +22,45 @@ type standardInput struct {
 	RefValue   *float64 `json:"refvalue"`
 	Confidence *float64 `json:"confidence"`
 	Multiplier *float64 `json:"multiplier"`
+}
+
+// refused is why the tool would not take such counts, "" where it would.
+func (in *standardInput) refused(indirect bool) string {
+	confidence, why := pheConfidence(in.Confidence)
+	if why != "" {
+		return why
+	}
+	in.Confidence = &confidence
+	rows := map[string]int{}
+	for i, x := range in.Observed {
+		n := in.Population[i]
+		rows[in.Unit[i]]++
+		switch {
+		case x < 0:
+			return "numerators must all be greater than or equal to zero"
+		case indirect && n < 0:
+			return "denominators must all be greater than or equal to zero"
+		case indirect:
+		case math.IsNaN(n) || math.IsNaN(in.Standard[i]):
+			return "fields n and stdpop cannot have missing values"
+		case n <= 0:
+			return "denominators must all be greater than zero"
+		case in.Standard[i] < 0:
+			return "stdpop must all be greater than or equal to zero"
+		}
+	}
+	if !indirect {
+		if m := or(in.Multiplier, 1); !(m > 0) {
+			return "multiplier must be greater than 0"
+		}
+		return ""
+	}
+	for _, n := range rows {
+		if n != len(in.RefObs) {
+			return "x_ref length must equal number of rows in each group within data"
+		}
+	}
+	return ""
 }
 
 func (in *standardInput) check(indirect bool) error {
@@ -45,19 +86,31 @@ func (in *standardInput) check(indirect bool) error {
 	return nil
 }
 
-// observedExpected sums a unit's rows.
+// observedExpected sums a unit's rows; a missing count or population is 0, except
+// a missing reference population.
 func (in *standardInput) observedExpected(rows []int) (o, e float64) {
+	var obs, exp []float64
 	for _, r := range rows {
 		s := int(in.Stratum[r]) - 1
-		o += in.Observed[r]
-		e += in.Population[r] * in.RefObs[s] / in.RefPop[s]
+		obs = append(obs, in.Observed[r])
+		exp = append(exp, orZero(in.RefObs[s])/in.RefPop[s]*orZero(in.Population[r]))
 	}
-	return o, e
+	return sum(present(obs)), sum(exp)
+}
+
+func orZero(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return v
 }
 
 func indirectRatio(in standardInput) (object, error) {
 	if err := in.check(true); err != nil {
 		return nil, err
+	}
+	if why := in.refused(true); why != "" {
+		return stopped("%s", why), nil
 	}
 	names, rows := groups(in.Unit)
 	k := len(names)
@@ -84,11 +137,14 @@ func indirectRate(in standardInput) (object, error) {
 	if err := in.check(true); err != nil {
 		return nil, err
 	}
+	if why := in.refused(true); why != "" {
+		return stopped("%s", why), nil
+	}
 	names, rows := groups(in.Unit)
 	k := len(names)
 	obs, exp, value := columns3(k)
 	low, high := make([]float64, k), make([]float64, k)
-	rate := sum(in.RefObs) / sum(in.RefPop) * or(in.Multiplier, 1)
+	rate := sum(present(in.RefObs)) / sum(in.RefPop) * or(in.Multiplier, 100_000)
 	for i, u := range names {
 		obs[i], exp[i] = in.observedExpected(rows[u])
 		value[i] = obs[i] / exp[i] * rate
@@ -103,19 +159,23 @@ func direct(in standardInput) (object, error) {
 	if err := in.check(false); err != nil {
 		return nil, err
 	}
+	if why := in.refused(false); why != "" {
+		return stopped("%s", why), nil
+	}
 	names, rows := groups(in.Unit)
 	k := len(names)
 	total, pop, value := columns3(k)
 	low, high := make([]float64, k), make([]float64, k)
-	m := or(in.Multiplier, 1)
+	m := or(in.Multiplier, 100_000)
 	for i, u := range names {
 		var wx, v, w float64
 		for _, r := range rows[u] {
-			total[i] += in.Observed[r]
+			x := orZero(in.Observed[r]) // a missing count is none
+			total[i] += x
 			pop[i] += in.Population[r]
 			ratio := in.Standard[r] / in.Population[r]
-			wx += ratio * in.Observed[r]
-			v += in.Observed[r] * ratio * ratio
+			wx += ratio * x
+			v += x * ratio * ratio
 			w += in.Standard[r]
 		}
 		value[i] = wx / w * m
@@ -144,13 +204,12 @@ func (in *pheInput) axis(lag int) []float64 {
 	for _, d := range in.Denominator {
 		low, high = min(low, d), max(high, d)
 	}
-	digits := func(v float64) float64 { return float64(len(fmt.Sprintf("%.0f", v))) }
 	first := 0.0
 	if high <= 2*low {
-		unit := math.Pow(10, digits(math.Floor(low*0.95))-1)
+		unit := math.Pow(10, printedWidth(math.Floor(low*0.95))-1)
 		first = math.Floor(low*0.95/unit) * unit
 	}
-	unit := math.Pow(10, digits(math.Ceil(high*1.05))-2)
+	unit := math.Pow(10, printedWidth(math.Ceil(high*1.05))-2)
 	last := math.Ceil(high*1.05/unit) * unit
 	x := []float64{max(1, first)}
 	for j := 1; j < 100; j++ {
@@ -160,21 +219,42 @@ func (in *pheInput) axis(lag int) []float64 {
 	return x
 }
 
-func (in *pheInput) check() error {
+// printedWidth is the number of characters in which R prints a whole number: a
+// round one is shorter as 1e+05.
+func printedWidth(v float64) float64 {
+	fixed := len(strconv.FormatFloat(v, 'f', 0, 64))
+	return float64(min(fixed, len(strconv.FormatFloat(v, 'e', -1, 64))))
+}
+
+// check is an error about the case, or why the tool would not take it.
+func (in *pheInput) check(statistic string) (why string, err error) {
+	if in.Statistic != "" && in.Statistic != statistic {
+		return "", fmt.Errorf("statistic %q does not belong to the method phefunnel.%s", in.Statistic, statistic)
+	}
 	if len(in.Numerator) == 0 {
-		return fmt.Errorf("there are no units")
+		return "", errors.New("there are no units")
+	}
+	if err := sameLength(len(in.Numerator), map[string]int{"denominator": len(in.Denominator)}); err != nil {
+		return "", err
 	}
 	for i, d := range in.Denominator {
-		if !(d > 0) {
-			return fmt.Errorf("denominator %v of row %d is not positive", d, i+1)
+		switch x := in.Numerator[i]; {
+		case math.IsNaN(x) || math.IsNaN(d):
+			return "numerators and denominators must be provided for all records", nil
+		case x < 0:
+			return "numerators must be greater than or equal to zero", nil
+		case d <= 0:
+			return "denominators must be greater than zero", nil
+		case statistic == "proportion" && x > d:
+			return "numerators must be less than or equal to denominator for a proportion statistic", nil
 		}
 	}
-	return sameLength(len(in.Numerator), map[string]int{"denominator": len(in.Denominator)})
+	return "", nil
 }
 
 func pheProportion(in pheInput) (object, error) {
-	if err := in.check(); err != nil {
-		return nil, err
+	if why, err := in.check("proportion"); err != nil || why != "" {
+		return stopped("%s", why), err
 	}
 	p := sum(in.Numerator) / sum(in.Denominator)
 	z2, z3 := mathext.NormalQuantile(0.975), mathext.NormalQuantile(0.999)
@@ -212,8 +292,8 @@ func pheVerdict(low3, low2, high3, high2 bool) string {
 }
 
 func pheRatio(in pheInput) (object, error) {
-	if err := in.check(); err != nil {
-		return nil, err
+	if why, err := in.check("ratio"); err != nil || why != "" {
+		return stopped("%s", why), err
 	}
 	verdict := make([]string, len(in.Numerator))
 	for i, o := range in.Numerator {

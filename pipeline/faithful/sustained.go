@@ -2,6 +2,7 @@ package faithful
 
 import (
 	"fmt"
+	"math"
 	"slices"
 )
 
@@ -11,8 +12,8 @@ type sustainedInput struct {
 	Group     []string `json:"group"`
 	Date      []string `json:"date"`
 	Y         vec      `json:"y"`
-	MedRows   int      `json:"med_rows"`
-	RunLength int      `json:"runlength"`
+	MedRows   *float64 `json:"med_rows"`
+	RunLength *float64 `json:"runlength"`
 	Direction string   `json:"direction"`
 }
 
@@ -26,11 +27,30 @@ func sustained(in sustainedInput) (object, error) {
 	if err := sameLength(len(in.Y), map[string]int{"group": len(in.Group), "date": len(in.Date)}); err != nil {
 		return nil, err
 	}
-	if in.MedRows < 1 || in.RunLength < 1 {
-		return nil, fmt.Errorf("med_rows %d and runlength %d must be positive", in.MedRows, in.RunLength)
+	rows, length := or(in.MedRows, 13), or(in.RunLength, 9)
+	if !(rows >= 1 && rows < 1e9 && length >= 1 && length < 1e9) {
+		return nil, fmt.Errorf("med_rows %v and runlength %v must be positive", rows, length)
 	}
+	if !slices.Contains([]string{"above", "below", "both"}, in.Direction) {
+		return nil, fmt.Errorf("direction %q is not known; give above, below or both", in.Direction)
+	}
+	return in.rebase(int(rows), int(length))
+}
+
+func (in *sustainedInput) rebase(medRows, runLength int) (object, error) {
 	names, rows := groups(in.Group)
 	var all []segment
+	last, enough := "", false
+	for _, g := range names {
+		rows[g] = slices.DeleteFunc(rows[g], func(i int) bool { return in.Date[i] == "" })
+		for _, i := range rows[g] {
+			last = max(last, in.Date[i])
+		}
+		enough = enough || len(rows[g]) >= medRows+runLength
+	}
+	if !enough {
+		return stopped("None of the groups have enough rows of data beyond the specified baseline period, for the desired runlength."), nil
+	}
 	for _, g := range names {
 		r := rows[g]
 		slices.SortStableFunc(r, func(a, b int) int {
@@ -42,10 +62,10 @@ func sustained(in sustainedInput) (object, error) {
 			}
 			return 0
 		})
-		if len(r) < in.MedRows {
+		if len(r) < medRows {
 			continue
 		}
-		all = append(all, in.segments(g, r)...)
+		all = append(all, in.segments(g, r, medRows, runLength, last)...)
 	}
 	// The tool lists baselines first, then each group's first shift, and so on.
 	slices.SortStableFunc(all, func(a, b segment) int { return a.order - b.order })
@@ -60,31 +80,35 @@ func sustained(in sustainedInput) (object, error) {
 	}, nil
 }
 
-func (in *sustainedInput) segments(g string, r []int) []segment {
+// segments follows one group. What comes last extends to the last date of all
+// groups, and rows of the date on which a baseline or run ends are passed over.
+func (in *sustainedInput) segments(g string, r []int, medRows, runLength int, last string) []segment {
 	values := func(idx []int) []float64 {
 		var v []float64
 		for _, i := range idx {
 			v = append(v, in.Y[i])
 		}
-		return v
+		return present(v)
 	}
-	last := in.Date[r[len(r)-1]]
 	out := []segment{{
-		group: g, kind: "baseline", median: median(values(r[:in.MedRows])),
-		start: in.Date[r[0]], end: in.Date[r[in.MedRows-1]], extend: last,
+		group: g, kind: "baseline", median: median(values(r[:medRows])),
+		start: in.Date[r[0]], end: in.Date[r[medRows-1]], extend: last,
 	}}
 	m := out[0].median
 	var run []int
 	side := 0
-	for _, i := range r[in.MedRows:] {
+	for _, i := range r[medRows:] {
+		if in.Date[i] == out[len(out)-1].end {
+			continue
+		}
 		s := 0
 		switch {
 		case in.Y[i] > m && in.Direction != "below":
 			s = 1
 		case in.Y[i] < m && in.Direction != "above":
 			s = -1
-		case in.Y[i] == m:
-			continue // on the median: neither breaks nor extends
+		case in.Y[i] == m || math.IsNaN(in.Y[i]) || math.IsNaN(m):
+			continue // on the median, or missing: neither breaks nor extends
 		}
 		if s == 0 || s != side {
 			run = run[:0]
@@ -94,7 +118,7 @@ func (in *sustainedInput) segments(g string, r []int) []segment {
 			continue
 		}
 		run = append(run, i)
-		if len(run) == in.RunLength {
+		if len(run) == runLength {
 			m = median(values(run))
 			out[len(out)-1].extend = in.Date[run[0]]
 			out = append(out, segment{
