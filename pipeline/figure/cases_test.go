@@ -3,6 +3,7 @@ package figure_test
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"larstrom/pipeline/figure"
@@ -85,7 +86,13 @@ func controls() map[string]figure.Control {
 		events[i].Centre, events[i].LCL, events[i].UCL = 9, nan, 40
 	}
 
+	few := slices.Clone(phases)
+	for i := range few {
+		few[i].FewCrossings = few[i].Phase == few[len(few)-1].Phase
+	}
+
 	return map[string]figure.Control{
+		"few_crossings": {Title: "Drifting since the second phase", Percent: true, Decimals: 1, Points: few, Texts: figure.EnglishTexts()},
 		"every_state": {
 			Title: "Statin treatment after myocardial infarction", Subtitle: "Health centre Älvsjö · share of patients, per month",
 			Percent: true, Decimals: 1, ReferenceName: "Region", Points: every, Texts: figure.EnglishTexts(),

@@ -49,7 +49,10 @@ type ControlPoint struct {
 	Target, Reference       float64
 	State                   State
 	SigmaSignal, RunsSignal bool
-	Phase                   int
+	// FewCrossings says of the whole phase that its centre line is crossed too
+	// rarely for chance: no single point of it is to be pointed at.
+	FewCrossings bool
+	Phase        int
 	// Excluded points are drawn and left out of centre line, limits and signals.
 	Excluded bool
 	N        float64
@@ -147,10 +150,19 @@ func (d *controlDrawing) controlLines() []controlLine {
 	return []controlLine{
 		{"lf-limit lf-ucl", colLimit, "1.2", "", d.t.UpperLimit, func(p *ControlPoint) float64 { return p.UCL }, true},
 		{"lf-limit lf-lcl", colLimit, "1.2", "", d.t.LowerLimit, func(p *ControlPoint) float64 { return p.LCL }, true},
-		{"lf-centre", colCentre, "1.4", "", centre, func(p *ControlPoint) float64 { return p.Centre }, true},
+		{"lf-centre", colCentre, "1.4", "", centre, func(p *ControlPoint) float64 { return only(!p.FewCrossings, p.Centre) }, true},
+		{"lf-crossings", colRuns, "1.8", "7 4", d.t.FewCrossings, func(p *ControlPoint) float64 { return only(p.FewCrossings, p.Centre) }, true},
 		{"lf-target", colTarget, "1.6", "10 3 2 3", d.t.Target, func(p *ControlPoint) float64 { return p.Target }, false},
 		{"lf-reference", colReference, "1.8", "1.8 3.6", reference, func(p *ControlPoint) float64 { return p.Reference }, false},
 	}
+}
+
+// only is v where it is wanted, else no number.
+func only(wanted bool, v float64) float64 {
+	if wanted {
+		return v
+	}
+	return math.NaN()
 }
 
 // segment is a stretch of neighbouring points, first to last.
@@ -605,7 +617,24 @@ type endLabel struct {
 // endLabels name the lines at the right, each by its last value.
 func (d *controlDrawing) endLabels() []endLabel {
 	var out []endLabel
+	centred := false
 	for _, l := range d.controlLines() {
+		name := l.name
+		switch l.class {
+		case "lf-centre":
+			// The newest phase says which of the two centre lines is labelled.
+			if i := d.newestCentre(); i < 0 || d.c.Points[i].FewCrossings {
+				continue
+			}
+			centred = true
+		case "lf-crossings":
+			if centred || d.newestCentre() < 0 {
+				continue
+			}
+			if name = d.t.Centre; d.c.CentreName != "" {
+				name = d.c.CentreName
+			}
+		}
 		for i := len(d.c.Points) - 1; i >= 0; i-- {
 			v := l.at(&d.c.Points[i])
 			if !finite(v) {
@@ -613,7 +642,7 @@ func (d *controlDrawing) endLabels() []endLabel {
 			}
 			text := d.n.value(v)
 			if !d.o.Narrow {
-				text = fit(l.name, d.font, d.w*0.2) + " " + text
+				text = fit(name, d.font, d.w*0.2) + " " + text
 			}
 			class, colour := "lf-muted", colMuted
 			switch l.class {
@@ -627,6 +656,16 @@ func (d *controlDrawing) endLabels() []endLabel {
 		}
 	}
 	return out
+}
+
+// newestCentre is the last point with a centre line; -1: none.
+func (d *controlDrawing) newestCentre() int {
+	for i := len(d.c.Points) - 1; i >= 0; i-- {
+		if finite(d.c.Points[i].Centre) {
+			return i
+		}
+	}
+	return -1
 }
 
 // spread moves positions in ascending order apart to at least gap, as little
@@ -656,6 +695,9 @@ func spread(labels []endLabel, gap, low, high float64) []float64 {
 }
 
 func (d *controlDrawing) legendItems() []legendItem {
+	if d.o.NoLegend {
+		return nil
+	}
 	var items []legendItem
 	ps := d.c.Points
 	has := func(f func(p *ControlPoint) bool) bool {
@@ -696,6 +738,9 @@ func (d *controlDrawing) legendItems() []legendItem {
 	}
 	if d.c.Second != nil {
 		items = append(items, legendItem{d.lineSample("lf-second", colPoint, "1.4", "6 2"), d.t.Second})
+	}
+	if !d.o.Narrow && has(func(p *ControlPoint) bool { return p.FewCrossings && finite(p.Centre) }) {
+		items = append(items, legendItem{d.lineSample("lf-crossings", colRuns, "1.8", "7 4"), d.t.FewCrossings})
 	}
 	if d.o.Narrow {
 		limits := false

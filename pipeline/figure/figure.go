@@ -61,6 +61,8 @@ type Options struct {
 	// NoHeading leaves title and subtitle to the page. They remain readable to
 	// assistive technology.
 	NoHeading bool
+	// NoLegend leaves the legend to the page: small multiples share one.
+	NoLegend bool
 	// ID, where not empty, is the prefix of the element identifiers by which
 	// assistive technology finds title and description; it must be unique in the
 	// page and consist of letters, digits, '-' and '_'.

@@ -641,6 +641,9 @@ func (d *funnelDrawing) endLabels() []endLabel {
 }
 
 func (d *funnelDrawing) legendItems() []legendItem {
+	if d.o.NoLegend {
+		return nil
+	}
 	var items []legendItem
 	has := func(f func(u *FunnelUnit) bool) bool {
 		for i := range d.f.Units {

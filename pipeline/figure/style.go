@@ -39,6 +39,7 @@ func Stylesheet() string {
 .lf .lf-second{stroke:#9fb3c8}
 .lf .lf-limit{stroke:#7b8794}
 .lf .lf-centre{stroke:#cbd2d9}
+.lf .lf-crossings{stroke:#56b4e9}
 .lf .lf-line,.lf .lf-line-soft{stroke:#829ab1}
 .lf .lf-glyph-value{fill:#9fb3c8;stroke:#12181f}
 .lf .lf-glyph-sigma{fill:#ff8c3a;stroke:#12181f}

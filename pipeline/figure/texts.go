@@ -14,6 +14,8 @@ type Texts struct {
 	// Value names the ordinary point, Centre the centre line, and so on.
 	Value, Centre, UpperLimit, LowerLimit, Limits, Target, Reference string
 	SigmaSignal, RunsSignal, PhaseBreak, Note                        string
+	// FewCrossings names a centre line that is crossed too rarely.
+	FewCrossings string
 	// Excluded names points left out of the limits, Second the second line.
 	Excluded, Second string
 	// Denominator is the horizontal axis of a funnel and the word before a
@@ -35,7 +37,8 @@ func EnglishTexts() Texts {
 		Value:  "Observed value", Centre: "Centre line", UpperLimit: "Upper limit", LowerLimit: "Lower limit",
 		Limits: "Control limits", Target: "Target", Reference: "Reference",
 		SigmaSignal: "Outside the limits", RunsSignal: "Unusual run", PhaseBreak: "New phase", Note: "Event",
-		Excluded: "Left out of the limits", Second: "Lower sum",
+		FewCrossings: "Centre line crossed too rarely",
+		Excluded:     "Left out of the limits", Second: "Lower sum",
 		Denominator: "Denominator",
 		Limits95:    "95 % limits", Limits998: "99.8 % limits", Outlier: "Outside the 99.8 % limits", Unit: "Unit", Highlight: "Chosen unit",
 		OutliersListed: "Also outside the 99.8 % limits:", NotShown: "Not shown:", NoData: "No values to show",

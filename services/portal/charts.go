@@ -153,6 +153,12 @@ func (p *Portal) control(s series, ind indicatorRow, title, id string, notes []a
 	if m.percent {
 		c.ValueTitle = "" // the axis says it
 	}
+	few := map[uint16]bool{} // phases whose centre line is crossed too rarely
+	for _, r := range s.Points {
+		if slices.Contains(r.Rules, ruleCrossings) {
+			few[r.Phase] = true
+		}
+	}
 	for _, r := range s.Points {
 		state := figure.State(r.State)
 		if drawnState(r.State) && none(r.Value) {
@@ -160,7 +166,7 @@ func (p *Portal) control(s series, ind indicatorRow, title, id string, notes []a
 		}
 		c.Points = append(c.Points, figure.ControlPoint{Start: r.Start, Period: p.words.period(s.Granularity, day(r.Start)), Value: r.Value,
 			Centre: r.Centre, LCL: r.LCL, UCL: r.UCL, Target: r.Target, Reference: r.Reference, State: state,
-			SigmaSignal: r.SigmaSignal, RunsSignal: r.RunsSignal, Phase: int(r.Phase), N: r.N,
+			SigmaSignal: r.SigmaSignal, RunsSignal: r.InRun(), FewCrossings: few[r.Phase], Phase: int(r.Phase), N: r.N,
 			Href: pointPath(s.Unit, s.Indicator, s.seriesID, day(r.Start))})
 	}
 	last := s.Points[len(s.Points)-1]
@@ -181,7 +187,7 @@ func (p *Portal) control(s series, ind indicatorRow, title, id string, notes []a
 			c.Points[i].Href = ""
 		}
 		c.Notes = nil
-		return drawing{Wide: p.svg(c, figure.Options{Width: 420, Height: 210, Narrow: true, NoHeading: true, ID: id})}
+		return drawing{Wide: p.svg(c, figure.Options{Width: 420, Height: 210, Narrow: true, NoHeading: true, NoLegend: true, ID: id})}
 	}
 	return drawing{Wide: p.svg(c, figure.Options{NoHeading: true, ID: id}), Narrow: p.svg(c, figure.Options{Narrow: true, NoHeading: true, ID: id + "-narrow"})}
 }
@@ -237,13 +243,13 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 	if drawnState(last.State) {
 		v.Value = m.say(last.Value)
 	}
-	newest, runs := -1, false
+	newest, runs, run := -1, false, false
 	for i, r := range s.Points {
 		if r.State == "value" {
 			newest = i
 		}
 		if r.Phase == last.Phase && r.RunsSignal {
-			runs = true
+			runs, run = true, run || r.InRun()
 		}
 	}
 	switch {
@@ -256,8 +262,10 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 			side = "below"
 		}
 		v.Mark, v.Text = "sigma", p.words.t("verdict.sigma."+side, p.words.period(s.Granularity, day(r.Start)))
-	case runs:
+	case run:
 		v.Mark, v.Text = "runs", p.words.t("verdict.runs")
+	case runs:
+		v.Mark, v.Text = "runs", p.words.t("verdict.crossings")
 	case none(s.Points[newest].LCL) && none(s.Points[newest].UCL):
 		v.Mark, v.Text = "none", cmp.Or(s.Points[newest].Why, p.words.t("verdict.no_limits"))
 	default:

@@ -223,6 +223,15 @@ type pointRow struct {
 	Why          string     `ch:"why"`
 }
 
+// ruleCrossings is the rule that is about a whole phase and none of its points.
+const ruleCrossings = "anhoej_crossings"
+
+// InRun reports whether the point is one of those that a rule about runs points
+// at.
+func (r pointRow) InRun() bool {
+	return slices.ContainsFunc(r.Rules, func(rule string) bool { return rule != "sigma3" && rule != ruleCrossings })
+}
+
 const pointColumns = `indicator, indicator_version, granularity, stratum, unit, period_start, period_end, state, maturity, data_through,
 	fingerprint, chart, ifNull(value, nan) AS v, ifNull(n, nan) AS size, ifNull(centre, nan) AS c, ifNull(lcl, nan) AS low,
 	ifNull(ucl, nan) AS high, ifNull(target, nan) AS aim, ifNull(reference_value, nan) AS ref, reference_source, sigma_signal,

@@ -199,6 +199,7 @@ func english() map[string]string {
 		"verdict.no_limits":   "No limits yet.",
 		"verdict.steady":      "No signal: it varies as before.",
 		"verdict.runs":        "A lasting shift: an unusual run around the centre line.",
+		"verdict.crossings":   "A lasting shift or drift: the values cross the centre line unusually seldom.",
 		"verdict.sigma.above": "Above the limits in %s: look for a special cause.",
 		"verdict.sigma.below": "Below the limits in %s: look for a special cause.",
 
