@@ -52,7 +52,7 @@ func largeFile(b *testing.B, dir, night string, units, indicators, months int, s
 		b.Fatal(err)
 	}
 	w := bufio.NewWriterSize(f, 1<<20)
-	fmt.Fprintln(w, "unit;indicator;month;n;d")
+	_, _ = fmt.Fprintln(w, "unit;indicator;month;n;d") // Flush tells
 	r := rand.New(rand.NewPCG(seed, 7))
 	for i := range indicators {
 		for u := range units {
@@ -65,7 +65,7 @@ func largeFile(b *testing.B, dir, night string, units, indicators, months int, s
 						n += d / 8
 					}
 				}
-				fmt.Fprintf(w, "u%04d;i%03d;%04d-%02d-01;%d;%d\n", u, i, 2021+m/12, m%12+1, n, d)
+				_, _ = fmt.Fprintf(w, "u%04d;i%03d;%04d-%02d-01;%d;%d\n", u, i, 2021+m/12, m%12+1, n, d)
 			}
 		}
 	}
