@@ -398,7 +398,9 @@ func (in *Input) lastYear(group []series) (from, to int32, units []yearOfUnit) {
 				}
 				u.state = spc.StateValue
 			} else if u.state != spc.StateValue && gravity(p.state) > worst {
-				u.state, worst = p.state, gravity(p.state)
+				u.state, u.point, worst = p.state, p, gravity(p.state)
+			} else if p.state == u.state && p.drawn() {
+				u.point = join(u.point, p)
 			}
 		}
 		if u.state != spc.StateNotApplicable {
@@ -406,6 +408,18 @@ func (in *Input) lastYear(group []series) (from, to int32, units []yearOfUnit) {
 		}
 	}
 	return first.Days(), g.PeriodEnd(catalog.DateOfDays(last)).Days(), units
+}
+
+// unplaced is the state of a unit that is drawn elsewhere and has no place in a
+// funnel. What is under question does not become a unit without patients.
+func unplaced(s spc.State) spc.State {
+	switch s {
+	case spc.StateValue, spc.StatePreliminary:
+		return spc.StateNoEligible
+	case spc.StateHeldPrevious:
+		return spc.StateHeldEmpty
+	}
+	return s
 }
 
 type funnelColumns struct {
@@ -441,10 +455,13 @@ func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []yearO
 		fin.Num, fin.Den = append(fin.Num, n.numerator), append(fin.Den, n.n)
 		if o.Measure == funnel.Mean {
 			se := standardError(u.point.content)
-			if state == spc.StateValue && !(se > 0) {
-				state = spc.StateNoEligible // one case, or equal cases, say nothing about precision
+			if !(se > 0) {
+				state = unplaced(state) // one case, or equal cases, say nothing about precision
 			}
 			fin.Value, fin.SE = append(fin.Value, n.value), append(fin.SE, se)
+		}
+		if o.Measure != funnel.Mean && !(n.n > 0) {
+			state = unplaced(state)
 		}
 		fin.States = append(fin.States, state)
 	}
@@ -512,8 +529,8 @@ func (in *Input) variation(r *rows, v *variationColumns, from, to int32, units [
 		state := u.state
 		if o.Measure == variation.Mean {
 			se := standardError(u.point.content)
-			if state == spc.StateValue && !(se > 0) {
-				state = spc.StateNoEligible // one case, or equal cases, say nothing about precision
+			if !(se > 0) {
+				state = unplaced(state)
 			}
 			vin.Value, vin.SE = append(vin.Value, n.value), append(vin.SE, se)
 		} else {

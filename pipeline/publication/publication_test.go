@@ -355,6 +355,30 @@ func TestSuccessors(t *testing.T) {
 	}
 }
 
+// A unit under question is in the funnel as that: with its earlier value where
+// there is one, and never as a unit without patients.
+func TestFunnelOfUnitsUnderQuestion(t *testing.T) {
+	var cells []publication.Cell
+	for m := range 20 {
+		cells = append(cells, counted("U", month(m), 5, 10), counted("V", month(m), 6, 12))
+	}
+	cells = append(cells, in(spc.StateHeldPrevious, counted("previous", month(18), 3, 10)), in(spc.StateHeldPrevious, counted("previous", month(19), 4, 10)),
+		in(spc.StateHeldPrevious, counted("nobody", month(19), 0, 0)), in(spc.StateHeldEmpty, counted("empty", month(19), 1, 10)))
+	s := build(t, input(cells...))
+	var got []string
+	for j, u := range col[string](t, s, "funnel", "unit") {
+		got = append(got, fmt.Sprintf("%s %s %v %v", u, col[string](t, s, "funnel", "state")[j], col[float64](t, s, "funnel", "value")[j], col[float64](t, s, "funnel", "denominator")[j]))
+	}
+	slices.Sort(got)
+	want := []string{"U value 0.5 120", "V value 0.5 144", "empty held_empty NaN NaN", "nobody held_empty NaN NaN", "previous held_previous 0.35 20"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if units := col[uint32](t, s, "variation", "units")[0]; units != 2 {
+		t.Errorf("%d units enter the variation, want 2", units)
+	}
+}
+
 // The funnel adds up the twelve newest mature months; of rolling windows and
 // cross-sections it takes the newest mature period.
 func TestFunnelWindow(t *testing.T) {
