@@ -111,6 +111,7 @@ func normalise(c *Catalog) {
 	for i := range c.Feeds {
 		f := &c.Feeds[i]
 		slices.Sort(f.Files)
+		slices.SortStableFunc(f.Fixed, func(a, b FixedColumn) int { return cmp.Compare(a.From, b.From) })
 		slices.Sort(f.IgnoreColumns)
 		slices.Sort(f.Dialect.Missing)
 		slices.Sort(f.Schedule.Roster)

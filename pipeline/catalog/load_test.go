@@ -449,7 +449,12 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := c.FeedFor("diab_2024.csv"); err != nil || len(f.Measures) != 1 || len(blocks) != 4 {
+	if f, err := c.FeedFor("diab_2024.csv"); err != nil || len(f.Measures) != 1 || len(blocks) != 7 {
 		t.Errorf("%d blocks, feed %v, %v", len(blocks), f, err)
+	}
+	for name, format := range map[string]string{"diab_1.txt": "fixed", "diab_1.ndjson.zst": "ndjson", "diab_1.xlsx": "xlsx"} {
+		if f, err := c.FeedFor(name); err != nil || f.Format != format {
+			t.Errorf("%s: feed %v, %v", name, f, err)
+		}
 	}
 }

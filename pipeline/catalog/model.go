@@ -215,10 +215,17 @@ type Feed struct {
 	ID       string `json:"id,omitempty" rule:"required form=token"` // subject-safe
 	Registry string `json:"registry,omitempty" rule:"required form=token"`
 	// Files are glob patterns (path.Match) on the base name.
-	Files    []string `json:"files,omitempty" rule:"required set form=glob"`
-	Format   string   `json:"format,omitempty" rule:"enum=delimited default=delimited"`
-	Dialect  Dialect  `json:"dialect,omitzero"`
-	TimeZone string   `json:"time_zone,omitempty" rule:"form=zone"` // default: the region's
+	Files  []string `json:"files,omitempty" rule:"required set form=glob"`
+	Format string   `json:"format,omitempty" rule:"enum=delimited,fixed,ndjson,xlsx default=delimited"`
+	// Compression is what is around the file: empty for nothing.
+	Compression string  `json:"compression,omitempty" rule:"enum=gzip,zstd,zip"`
+	Limits      Limits  `json:"limits,omitzero"`
+	Dialect     Dialect `json:"dialect,omitzero"`
+	// Fixed are the columns of a file of fixed width.
+	Fixed    []FixedColumn `json:"fixed,omitempty"` // by From
+	NDJSON   Ndjson        `json:"ndjson,omitzero"`
+	XLSX     Xlsx          `json:"xlsx,omitzero"`
+	TimeZone string        `json:"time_zone,omitempty" rule:"form=zone"` // default: the region's
 	// Delivery is snapshot or delta.
 	Delivery string `json:"delivery,omitempty" rule:"required enum=snapshot,delta"`
 	Scope    Scope  `json:"scope,omitzero"`
@@ -244,7 +251,39 @@ type Feed struct {
 	IgnoreColumns []string `json:"ignore_columns,omitempty" rule:"set form=column"`
 }
 
-// Dialect is the byte-level form of delimited text.
+// Limits bound what is read; zero values are the release's defaults.
+type Limits struct {
+	// Bytes is the most bytes that a file may have once it is unpacked.
+	Bytes int64 `json:"bytes,omitempty" rule:"min=1"`
+	// Ratio is how many times its size a file may unpack to.
+	Ratio int `json:"ratio,omitempty" rule:"min=1"`
+}
+
+// FixedColumn is one column of a file of fixed width. From and Width count
+// characters, From from 1.
+type FixedColumn struct {
+	Name  string `json:"name,omitempty" rule:"required form=column"`
+	From  int    `json:"from,omitempty" rule:"required min=1 max=65536"`
+	Width int    `json:"width,omitempty" rule:"required min=1 max=65536"`
+}
+
+// Ndjson is the form of a file with one JSON object a line.
+type Ndjson struct {
+	// Absent says what an object without a key that the feed reads means:
+	// reject (empty; the row is rejected) or missing (no value).
+	Absent string `json:"absent,omitempty" rule:"enum=reject,missing"`
+}
+
+// Xlsx says where the table stands in a workbook.
+type Xlsx struct {
+	Sheet string `json:"sheet,omitempty"` // by name; empty: the first
+	// HeaderRow is the row of the header, or the first row of data in a table
+	// without header; 0: 1.
+	HeaderRow int `json:"header_row,omitempty" rule:"min=1 max=1000"`
+}
+
+// Dialect is the byte-level form of delimited text. Of other formats it holds
+// what their text values look like.
 type Dialect struct {
 	Encoding  string `json:"encoding,omitempty" rule:"enum=utf-8,utf-8-bom,iso-8859-1,windows-1252,utf-16le,utf-16be default=utf-8"`
 	Delimiter string `json:"delimiter,omitempty" rule:"form=delimiter default=,"` // one character

@@ -481,7 +481,8 @@ func (v *validator) codeSystem(s *CodeSystem, p *place) {
 
 func (v *validator) feed(f *Feed, p *place) {
 	known := v.refers(p.field("registry"), "registry", f.Registry, v.registries)
-	v.dialect(&f.Dialect, p.field("dialect"))
+	v.dialect(f, p.field("dialect"))
+	v.format(f, p)
 	scope := p.field("scope")
 	if !scope.field("window").broken {
 		v.pair(f.Scope.Window == "months", f.Scope.Months != 0, scope.field("months"), "the window months", "as {window: months, months: 24}")
@@ -548,8 +549,75 @@ func (v *validator) unitSystem(f *Feed, p *place) {
 	v.bad(at, f.Columns.UnitSystem, "no unit has a code of that system", hint)
 }
 
-func (v *validator) dialect(d *Dialect, p *place) {
+// format holds that a feed has the keys of its format and no others, so that
+// no setting is without effect in silence.
+func (v *validator) format(f *Feed, p *place) {
+	if p.field("format").broken {
+		return
+	}
+	for _, only := range []struct{ key, format string }{{"fixed", "fixed"}, {"ndjson", "ndjson"}, {"xlsx", "xlsx"}} {
+		if at := p.field(only.key); at.given && f.Format != only.format {
+			v.bad(at, "", "only the format "+only.format+" has "+only.key, "remove it, or correct format")
+		}
+	}
+	var useless []string
+	switch f.Format {
+	case "fixed":
+		useless = []string{"delimiter", "quote", "names", "nameless_last"}
+	case "ndjson":
+		useless = []string{"delimiter", "quote", "header", "names", "nameless_last"}
+	case "xlsx":
+		useless = []string{"encoding", "delimiter", "quote"}
+	}
+	for _, key := range useless {
+		if at := p.field("dialect").field(key); at.given {
+			v.bad(at, "", "the format "+f.Format+" has no "+key, "remove it, or correct format")
+		}
+	}
+	if at := p.field("dialect").field("encoding"); f.Format == "ndjson" && !at.broken && f.Dialect.Encoding != "utf-8" && f.Dialect.Encoding != "utf-8-bom" {
+		v.bad(at, f.Dialect.Encoding, "JSON is written in UTF-8", "remove it, or write utf-8-bom if the sender writes a byte order mark")
+	}
+	if at := p.field("complete"); at.given && !at.field("by").broken {
+		switch {
+		case f.Complete.By == "trailer" && (f.Format == "ndjson" || f.Format == "xlsx"):
+			v.bad(at.field("by"), f.Complete.By, "the format "+f.Format+" has no trailer", "let a manifest count the rows: complete: manifest")
+		case f.Complete.By == "newline" && f.Format == "xlsx":
+			v.bad(at.field("by"), f.Complete.By, "a workbook has no last line", "it has an end of its own; remove complete")
+		}
+	}
+	if f.Format == "fixed" {
+		v.fixed(f, p.field("fixed"))
+	}
+}
+
+// fixed holds that columns of fixed width have names of their own and do not
+// overlap.
+func (v *validator) fixed(f *Feed, p *place) {
+	if len(f.Fixed) == 0 && !p.broken {
+		v.bad(p, "", "the format fixed needs its columns", "as fixed: [{name: unit, from: 1, width: 8}]")
+	}
+	for i, c := range f.Fixed {
+		at := p.item(i)
+		if at.broken || at.field("from").broken || at.field("width").broken {
+			continue
+		}
+		for j, o := range f.Fixed[:i] {
+			if o.Name == c.Name && c.Name != "" {
+				v.bad(at.field("name"), c.Name, "is used twice", fmt.Sprintf("the first is in line %d; rename or remove one of them", p.item(j).line))
+				break
+			}
+			if c.From < o.From+o.Width && o.From < c.From+c.Width {
+				v.bad(at, c.Name, fmt.Sprintf("overlaps the column %s, which has the characters %d to %d", o.Name, o.From, o.From+o.Width-1), "correct from or width")
+				break
+			}
+		}
+	}
+}
+
+func (v *validator) dialect(f *Feed, p *place) {
+	d := &f.Dialect
 	delimiter, decimal, quote, thousands := p.field("delimiter"), p.field("decimal"), p.field("quote"), p.field("thousands")
+	text := f.Format == "delimited" // in others the delimiter and the quote mean nothing
 	whole := !delimiter.broken && !decimal.broken && !quote.broken && !thousands.broken
 	// The place to name is one that is written out, not a default.
 	at := func(a, b *place) *place {
@@ -558,22 +626,22 @@ func (v *validator) dialect(d *Dialect, p *place) {
 		}
 		return b
 	}
-	if whole && d.Delimiter == d.Decimal {
+	if whole && text && d.Delimiter == d.Decimal {
 		v.bad(at(decimal, delimiter), d.Decimal, "delimiter and decimal must differ", "a file with decimal commas usually has the delimiter ;")
 	}
 	if whole && d.Thousands != "" && d.Thousands == d.Decimal {
 		v.bad(at(thousands, decimal), d.Thousands, "thousands and decimal must differ", "")
 	}
-	if whole && d.Thousands != "" && d.Thousands == d.Delimiter && d.Quote == "" {
+	if whole && text && d.Thousands != "" && d.Thousands == d.Delimiter && d.Quote == "" {
 		v.bad(at(thousands, delimiter), d.Thousands, "thousands and delimiter must differ where nothing is quoted", "")
 	}
 	// The forms already keep the quote apart from the others; this holds
 	// should either list grow.
-	if whole && d.Quote != "" && (d.Quote == d.Delimiter || d.Quote == d.Decimal || d.Quote == d.Thousands) {
+	if whole && text && d.Quote != "" && (d.Quote == d.Delimiter || d.Quote == d.Decimal || d.Quote == d.Thousands) {
 		v.bad(at(quote, delimiter), d.Quote, "quote must differ from delimiter, decimal and thousands", "")
 	}
 	names := p.field("names")
-	if names.broken || p.field("header").broken {
+	if names.broken || p.field("header").broken || f.Format == "fixed" || f.Format == "ndjson" {
 		return
 	}
 	switch {
@@ -674,7 +742,14 @@ func (v *validator) mapping(f *Feed, p *place) {
 			v.bad(p.field("ignore_columns").item(i), name, "the column is ignored and used, by "+used[k].at.path, "remove it here, or there")
 		}
 	}
-	if names := f.Dialect.Names; !f.Dialect.Header && len(names) > 0 {
+	names := f.Dialect.Names
+	if f.Format == "fixed" {
+		names = nil
+		for _, c := range f.Fixed {
+			names = append(names, c.Name)
+		}
+	}
+	if (!f.Dialect.Header || f.Format == "fixed") && len(names) > 0 {
 		for _, s := range used {
 			if !slices.Contains(names, s.name) {
 				v.bad(s.at, s.name, "the file has no column of that name", meant(s.name, names))

@@ -127,3 +127,78 @@ func BenchmarkRead(b *testing.B) {
 		b.ReportMetric(float64(benchRows)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
 	})
 }
+
+// BenchmarkFormats reads the same rows in each format, and plain text out of
+// each compression.
+func BenchmarkFormats(b *testing.B) {
+	const rows = 50_000
+	plain, idx, text := caseLevel(rows)
+	r, err := delimited.NewReader(bytes.NewReader(text), plain.Dialect, delimited.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var fixedText, lines, sheet bytes.Buffer
+	widths := []int{8, 8, 17, 10, 6, 1, 5}
+	var names []string
+	for {
+		rec, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+		sheet.WriteString("<row>")
+		for i, f := range rec.Fields {
+			typ := "str"
+			if rec.Line > 1 && i > 4 {
+				typ = "n"
+				f = bytes.ReplaceAll(f, []byte(","), []byte("."))
+			}
+			fmt.Fprintf(&sheet, `<c t="%s"><v>%s</v></c>`, typ, f)
+		}
+		sheet.WriteString("</row>")
+		if rec.Line == 1 {
+			for _, f := range rec.Fields {
+				names = append(names, string(f))
+			}
+			continue
+		}
+		for i, f := range rec.Fields {
+			fmt.Fprintf(&fixedText, "%-*s ", widths[i], f)
+			fmt.Fprintf(&lines, `%s"%s":"%s"`, []string{"{", ","}[min(i, 1)], names[i], f)
+		}
+		fixedText.WriteByte('\n')
+		lines.WriteString("}\n")
+	}
+	fixedFeed, jsonFeed, bookFeed := *plain, *plain, *plain
+	fixedFeed.Format, fixedFeed.Dialect.Encoding, fixedFeed.Dialect.Header = "fixed", "utf-8", false
+	from := 1
+	for i, n := range names {
+		fixedFeed.Fixed = append(fixedFeed.Fixed, catalog.FixedColumn{Name: n, From: from, Width: widths[i]})
+		from += widths[i] + 1
+	}
+	jsonFeed.Format, jsonFeed.Dialect.Encoding = "ndjson", "utf-8"
+	bookFeed.Format = "xlsx"
+	run := func(name string, feed *catalog.Feed, file []byte) {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s := &nothingSink{}
+				if _, err := Read(context.Background(), bytes.NewReader(file), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01")}, s); err != nil || s.rows != rows {
+					b.Fatal(err, s.rows)
+				}
+			}
+			b.ReportMetric(float64(rows)*float64(b.N)/b.Elapsed().Seconds()/1e6, "Mrows/s")
+		})
+	}
+	run("delimited", plain, text)
+	for _, method := range []string{"gzip", "zstd", "zip"} {
+		feed := *plain
+		feed.Compression = method
+		run(method, &feed, packed(b, method, text))
+	}
+	run("fixed", &fixedFeed, fixedText.Bytes())
+	run("ndjson", &jsonFeed, lines.Bytes())
+	run("xlsx", &bookFeed, []byte(workbookOf(b, "<worksheet><sheetData>"+sheet.String()+"</sheetData></worksheet>")))
+}

@@ -58,7 +58,8 @@ type conformer struct {
 
 	subjectPrefix [16]byte
 	// ragged lines could not be split, or not into the header's columns.
-	ragged int64
+	ragged     int64
+	lastRagged string
 	// loose holds the dates of rows whose indicator is not known.
 	loose dateSpan
 }
@@ -305,14 +306,18 @@ func (c *conformer) fault(f fault) { c.faults = append(c.faults, f) }
 // unreadable takes a record that could not be split into the header's
 // columns. One that spans several lines stands for as many rows, since nobody
 // can tell how many it swallowed.
-func (c *conformer) unreadable(line, lines uint64, raw []string, text, hint string) error {
+func (c *conformer) unreadable(line, lines uint64, raw []string, rule, text, hint string) error {
+	if rule == "" {
+		rule = RuleDialect
+	}
 	c.ragged += int64(lines)
+	c.lastRagged = text
 	c.res.Lines += int64(lines)
 	c.faults = c.faults[:0]
 	if lines > 1 {
 		text = fmt.Sprintf("%s; %d lines go with it", text, lines)
 	}
-	c.fault(fault{rule: RuleDialect, text: text, hint: hint})
+	c.fault(fault{rule: rule, text: text, hint: hint})
 	for i := range lines {
 		r := row{line: line + i, unit: anyOf, stratum: anyOf}
 		if c.unit.set && c.unit.col < 0 {
@@ -342,20 +347,24 @@ func (c *conformer) unreadable(line, lines uint64, raw []string, text, hint stri
 	return c.report(line, int64(lines))
 }
 
-// row takes the fields of one record.
-func (c *conformer) row(line uint64, fields [][]byte) error {
+// row takes the fields of one record. Those at the positions in faulty have
+// the text of an error in place of a value.
+func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 	if extra := len(fields) - c.layout.width; extra != 0 {
 		if extra != 1 || !c.layout.nameless || len(trim(fields[c.layout.width])) > 0 {
 			hint := "the delimiter may stand inside a field that is not quoted"
 			if extra < 0 {
 				hint = "the line may have been cut"
 			}
-			return c.unreadable(line, 1, rawOf(fields), fmt.Sprintf("%d fields where the header has %d", len(fields), c.layout.width), hint)
+			return c.unreadable(line, 1, rawOf(fields), RuleDialect, fmt.Sprintf("%d fields where the header has %d", len(fields), c.layout.width), hint)
 		}
 		fields = fields[:c.layout.width]
 	}
 	c.res.Lines++
 	c.faults = c.faults[:0]
+	for _, col := range faulty {
+		c.errorCell(col, fields)
+	}
 	for i := range c.columns {
 		if v := &c.columns[i]; v.set {
 			if err := c.sameValue(i, v, line, get(fields, &v.ref)); err != nil {
@@ -416,6 +425,21 @@ func (c *conformer) row(line uint64, fields [][]byte) error {
 	}
 	c.raw = rawOf(fields)
 	return c.report(line, 1)
+}
+
+// errorCell faults a column that is read and holds the text of an error. A
+// number or date with such a text is faulted where it is read; here it is the
+// columns that take any text. One that the feed lists under missing is none.
+func (c *conformer) errorCell(col int, fields [][]byte) {
+	if col >= len(fields) || c.missing(trim(fields[col])) {
+		return
+	}
+	for name, at := range c.layout.columns {
+		if at == col && slices.Contains(c.layout.texts, name) {
+			c.fault(fault{column: name, value: fields[col], field: textField, rule: RuleType, text: "the cell holds an error, not a value",
+				hint: "correct the formula; or, if the error stands for no value, list it under dialect.missing of the feed"})
+		}
+	}
 }
 
 func rawOf(fields [][]byte) []string {
@@ -974,7 +998,7 @@ func (c *conformer) report(line uint64, lines int64) error {
 		if !slices.ContainsFunc(c.faults[:i], func(g fault) bool { return g.rule == f.rule }) {
 			c.res.Rules[f.rule] += lines
 		}
-		out := Reject{Line: line, Column: f.column, Value: mask(f.value, f.field), Rule: f.rule, Text: f.text, Hint: f.hint, Parked: f.parked}
+		out := Reject{Line: line, Column: f.column, Place: c.place(line, f.column), Value: mask(f.value, f.field), Rule: f.rule, Text: f.text, Hint: f.hint, Parked: f.parked}
 		c.res.Faults++
 		if len(c.res.First) < MaxFirst {
 			c.res.First = append(c.res.First, out)
@@ -990,6 +1014,20 @@ func (c *conformer) report(line uint64, lines int64) error {
 		c.res.Parked += lines
 	}
 	return nil
+}
+
+// place is the cell of a workbook where a fault stands, or the row of it.
+func (c *conformer) place(line uint64, column string) string {
+	if c.shared.Sheet == "" {
+		return ""
+	}
+	letters := ""
+	if at, ok := c.layout.columns[column]; ok {
+		for n := at + 1; n > 0; n = (n - 1) / 26 {
+			letters = string(rune('A'+(n-1)%26)) + letters
+		}
+	}
+	return fmt.Sprintf("%s!%s%d", c.shared.Sheet, letters, line)
 }
 
 // span is the half-open interval of the periods that occur in the file.

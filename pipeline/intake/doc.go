@@ -13,8 +13,9 @@
 // # One sub-package a format
 //
 // A format turns bytes into records: a line number and the fields as text in
-// UTF-8. Everything after that (types, units, policies, keys) is here and
-// knows no format. Package delimited is the first format.
+// UTF-8 (package record). Everything after that (types, units, policies, keys)
+// is here and knows no format. The formats are delimited, fixed, ndjson and
+// xlsx; package compressed takes off what is around any of them.
 //
 // # What becomes of a row
 //

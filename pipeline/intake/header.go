@@ -22,8 +22,9 @@ type ref struct {
 // layout maps names to positions in one file.
 type layout struct {
 	columns  map[string]int
-	width    int  // named columns
-	nameless bool // one more, without name and values, may follow
+	width    int      // named columns
+	nameless bool     // one more, without name and values, may follow
+	texts    []string // columns in which any text would be taken for a value
 }
 
 // resolve finds a source of the feed: a column or, after "=", a constant.
@@ -70,12 +71,31 @@ func wanted(feed *catalog.Feed) []string {
 	return names
 }
 
+// texts are the columns in which any text would be taken for a value.
+func texts(feed *catalog.Feed) []string {
+	c := feed.Columns
+	all := []string{c.Unit, c.Indicator, c.IndicatorVersion, c.Subject, feed.Order.Column, feed.AsOf.Column}
+	all = append(append(all, c.Strata...), feed.Key...)
+	for _, m := range feed.Measures {
+		if m.When != nil {
+			all = append(all, m.When.Column)
+		}
+	}
+	for _, code := range feed.Codes {
+		all = append(all, code.Column)
+	}
+	if feed.Operation != nil {
+		all = append(all, feed.Operation.Column)
+	}
+	return all
+}
+
 // header holds the columns of a file against those of the feed (check C03).
 // Every column that the feed reads must be there once; every other must be
 // one that it ignores. A column that is ignored may be absent: no fact
 // depends on it.
 func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
-	l := &layout{columns: make(map[string]int, len(names))}
+	l := &layout{columns: make(map[string]int, len(names)), texts: texts(feed)}
 	var problems []event.Problem
 	bad := func(column, text, hint string) {
 		problems = append(problems, event.Problem{Line: 1, Column: column, Rule: RuleHeader, Text: text, Hint: hint})

@@ -62,6 +62,8 @@ type Reject struct {
 	// Line is the physical line on which the row begins, from 1.
 	Line   uint64
 	Column string
+	// Place is the cell of a workbook, as Blad1!C7; else empty.
+	Place string
 	// Value is masked where it may identify a person.
 	Value string
 	Rule  string
@@ -82,6 +84,8 @@ type Layout struct {
 	Columns []string
 	// LineEnd is "\n", "\r\n" or "\r".
 	LineEnd string
+	// Sheet is that of a workbook, whose lines are its rows; else empty.
+	Sheet string
 }
 
 // Result sums up a file that became facts.
@@ -110,6 +114,8 @@ type Result struct {
 	// Faults is the number of all faults.
 	Faults int64
 	Layout Layout
+	// Findings are peculiarities of the file that changed no value.
+	Findings []event.Problem
 }
 
 // MaxFirst is how many faults a result, and so a receipt, names.

@@ -13,7 +13,13 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/compressed"
 	"larstrom/pipeline/intake/delimited"
+	"larstrom/pipeline/intake/fixed"
+	"larstrom/pipeline/intake/lines"
+	"larstrom/pipeline/intake/ndjson"
+	"larstrom/pipeline/intake/record"
+	"larstrom/pipeline/intake/xlsx"
 )
 
 // A file with more lines than this that could not be split into the header's
@@ -45,13 +51,72 @@ func Read(ctx context.Context, r io.Reader, feed *catalog.Feed, idx Catalog, d D
 	return f.res, nil
 }
 
+// rows is what Read asks of a format.
+type rows interface {
+	// Next is the next record, whose memory is used again by the next call. It
+	// returns io.EOF after the last, a *record.Error where the file cannot be
+	// read on, or the error of what it reads from.
+	Next() (*record.Record, error)
+	// End is what is known of the file so far.
+	End() record.End
+}
+
+// open unpacks the source and reads it in the feed's format.
+func (f *file) open(r io.Reader) (rows, io.Closer, error) {
+	feed := f.feed
+	limits := compressed.Limits{Bytes: feed.Limits.Bytes, Ratio: int64(feed.Limits.Ratio)}
+	if feed.Format == "xlsx" && feed.Compression == "" {
+		return f.workbook(r, limits)
+	}
+	in, err := compressed.NewReader(r, feed.Compression, limits)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out rows
+	switch feed.Format {
+	case "xlsx":
+		book, held, err := f.workbook(in, limits)
+		if err := errors.Join(err, in.Close()); err != nil { // it has been read whole
+			return nil, nil, err
+		}
+		return book, held, nil
+	case "", "delimited":
+		out, err = delimited.NewReader(in, feed.Dialect, delimited.Options{Trailer: f.trailer != nil})
+	case "fixed":
+		out, err = fixed.NewReader(in, feed.Dialect.Encoding, feed.Fixed, feed.Dialect.Header, lines.Options{Trailer: f.trailer != nil})
+	case "ndjson":
+		out, err = ndjson.NewReader(in, ndjson.Options{Encoding: feed.Dialect.Encoding, Names: wanted(feed), Ignored: feed.IgnoreColumns,
+			AbsentIsMissing: feed.NDJSON.Absent == "missing", Decimal: decimal(feed)})
+	default:
+		err = fmt.Errorf("format %q is not read", feed.Format)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, in.Close())
+	}
+	return out, in, nil
+}
+
+// workbook reads one that can be read at any place, or is held in memory.
+func (f *file) workbook(r io.Reader, limits compressed.Limits) (rows, io.Closer, error) {
+	d := f.feed.Dialect
+	book, err := xlsx.NewReader(r, xlsx.Options{Sheet: f.feed.XLSX.Sheet, First: f.feed.XLSX.HeaderRow, Header: d.Header, Width: len(d.Names),
+		Decimal: decimal(f.feed), Dates: d.Dates, Limits: limits})
+	if err != nil {
+		return nil, nil, err
+	}
+	return book, book, nil
+}
+
+// decimal is the decimal sign of the feed; newConformer holds that it is one.
+func decimal(feed *catalog.Feed) byte { return feed.Dialect.Decimal[0] }
+
 // file is one file while it is read.
 type file struct {
 	ctx     context.Context
 	feed    *catalog.Feed
 	d       Delivery
 	res     Result
-	rows    *delimited.Reader
+	rows    rows
 	c       *conformer
 	trailer *regexp.Regexp
 	sum     hash.Hash
@@ -59,9 +124,6 @@ type file struct {
 }
 
 func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
-	if f.feed.Format != "" && f.feed.Format != "delimited" {
-		return fmt.Errorf("feed %s: format %q: only delimited is read", f.feed.ID, f.feed.Format)
-	}
 	if err := f.manifest(&r); err != nil {
 		return err
 	}
@@ -75,9 +137,14 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 	if f.c, err = newConformer(f.feed, idx, f.d, sink, &f.res); err != nil {
 		return err
 	}
-	if f.rows, err = delimited.NewReader(r, f.feed.Dialect, delimited.Options{Trailer: f.trailer != nil}); err != nil {
+	var in io.Closer
+	if f.rows, in, err = f.open(r); err != nil {
+		if bad, ok := errors.AsType[*FileError](fileFault(err)); ok {
+			return bad
+		}
 		return fmt.Errorf("feed %s: %w", f.feed.ID, err)
 	}
+	defer func() { _ = in.Close() }() // it holds memory, not the source
 	if err := f.columns(); err != nil {
 		return err
 	}
@@ -93,14 +160,14 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 			return fileFault(err)
 		}
 		if n == 0 {
-			f.c.shared.LineEnd = f.rows.LineEnd() // without a header it shows only now
+			f.c.shared.LineEnd = f.rows.End().LineEnd // without a header it shows only now
 		}
 		if rec.Malformed != "" {
 			f.records += int64(rec.Lines)
-			err = f.c.unreadable(rec.Line, rec.Lines, []string{string(rec.Raw)}, rec.Malformed, rec.Hint)
+			err = f.c.unreadable(rec.Line, rec.Lines, []string{string(rec.Raw)}, rec.Rule, rec.Malformed, rec.Hint)
 		} else {
 			f.records++
-			err = f.c.row(rec.Line, rec.Fields)
+			err = f.c.row(rec.Line, rec.Fields, rec.Faulty)
 		}
 		if err != nil {
 			return err
@@ -117,6 +184,9 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 	}
 	f.res.From, f.res.To = f.c.span()
 	f.res.Layout = f.c.shared
+	for _, n := range f.rows.End().Findings {
+		f.res.Findings = append(f.res.Findings, event.Problem{Line: n.Line, Rule: RuleDialect, Text: n.Text, Hint: n.Hint})
+	}
 	return f.c.flush()
 }
 
@@ -140,11 +210,17 @@ func (f *file) manifest(r *io.Reader) error {
 
 // columns reads the header, or takes the names that the feed gives.
 func (f *file) columns() error {
-	names := f.feed.Dialect.Names
-	if f.feed.Dialect.Header {
+	names, inFile := f.feed.Dialect.Names, f.feed.Dialect.Header
+	switch f.feed.Format {
+	case "fixed": // which holds a header against these
+		names, inFile = fixed.Names(f.feed.Fixed), false
+	case "ndjson":
+		names, inFile = wanted(f.feed), false
+	}
+	if inFile {
 		rec, err := f.rows.Next()
 		switch {
-		case err == io.EOF && !f.rows.Any():
+		case err == io.EOF && !f.rows.End().Any:
 			return emptyFile()
 		case err == io.EOF:
 			// The only line of a file with a trailer.
@@ -166,7 +242,8 @@ func (f *file) columns() error {
 	if len(problems) > 0 {
 		return &FileError{Problems: problems}
 	}
-	f.c.shared = Layout{Columns: names, LineEnd: f.rows.LineEnd()}
+	end := f.rows.End()
+	f.c.shared = Layout{Columns: names, LineEnd: end.LineEnd, Sheet: end.Sheet}
 	return f.c.bind(l)
 }
 
@@ -175,16 +252,17 @@ func (f *file) whole() error {
 	incomplete := func(text, hint string) error {
 		return &FileError{Incomplete: true, Problems: []event.Problem{{Line: f.lastLine(), Rule: RuleWhole, Text: text, Hint: hint}}}
 	}
-	if !f.rows.Any() {
+	end := f.rows.End()
+	if !end.Any {
 		return emptyFile()
 	}
 	by := f.feed.Complete.By
-	if by != "none" && !f.rows.Ended() {
+	if by != "none" && !end.Ended {
 		return incomplete("the last line does not end", "the file was cut short on its way, or is still being written; if the sender never ends the last line, declare complete: none in the feed")
 	}
-	proven := false
+	proven := end.Proven
 	if f.trailer != nil {
-		m := f.trailer.FindSubmatch(f.rows.Trailer())
+		m := f.trailer.FindSubmatch(end.Trailer)
 		if m == nil {
 			return incomplete("the last line is not the trailer", "the file was cut short on its way, or is still being written; send it again, or change complete.pattern of the feed")
 		}
@@ -221,7 +299,7 @@ func (f *file) whole() error {
 
 // lastLine is the number of the last line.
 func (f *file) lastLine() uint64 {
-	n := f.rows.Line()
+	n := f.rows.End().Line
 	if f.trailer == nil && n > 1 {
 		n--
 	}
@@ -233,6 +311,11 @@ func emptyFile() error {
 }
 
 func (f *file) ragged() error {
+	if format := f.feed.Format; format != "" && format != "delimited" {
+		return fileError(event.Problem{Rule: RuleDialect,
+			Text: fmt.Sprintf("%d of %d lines read so far are not of the form that the feed declares; the last: %s", f.c.ragged, f.res.Lines, f.c.lastRagged),
+			Hint: fmt.Sprintf("more than %d, or more than %g %%: the form of the file is probably not the feed's", maxRagged, 100*maxRaggedShare)})
+	}
 	return fileError(event.Problem{Rule: RuleDialect,
 		Text: fmt.Sprintf("%d of %d lines read so far cannot be split into the %d columns of the header", f.c.ragged, f.res.Lines, f.c.layout.width),
 		Hint: fmt.Sprintf("more than %d, or more than %g %%: the delimiter, quote or header of the file is probably not the feed's", maxRagged, 100*maxRaggedShare)})
@@ -240,9 +323,9 @@ func (f *file) ragged() error {
 
 // fileFault is a fault of the format as one of the file. Other errors pass.
 func fileFault(err error) error {
-	var fault *delimited.Error
+	var fault *record.Error
 	if errors.As(err, &fault) {
-		return &FileError{Incomplete: fault.Cut, Problems: []event.Problem{{Line: fault.Line, Rule: fault.Rule, Text: fault.Text, Hint: fault.Hint}}}
+		return &FileError{Incomplete: fault.Cut, Problems: []event.Problem{{Line: fault.Line, Column: fault.Column, Rule: fault.Rule, Text: fault.Text, Hint: fault.Hint}}}
 	}
 	return err
 }

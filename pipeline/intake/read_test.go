@@ -773,7 +773,7 @@ func TestErrorsThatAreNotTheFiles(t *testing.T) {
 	}
 	for _, change := range []func(*catalog.Feed){
 		func(f *catalog.Feed) { f.TimeZone = "Nowhere/City" }, func(f *catalog.Feed) { f.Dialect.Decimal = "" },
-		func(f *catalog.Feed) { f.Dialect.Encoding = "ebcdic" }, func(f *catalog.Feed) { f.Format = "xlsx" },
+		func(f *catalog.Feed) { f.Dialect.Encoding = "ebcdic" }, func(f *catalog.Feed) { f.Format = "parquet" },
 		func(f *catalog.Feed) { f.Complete = catalog.Complete{By: "trailer", Pattern: "("} },
 		func(f *catalog.Feed) {
 			f.Measures = []catalog.Measure{{Indicator: "gone", Numerator: "num", Denominator: "den"}}

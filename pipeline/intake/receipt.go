@@ -47,6 +47,8 @@ type Receipt struct {
 	// Problems are the first of the file; Further is how many there are beside.
 	Problems []ReceiptProblem `json:"problems,omitempty"`
 	Further  int64            `json:"further_problems,omitempty"`
+	// Findings are peculiarities of the file that changed no value.
+	Findings []ReceiptProblem `json:"findings,omitempty"`
 	// RejectedRows is where the file of the rejected rows is; empty: none.
 	RejectedRows string `json:"rejected_rows,omitempty"`
 	// Note is a sentence of the caller's own.
@@ -57,6 +59,7 @@ type Receipt struct {
 type ReceiptProblem struct {
 	Line   uint64 `json:"line,omitempty"`
 	Column string `json:"column,omitempty"`
+	Place  string `json:"place,omitempty"` // the cell of a workbook
 	Value  string `json:"value,omitempty"` // masked
 	Rule   string `json:"rule"`
 	Text   string `json:"text"`
@@ -90,9 +93,12 @@ func NewReceipt(feed *catalog.Feed, d Delivery, res Result, err error) (Receipt,
 	r.Observations, r.Deletions = res.Observed, res.Deleted
 	r.Rules = maps.Clone(res.Rules)
 	for _, f := range res.First {
-		r.Problems = append(r.Problems, ReceiptProblem{Line: f.Line, Column: f.Column, Value: f.Value, Rule: f.Rule, Text: f.Text, Hint: f.Hint, Parked: f.Parked})
+		r.Problems = append(r.Problems, ReceiptProblem{Line: f.Line, Column: f.Column, Place: f.Place, Value: f.Value, Rule: f.Rule, Text: f.Text, Hint: f.Hint, Parked: f.Parked})
 	}
 	r.Further = res.Faults - int64(len(res.First))
+	for _, f := range res.Findings {
+		r.Findings = append(r.Findings, ReceiptProblem{Line: f.Line, Rule: f.Rule, Text: f.Text, Hint: f.Hint})
+	}
 	return r, nil
 }
 
@@ -126,6 +132,11 @@ func (r Receipt) WriteText(w io.Writer) error {
 	for _, rule := range slices.Sorted(maps.Keys(r.Rules)) {
 		fmt.Fprintf(&b, "  rule %s: %d lines\n", rule, r.Rules[rule])
 	}
+	for _, p := range r.Findings {
+		b.WriteString("  note: ")
+		b.WriteString(p.Where(r.File))
+		b.WriteByte('\n')
+	}
 	for _, p := range r.Problems {
 		b.WriteString("  ")
 		b.WriteString(p.Where(r.File))
@@ -145,7 +156,10 @@ func (r Receipt) WriteText(w io.Writer) error {
 func (p ReceiptProblem) Where(file string) string {
 	var b strings.Builder
 	b.WriteString(file)
-	if p.Line > 0 {
+	switch {
+	case p.Place != "":
+		fmt.Fprintf(&b, ":%s", p.Place)
+	case p.Line > 0:
 		fmt.Fprintf(&b, ":%d", p.Line)
 	}
 	if p.Column != "" {

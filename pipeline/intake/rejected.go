@@ -17,6 +17,9 @@ import (
 // header, where the dialect has one, comes with the first row, so that a file
 // without rejects stays empty.
 //
+// A format that is not text with delimiters gets such text in UTF-8 with a
+// header, and a semicolon where the comma is the decimal sign.
+//
 // The file holds the values of the rows. It belongs to the sender alone.
 type RejectedRows struct {
 	w       io.Writer
@@ -31,7 +34,14 @@ type RejectedRows struct {
 
 // NewRejectedRows writes to w in the dialect of the feed.
 func NewRejectedRows(w io.Writer, feed *catalog.Feed) *RejectedRows {
-	return &RejectedRows{w: w, dialect: feed.Dialect}
+	r := &RejectedRows{w: w, dialect: feed.Dialect}
+	if feed.Format != "" && feed.Format != "delimited" {
+		r.dialect.Encoding, r.dialect.Quote, r.dialect.Delimiter, r.dialect.Header = "utf-8", `"`, ",", true
+		if feed.Dialect.Decimal == "," {
+			r.dialect.Delimiter = ";"
+		}
+	}
+	return r
 }
 
 // Reject takes one fault; it has the form of a Sink's method. The faults of a

@@ -130,6 +130,7 @@ func seasonP(z []float64, perYear int, s *seasonScratch) float64 {
 	}
 	s.fit(z, perYear)
 	var places, years, n, between, within float64
+	var at, slope, spread float64 // mean index of places, and the line through them
 	for _, k := range s.yearN {
 		if k > 0 {
 			years++
@@ -139,7 +140,20 @@ func seasonP(z []float64, perYear int, s *seasonScratch) float64 {
 		if k > 0 {
 			places++
 			between += k * s.placeSum[i] * s.placeSum[i]
+			at += k * float64(i)
+			n += k
 		}
+	}
+	// A trend has the same slope in every year: the line through the places is
+	// no season, at the price of one degree of freedom.
+	at /= max(n, 1)
+	n = 0
+	for i, k := range s.placeN {
+		slope += k * (float64(i) - at) * s.placeSum[i]
+		spread += k * (float64(i) - at) * (float64(i) - at)
+	}
+	if spread > 0 {
+		between = max(between-slope*slope/spread, 0)
 	}
 	for i, v := range z {
 		if math.IsNaN(v) {
@@ -149,7 +163,7 @@ func seasonP(z []float64, perYear int, s *seasonScratch) float64 {
 		r := v - s.yearSum[i/perYear] - s.placeSum[i%perYear]
 		within += r * r
 	}
-	d1, d2 := places-1, n-places-(years-1)
+	d1, d2 := places-2, n-places-(years-1)
 	if d1 < 1 || d2 < 4 || !(between+within > 0) {
 		return math.NaN()
 	}

@@ -7,29 +7,48 @@ import (
 	"testing"
 )
 
-// TestSeasonByHand: two years of two halves, (0, 4) and (1, 3): years mean 2, so
-// places mean -1.5 and 1.5; between 4 × 2.25 = 9, residuals ∓.5 and ±.5: within
-// 1. F(1, 1) = 9: P(F > 9) = P(|t1| > 3) = 1 - 2 atan(3)/pi.
+// TestSeasonByHand: three years of three tertials, each with mean 2. Places mean
+// -4/3, 7/3 and -1: between 74/3. The line through them has the slope 1/6, which
+// takes 1/6 away and leaves 24.5 with one degree of freedom. Residuals: 30/9 with
+// four. F(1, 4) = 29.4; with x = within/(within + between), P = 1 - sqrt(1-x)(1+x/2).
 func TestSeasonByHand(t *testing.T) {
 	var s seasonScratch
-	z := []float64{0, 4, 1, 3}
-	s.fit(z, 2)
-	near(t, "place", s.placeSum[1], 1.5)
-	// d2 < 4 is no test.
-	if p := seasonP(z, 2, &s); !math.IsNaN(p) {
-		t.Errorf("%v", p)
+	z := []float64{1, 5, 0, 0, 4, 2, 1, 4, 1}
+	s.fit(z, 3)
+	near(t, "place", s.placeSum[1], 7/3.0)
+	x := (30 / 9.0) / (30/9.0 + 24.5)
+	near(t, "p", seasonP(z, 3, &s), 1-math.Sqrt(1-x)*(1+x/2))
+	// d2 < 4 is no test, and with two places a season is a trend.
+	for _, v := range []float64{seasonP(z[:6], 3, &s), seasonP([]float64{0, 4, 1, 3, 0, 4, 1, 3, 0, 4, 1, 3}, 2, &s)} {
+		if !math.IsNaN(v) {
+			t.Errorf("%v", v)
+		}
 	}
-	// Six years: d1 = 1, d2 = 12-2-5 = 5, t² = (12 × 2.25)/(3/5) = 45.
-	var six []float64
-	for range 3 {
-		six = append(six, z...)
+}
+
+// A trend is no season: noise about a steep line is called one at the stated
+// rate, and a season on a line is still found.
+func TestTrendIsNoSeason(t *testing.T) {
+	r := newRand(12)
+	called, found := 0, 0
+	const reps = 1000
+	for range reps {
+		line, wave := Series{States: values(36), Value: make([]float64, 36)}, Series{States: values(36), Value: make([]float64, 36)}
+		for i := range line.Value {
+			line.Value[i] = float64(i) + r.NormFloat64()
+			wave.Value[i] = float64(i) + 2*math.Cos(2*math.Pi*float64(i)/12) + r.NormFloat64()
+		}
+		if choose(t, line, Options{Measure: Mean, PeriodsPerYear: 12}, Plan{}).Parts[0].SeasonP < serialLevel {
+			called++
+		}
+		if choose(t, wave, Options{Measure: Mean, PeriodsPerYear: 12}, Plan{}).Parts[0].SeasonP < serialLevel {
+			found++
+		}
 	}
-	got := seasonP(six, 2, &s)
-	// Survival of t with 5 degrees of freedom at sqrt(45), two-sided, by its
-	// closed form with theta = atan(t/sqrt 5) = atan 3.
-	th := math.Atan(3)
-	c := math.Cos(th)
-	near(t, "p", got, 1-2/math.Pi*(th+math.Sin(th)*(c+2*c*c*c/3)))
+	// Three standard errors of 1 % of 1000 are 9.4.
+	if called > 19 || found < 950 {
+		t.Errorf("a trend was called a season %d times, a season was found %d times, of %d", called, found, reps)
+	}
 }
 
 func TestLagOneByHand(t *testing.T) {

@@ -122,7 +122,7 @@ func TestFreshPhaseSaysSo(t *testing.T) {
 }
 
 // STATISTICS: rolling proportions signal by Anhøj in nearly all in-control
-// series; they get a line here, and the non-overlapping periods the chart.
+// series; they get a line here.
 func TestRollingPointsWouldMislead(t *testing.T) {
 	r := newRand(41)
 	signals := 0

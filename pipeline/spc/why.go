@@ -75,7 +75,7 @@ func (p Part) Why() string {
 	case ReasonAsked:
 		s = p.Kind.title() + " chart, as asked for."
 	case ReasonOverlapping:
-		return "Line only: the points overlap, so limits and run rules would mislead; see the non-overlapping periods."
+		return "Line only: the points overlap, so limits and run rules would mislead."
 	case ReasonNoPoints:
 		return "No centre line: no mature value yet."
 	case ReasonFewPoints:

@@ -7,28 +7,28 @@ import (
 	"io"
 	"unicode/utf16"
 	"unicode/utf8"
+
+	"larstrom/pipeline/intake/record"
 )
 
-// Error is why a file as a whole cannot be read. Its texts hold no value of
-// the file.
-type Error struct {
-	// Line is the physical line, from 1; 0: the file as a whole.
-	Line uint64
-	// Rule is the id of the check: C01 for bytes, C02 for the grammar.
-	Rule string
-	Text string
-	Hint string
-	// Cut says that the file may be the beginning of one without the fault.
-	Cut bool
+// Error is why a file as a whole cannot be read.
+type Error = record.Error
+
+// Gate reads raw bytes, holds them against the declared encoding and gives
+// text in UTF-8.
+type Gate struct{ g *gate }
+
+// NewGate reads bytes of the encoding, chunk bytes at a time.
+func NewGate(r io.Reader, encoding string, chunk int) (*Gate, error) {
+	if !knownEncoding(encoding) {
+		return nil, fmt.Errorf("dialect: encoding %q: must be utf-8, utf-8-bom, iso-8859-1, windows-1252, utf-16le or utf-16be", encoding)
+	}
+	return &Gate{newGate(r, encoding, chunk)}, nil
 }
 
-// Error is the text, in one line.
-func (f *Error) Error() string {
-	if f.Line > 0 {
-		return fmt.Sprintf("line %d: %s (%s); %s", f.Line, f.Text, f.Rule, f.Hint)
-	}
-	return fmt.Sprintf("%s (%s); %s", f.Text, f.Rule, f.Hint)
-}
+// Read appends the text of the next chunk to dst. It returns io.EOF with the
+// last text, a *Error with the text before it, or the reader's own error.
+func (g *Gate) Read(dst []byte) ([]byte, error) { return g.g.read(dst) }
 
 // gate reads raw bytes, holds them against the declared encoding and gives
 // text in UTF-8.

@@ -7,6 +7,7 @@ import (
 	"io"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/intake/record"
 )
 
 // Options of a reader. The zero value is the default.
@@ -22,21 +23,8 @@ type Options struct {
 	Chunk int
 }
 
-// Record is one record. Its memory is used again by the next call of Next.
-type Record struct {
-	// Line is the physical line on which the record begins, from 1; Lines is
-	// how many it spans.
-	Line, Lines uint64
-	// Fields are without their quotes. Of a malformed record they are those
-	// before the fault.
-	Fields [][]byte
-	// Raw is the text of the record without its line end.
-	Raw []byte
-	// Malformed says why the record cannot be split; empty: it can.
-	Malformed string
-	// Hint goes with Malformed.
-	Hint string
-}
+// Record is one record of the text.
+type Record = record.Record
 
 // Reader splits the text of one file.
 type Reader struct {
@@ -157,6 +145,11 @@ func (r *Reader) Line() uint64 { return r.line }
 // Trailer is the last line that is not empty, at the end of a file with a
 // trailer.
 func (r *Reader) Trailer() []byte { return r.trailer }
+
+// End is what is known of the text so far.
+func (r *Reader) End() record.End {
+	return record.End{Any: r.Any(), Ended: r.ended, Line: r.line, Trailer: r.trailer, LineEnd: r.LineEnd()}
+}
 
 // LineEnd is the kind of line end that the first line has; "\n" before it.
 func (r *Reader) LineEnd() string {
