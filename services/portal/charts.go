@@ -243,33 +243,48 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 	if drawnState(last.State) {
 		v.Value = m.say(last.Value)
 	}
-	newest, runs, run := -1, false, false
+	newest, runs := -1, false
+	from, to := -1, -1 // the newest unusual run of the newest phase
 	for i, r := range s.Points {
 		if r.State == "value" {
 			newest = i
 		}
-		if r.Phase == last.Phase && r.RunsSignal {
-			runs, run = true, run || r.InRun()
+		if r.Phase != last.Phase || !r.RunsSignal {
+			continue
 		}
+		runs = true
+		if r.InRun() {
+			if to < 0 || slices.ContainsFunc(s.Points[to+1:i], func(q pointRow) bool { return q.State == "value" && !q.InRun() }) {
+				from = i
+			}
+			to = i
+		}
+	}
+	when := func(i int) string { return p.words.period(s.Granularity, day(s.Points[i].Start)) }
+	side := func(r pointRow) string {
+		if r.Value < r.Centre {
+			return "below"
+		}
+		return "above"
 	}
 	switch {
 	case newest < 0:
 		v.Mark, v.Text = "none", p.words.t("verdict.no_value")
 	case s.Points[newest].SigmaSignal:
-		r := s.Points[newest]
-		side := "above"
-		if r.Value < r.Centre {
-			side = "below"
-		}
-		v.Mark, v.Text = "sigma", p.words.t("verdict.sigma."+side, p.words.period(s.Granularity, day(r.Start)))
-	case run:
-		v.Mark, v.Text = "runs", p.words.t("verdict.runs")
+		v.Mark, v.Text = "sigma", p.words.t("verdict.sigma."+side(s.Points[newest]), when(newest))
+	case to >= 0 && to == newest:
+		v.Mark, v.Text = "runs", p.words.t("verdict.runs."+side(s.Points[to]), when(from))
+	case to >= 0:
+		v.Mark, v.Text = "runs", p.words.t("verdict.past."+side(s.Points[to]), when(from), when(to))
 	case runs:
 		v.Mark, v.Text = "runs", p.words.t("verdict.crossings")
 	case none(s.Points[newest].LCL) && none(s.Points[newest].UCL):
 		v.Mark, v.Text = "none", cmp.Or(s.Points[newest].Why, p.words.t("verdict.no_limits"))
 	default:
-		v.Mark, v.Text = "steady", p.words.t("verdict.steady")
+		v.Mark, v.Text = "steady", p.words.t("verdict.steady", when(newest))
+		if strings.Contains(s.Points[newest].Why, "run rules are off") {
+			v.Text = p.words.t("verdict.inside", when(newest))
+		}
 	}
 	return v
 }
@@ -286,6 +301,9 @@ func (p *Portal) funnel(rows []funnelRow, ind indicatorRow, called names, title,
 		state := figure.State(r.State)
 		if drawnState(r.State) && (none(r.Value) || none(r.Denominator)) {
 			state = figure.NoEligible
+			if r.State == "held_previous" {
+				state = figure.HeldEmpty
+			}
 		}
 		f.Units = append(f.Units, figure.FunnelUnit{Name: called.unit(r.Unit), Href: chartPath(r.Unit, ind.ID, seriesID{r.Version, r.Granularity, r.Stratum}),
 			Value: r.Value, Denominator: r.Denominator, LCL95: r.LCL95, UCL95: r.UCL95, LCL998: r.LCL998, UCL998: r.UCL998,

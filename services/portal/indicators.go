@@ -201,17 +201,23 @@ func (p *Portal) describeVariation(b *indicatorBody, v variationRow, m measure) 
 	if !none(v.P10) && !none(v.P90) {
 		say("variation.deciles", m.say(v.P10), m.say(v.P90), m.say(v.P50))
 	}
-	if !none(v.Tau2) {
-		if v.Tau2 > 0 {
-			say("variation.more")
-		} else {
-			say("variation.chance")
-		}
+	shown := v.Tau2 > 0 && !(v.Tau2Low <= 0) // the interval, where there is one, leaves 0 out
+	switch {
+	case none(v.Tau2):
+	case shown:
+		say("variation.more")
+	case v.Tau2 > 0:
+		say("variation.unsure")
+	default:
+		say("variation.chance")
 	}
-	if !none(v.MOR) && b.Type == string(catalog.Proportion) && v.MOR > 1 {
+	// The odds of a ratio that can pass 1 mean nothing; only a proportion of
+	// people has an intra-class correlation.
+	binomial := b.Type == string(catalog.Proportion) && !none(v.ICC)
+	if shown && binomial && v.MOR > 1 {
 		say("variation.mor", w.num(v.MOR, 2))
 	}
-	if !none(v.ICC) && v.ICC > 0 {
+	if shown && !none(v.ICC) && v.ICC > 0 {
 		say("variation.icc", w.num(100*v.ICC, decimalsOf(100*v.ICC))+w.percent)
 	}
 	add := func(key, value string) {

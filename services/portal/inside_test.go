@@ -75,6 +75,52 @@ func TestLate(t *testing.T) {
 	}
 }
 
+// The words beside a chart are about its newest mature value: a run that has
+// ended is told as past, and what was not judged is not called steady.
+func TestVerdict(t *testing.T) {
+	p := &Portal{words: newWords("en", time.UTC)}
+	points := func(change func(i int, r *pointRow)) series {
+		s := series{seriesID: seriesID{Granularity: "month"}}
+		for i := range 12 {
+			r := pointRow{Start: time.Date(2025, time.Month(i+1), 1, 0, 0, 0, 0, time.UTC), State: "value", Value: 9, Centre: 10, LCL: 5, UCL: 15, Phase: 1, Granularity: "month"}
+			change(i, &r)
+			s.Points = append(s.Points, r)
+		}
+		return s
+	}
+	run := func(from, to int) func(int, *pointRow) {
+		return func(i int, r *pointRow) {
+			r.RunsSignal = true
+			if from <= i && i <= to {
+				r.Rules = []string{"anhoej_run"}
+			}
+		}
+	}
+	for _, x := range []struct {
+		name       string
+		s          series
+		mark, text string
+	}{
+		{"steady", points(func(int, *pointRow) {}), "steady", "No signal up to December 2025: it varies as before."},
+		{"not mature", points(func(i int, r *pointRow) {
+			if i > 9 {
+				r.State = "preliminary"
+			}
+		}), "steady", "No signal up to October 2025: it varies as before."},
+		{"runs off", points(func(_ int, r *pointRow) { r.Why = "The values have a season: run rules are off." }), "steady",
+			"Not outside the limits up to December 2025. Runs are not judged here: the chart's page says why."},
+		{"a run that lasts", points(run(4, 11)), "runs", "A lasting shift: an unusual run below the centre line since May 2025."},
+		{"a run that is past", points(run(1, 8)), "runs", "An unusual run below the centre line, from February 2025 to September 2025."},
+		{"few crossings", points(func(_ int, r *pointRow) { r.RunsSignal, r.Rules = true, []string{ruleCrossings} }), "runs",
+			"A lasting shift or drift: the values cross the centre line unusually seldom."},
+		{"outside", points(func(i int, r *pointRow) { r.SigmaSignal = i == 11 }), "sigma", "Below the limits in December 2025: look for a special cause."},
+	} {
+		if v := p.verdictOf(x.s, measure{w: p.words}); v.Mark != x.mark || v.Text != x.text {
+			t.Errorf("%s: %s %q, want %s %q", x.name, v.Mark, v.Text, x.mark, x.text)
+		}
+	}
+}
+
 func TestWords(t *testing.T) {
 	w := newWords("en", time.UTC)
 	nan := math.NaN()
@@ -157,7 +203,7 @@ func TestTexts(t *testing.T) {
 		want(m[1] + m[2] + ".one")
 		want(m[1] + m[2] + ".other")
 	}
-	families := regexp.MustCompile(`^(month|state|spc|chart\.kind|rule|cause|reason|step|status|direction|kind|class|better|type|measurement|every|command|technical|maturity|nav|help|delivery|verdict\.sigma)\.`)
+	families := regexp.MustCompile(`^(month|state|spc|chart\.kind|rule|cause|reason|step|status|direction|kind|class|better|type|measurement|every|command|technical|maturity|nav|help|delivery|verdict\.(sigma|runs|past))\.`)
 	for key, text := range texts {
 		if !used[key] && !families.MatchString(key) {
 			t.Errorf("nobody asks for the text %q", key)

@@ -109,12 +109,21 @@ func (s series) at(period catalog.Date) int {
 	return slices.IndexFunc(s.Points, func(r pointRow) bool { return day(r.Start) == period })
 }
 
+// stateMeans says what a state means; while the period is not mature nothing is
+// final about what is not there.
+func stateMeans(w *words, r pointRow) string {
+	if r.Maturity != "mature" && (r.State == "missing" || r.State == "no_eligible") {
+		return w.t("state.early." + r.State)
+	}
+	return w.or("state.means.", r.State)
+}
+
 func (p *Portal) pointBody(s series, at int, called names) *pointBody {
 	w, r := p.words, s.Points[at]
 	ind := indicatorOf(called, s.Indicator)
 	m := w.measureOf(ind, s.values())
 	b := &pointBody{pointRow: r, Unit: s.Unit, UnitName: called.unit(s.Unit), Indicator: ind, ChartPath: chartPath(s.Unit, s.Indicator, s.seriesID),
-		PeriodSaid: w.period(s.Granularity, day(r.Start)), StateSaid: w.state(r.State), StateMeans: w.or("state.means.", r.State), Value: "–",
+		PeriodSaid: w.period(s.Granularity, day(r.Start)), StateSaid: w.state(r.State), StateMeans: stateMeans(w, r), Value: "–",
 		Maturity: w.or("maturity.", r.Maturity), DataThrough: w.date(day(r.DataThrough)), Centre: m.say(r.Centre), Low: m.say(r.LCL), High: m.say(r.UCL),
 		Limited: !none(r.LCL) || !none(r.UCL), Kind: w.kindOfChart(r.Chart), Data: p.data()}
 	if drawnState(r.State) {

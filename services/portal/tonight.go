@@ -36,8 +36,10 @@ type tonight struct {
 	Empty    uint64 // cells that show nothing
 	Unknown  bool   // nothing is published, so nobody knows
 
-	Late    []lateFeed
-	Awaited int // feeds with a schedule
+	Late []lateFeed
+	// SilentFeeds are late by now, when the newest night is past.
+	SilentFeeds int
+	Awaited     int // feeds with a schedule
 
 	Next []advice
 	statusBody
@@ -84,6 +86,11 @@ func (p *Portal) tonight(r *http.Request) (*view, error) {
 	}
 	t.came(p.words)
 	t.Late, t.Awaited = p.lateFeeds(all, night)
+	if t.Silent {
+		// Judged at the newest night nothing may be late, for ever.
+		now, _ := p.lateFeeds(all, p.today())
+		t.SilentFeeds = len(now)
+	}
 	pub, err := p.consistent(ctx, func(*reading) error { return p.held(ctx, t) })
 	if err != nil {
 		return nil, err
