@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -41,6 +44,9 @@ type session struct {
 
 // open gives a session of the data folder. The caller closes it.
 func open(ctx context.Context, c *console, data string, crash crashFlags) (*session, error) {
+	if err := ownsLog(data); err != nil {
+		return nil, err
+	}
 	lock, client, err := control.Enter(ctx, data, patience)
 	if err != nil {
 		return nil, err
@@ -56,6 +62,16 @@ func open(ctx context.Context, c *console, data string, crash crashFlags) (*sess
 	return &session{d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
 }
 
+// ownsLog refuses the folder of services whose log is a server's: a command
+// would make an empty log and empty stores there and answer from them.
+func ownsLog(data string) error {
+	_, catalogs := os.Stat(filepath.Join(data, "catalogs"))
+	if _, err := os.Stat(filepath.Join(data, "log")); catalogs == nil && errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: the log of this folder is on a server, and this command knows folders with a log of their own; ask the services' pages and stores instead", data)
+	}
+	return nil
+}
+
 // with runs a command in a session.
 func with(ctx context.Context, c *console, data string, crash crashFlags, do func(*session) error) error {
 	s, err := open(ctx, c, data, crash)
@@ -68,6 +84,9 @@ func with(ctx context.Context, c *console, data string, crash crashFlags, do fun
 
 // alone opens the app for a command that no running process can do for it.
 func alone(ctx context.Context, c *console, data string, do func(*app.App) error) error {
+	if err := ownsLog(data); err != nil {
+		return err
+	}
 	lock, err := control.Acquire(data)
 	if err != nil {
 		return err
