@@ -130,7 +130,11 @@ func (r Receipt) WriteText(w io.Writer) error {
 		}
 	}
 	for _, rule := range slices.Sorted(maps.Keys(r.Rules)) {
-		fmt.Fprintf(&b, "  rule %s: %d lines\n", rule, r.Rules[rule])
+		lines := "lines"
+		if r.Rules[rule] == 1 {
+			lines = "line"
+		}
+		fmt.Fprintf(&b, "  rule %s: %d %s\n", rule, r.Rules[rule], lines)
 	}
 	for _, p := range r.Findings {
 		b.WriteString("  note: ")

@@ -105,8 +105,8 @@ func facts(st control.Status) []portal.Fact {
 	}
 	p := portal.Fact{Name: "Publication", Text: "none yet"}
 	if st.Publication != nil {
-		p.Text = fmt.Sprintf("%d of %s: run %s, as of %s, %d indicators", st.Publication.Publication,
-			st.Publication.At.UTC().Format("2006-01-02 15:04 UTC"), st.Publication.Run, st.Publication.AsOf, st.Publication.Indicators)
+		p.Text = fmt.Sprintf("%d of %s: run %s, as of %s, %s", st.Publication.Publication,
+			st.Publication.At.UTC().Format("2006-01-02 15:04 UTC"), st.Publication.Run, st.Publication.AsOf, plural(st.Publication.Indicators, "indicator"))
 	}
 	fs = append(fs, p)
 	if st.Portal != "" {
