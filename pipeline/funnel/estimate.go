@@ -9,165 +9,437 @@ import (
 	"larstrom/pipeline/spc"
 )
 
-// leaveOneOut draws each unit from what the others give. Each costs a whole
-// estimate: quadratic in the number of units.
-func (f *Funnel) leaveOneOut(in Input, variance, target float64, o *Options) {
-	units, phi, tau2, source, pooled, doubt := f.Units, f.Phi, f.Tau2, f.Source, f.PooledRatio, f.ModelDoubt
-	for i, st := range f.State {
-		if !st.Drawn() {
-			continue
-		}
-		v, t := variance, target
-		if st == spc.StateValue {
-			f.skip = i
-			f.Units = units - 1
-			f.Phi, f.Tau2, f.Source = math.NaN(), 0, SourceNone
-			var ok bool
-			t, ok = f.target(in, o)
-			v = sampling(o.Measure, t)
-			if !ok || !(v > 0) {
-				continue // alone, or the others have no events: nothing to judge by
-			}
-			f.dispersion(v, t, o)
-		} else {
-			f.Phi, f.Tau2, f.Source = phi, tau2, source
-		}
-		f.draw(i, in, v, t, o)
-	}
-	f.skip, f.Centre = -1, target
-	f.Units, f.Phi, f.Tau2, f.Source, f.PooledRatio, f.ModelDoubt = units, phi, tau2, source, pooled, doubt
+// dispersionCut is the 10 % point of the standard normal: where the test of
+// dispersion is below it, units vary as by chance.
+const dispersionCut = 1.2815515655446004
+
+// found is what units say of their target and of the variation between them.
+type found struct {
+	target float64
+	phi    float64
+	tau2   float64 // on the logit or log scale
+	source Source
 }
 
-// enters says whether unit i enters what is estimated.
-func (f *Funnel) enters(i int) bool { return f.State[i] == spc.StateValue && i != f.skip }
+// totals are sums over the units that enter, with which those without one of them
+// are a subtraction away.
+type totals struct {
+	events, size   float64 // of counts; of means the sum of precisions times values
+	square         float64 // of events over size, for the test of dispersion
+	inverse        float64 // of one over size
+	largest        float64 // size
+	kept, keptLess float64 // trimmedVariance of all units, and of one less
+}
 
-// dispersion estimates phi and the variance between units.
-func (f *Funnel) dispersion(variance, target float64, o *Options) {
-	if f.Units < 2 {
-		f.previous(o)
-		return
+// without are the totals without unit i, or of all for i < 0.
+func (t totals) without(events, size float64) totals {
+	t.events -= events
+	t.size -= size
+	t.square -= events * events / size
+	t.inverse -= 1 / size
+	return t
+}
+
+func (f *Funnel) enters(i int) bool { return f.State[i] == spc.StateValue }
+
+// events of unit i: of means their weighted value.
+func (f *Funnel) events(in *Input, i int, m Measure) float64 {
+	if m == Mean {
+		return f.size[i] * f.Value[i]
 	}
-	w := o.Winsor
-	if w == 0 {
-		w = 0.1
-	}
-	n := float64(f.Units)
-	kept := 1.0
-	if w > 0 {
-		kept = trimmedVariance(f.Units, w, o.Outliers)
-	}
-	// On the scale of the value: s² = variance/n_i, and between units t2.
-	square := func(t2 float64) float64 {
-		f.z = f.z[:0]
-		for i := range f.State {
-			if f.enters(i) {
-				f.z = append(f.z, (f.Value[i]-target)/math.Sqrt(variance/f.size[i]+t2))
-			}
+	return in.Num[i]
+}
+
+func (f *Funnel) sum(in *Input, o *Options) totals {
+	var t totals
+	for i := range f.State {
+		if f.enters(i) {
+			e, n := f.events(in, i, o.Measure), f.size[i]
+			t.events += e
+			t.size += n
+			t.square += e * e / n
+			t.inverse += 1 / n
+			t.largest = max(t.largest, n)
 		}
-		return f.robustSquare(w, o.Outliers) / kept
 	}
-	f.Phi = square(0)
-	if o.Overdispersion == Unadjusted {
-		return
-	}
-	if f.Units < f.minUnits {
-		f.previous(o)
-		return
-	}
-	if o.Overdispersion == Multiplicative {
-		f.Source = SourcePhi
-		return
-	}
-	t2, phi := 0.0, f.Phi
-	for range 4 {
-		a, shared, chance := 0.0, 0.0, 0.0
-		for i := range f.State {
-			if f.enters(i) {
-				a += 1 / (variance/f.size[i] + t2)
-			}
+	t.kept, t.keptLess = 1, 1
+	if w := o.winsor(); w > 0 && f.Units > 1 {
+		t.kept = f.trimmed(f.Units, w, o.Outliers)
+		if f.Units > 2 && !o.Together {
+			t.keptLess = f.trimmed(f.Units-1, w, o.Outliers)
 		}
-		for i := range f.State {
-			if f.enters(i) {
-				// One term at a time: one unit may have nearly all the weight.
-				s2 := variance / f.size[i]
-				wi := 1 / (s2 + t2)
-				share := wi * (a - wi) / a
-				shared += share
-				chance += share * s2
-			}
-		}
-		next := max(0, (n*phi-chance)/shared)
-		done := math.Abs(next-t2) <= 1e-3*next
-		t2 = next
-		if t2 == 0 || done {
+	}
+	return t
+}
+
+// judgeBy is what unit i is judged by: the target of the others and the variation
+// between them, or between all for i < 0. ok is false where the others have
+// nothing to judge by.
+func (f *Funnel) judgeBy(in *Input, i int, all totals, o *Options) (by found, ok bool) {
+	units, t := f.Units, all
+	if i >= 0 {
+		units--
+		t = all.without(f.events(in, i, o.Measure), f.size[i])
+		t.kept = all.keptLess
+	}
+	by = found{phi: math.NaN()}
+	switch {
+	case o.Target != nil:
+		by.target = *o.Target
+	case o.Measure == Ratio:
+		by.target = 1
+	case units == 0:
+		return by, false
+	default:
+		by.target = t.events / t.size
+		if i < 0 || sampling(o.Measure, by.target) > 0 {
 			break
 		}
-		phi = square(t2)
+		// Only this unit has events, or is without: the others have half of one.
+		if o.Measure == Proportion {
+			by.target = (t.events + 0.5) / (t.size + 1)
+		} else {
+			by.target = 0.5 / t.size
+		}
 	}
-	f.Source = SourceOwn
+	if !(sampling(o.Measure, by.target) > 0) {
+		return by, false
+	}
+	if units < 2 {
+		by.previous(o)
+		return by, true
+	}
+	// The others' target to the precision that counts: within 1/20 of the standard
+	// error of the largest unit. Then nearly all units share the work.
+	centre := by.target
+	if i >= 0 {
+		centre = f.near(by.target, t.largest, o)
+	}
+	variance := sampling(o.Measure, centre)
+	t2 := 0.0
+	table := f.table(centre, 0, o)
+	by.phi = f.square(table, i, o) / t.kept
+	switch {
+	case o.Overdispersion == Unadjusted:
+		return by, true
+	case f.Units < f.minUnits:
+		by.previous(o)
+		return by, true
+	case o.Overdispersion == Multiplicative:
+		by.source = SourcePhi
+		return by, true
+	}
+	by.source = SourceOwn
+	if !t.dispersed(by.target, float64(units), o) {
+		return by, true
+	}
+	phi := by.phi
+	for range 4 {
+		t2 = f.moment(table, i, phi)
+		weights := grid(t2, variance/t.largest)
+		if weights == table.t2 {
+			break
+		}
+		table = f.table(centre, weights, o)
+		phi = f.square(table, i, o) / t.kept
+	}
 	// The derivative of the inverse link carries the variance to its scale.
-	slope := target
+	slope := by.target
 	switch o.Measure {
 	case Proportion:
-		slope = variance
+		slope = sampling(o.Measure, by.target)
 	case Mean:
 		slope = 1
 	}
-	f.Tau2 = t2 / (slope * slope)
+	by.tau2 = t2 / (slope * slope)
+	return by, true
 }
 
-func (f *Funnel) previous(o *Options) {
+func (by *found) previous(o *Options) {
 	if o.PreviousTau2 != nil && o.Overdispersion == Additive {
-		f.Tau2, f.Source = *o.PreviousTau2, SourcePrevious
+		by.tau2, by.source = *o.PreviousTau2, SourcePrevious
 	}
 }
 
-// robustSquare is the mean square of f.z after its tails of share w are set to
-// the type-7 quantiles (Hyndman & Fan 1996), or left out.
-func (f *Funnel) robustSquare(w float64, how Outliers) float64 {
-	low, high := math.Inf(-1), math.Inf(1)
-	if w > 0 {
-		f.sorted = append(f.sorted[:0], f.z...)
-		if how == Truncate {
-			k := int(w * float64(len(f.sorted)))
-			kept := f.sorted
-			if k > 0 {
-				place(kept, k)
-				kept = kept[k:]
-				place(kept, len(kept)-k)
-				kept = kept[:len(kept)-k]
-			}
-			sum := 0.0
-			for _, z := range kept {
-				sum += z * z
-			}
-			return sum / float64(len(kept))
+// dispersed says that units differ more than by chance: the chi-square of homogeneity
+// with the variance that it has where counts are small (Haldane 1940), by the cube
+// root (Wilson & Hilferty 1931), lies above its 90 % point, or chance leaves
+// nothing to test.
+func (t *totals) dispersed(target, units float64, o *Options) bool {
+	given := o.Target != nil || o.Measure == Ratio
+	v := sampling(o.Measure, target)
+	x2 := (t.square - 2*target*t.events + target*target*t.size) / v
+	mean := units - 1
+	if given {
+		mean = units
+	}
+	variance := 2 * mean
+	switch o.Measure {
+	case Proportion:
+		variance += (1 - 6*v) / v * t.inverse
+		if !given {
+			variance -= 2*mean/t.size + units*units*(1-2*target)*(1-2*target)/(t.size*v)
 		}
-		low, high = quantile7(f.sorted, w), quantile7(f.sorted, 1-w)
+	case Mean:
+	default:
+		variance += t.inverse / target
+		if !given {
+			variance -= (2*mean + units*units) / (t.size * target)
+		}
 	}
-	sum := 0.0
-	for _, z := range f.z {
-		z = min(max(z, low), high)
-		sum += z * z
+	if !(variance > 1e-6*mean) {
+		return true
 	}
-	return sum / float64(len(f.z))
+	h := 2 / (9 * 2 * mean * mean / variance)
+	root := 1 - h + dispersionCut*math.Sqrt(h)
+	return x2 > mean*root*root*root
 }
 
-// quantile7 reorders v.
-func quantile7(v []float64, q float64) float64 {
-	h := q * float64(len(v)-1)
-	k := int(h)
-	if k+1 >= len(v) {
-		return slices.Max(v)
+// near rounds a target on the scale on which its standard error is that of its
+// size alone (Anscombe 1948).
+func (f *Funnel) near(target, largest float64, o *Options) float64 {
+	const step = 0.1
+	round := func(v, scale float64) float64 { return math.Round(v*scale/step) * step / scale }
+	c := target
+	switch root := math.Sqrt(largest); o.Measure {
+	case Mean:
+		c = round(target, root)
+	case Proportion:
+		s := math.Sin(round(math.Asin(math.Sqrt(target)), 2*root))
+		c = s * s
+	default:
+		s := round(math.Sqrt(target), 2*root)
+		c = s * s
 	}
-	place(v, k)
-	next := slices.Min(v[k+1:])
-	return v[k] + (h-float64(k))*(next-v[k])
+	if !(sampling(o.Measure, c) > 0.5*sampling(o.Measure, target)) {
+		return target
+	}
+	return c
+}
+
+// grid cuts a variance between units, where it only weighs them, to 1 or 1.5 times
+// a power of 2, and to 0 where it is small beside the smallest sampling variance.
+func grid(t2, least float64) float64 {
+	if t2 <= 0.01*least {
+		return 0
+	}
+	const fraction = 1<<51 - 1 // all of the significand but its first bit
+	return math.Float64frombits(math.Float64bits(t2) &^ fraction)
+}
+
+// table is all units as they stand to a centre, weighted with a variance between
+// them.
+type table struct {
+	centre, t2 float64
+	z          []float64
+	low, high  [2]int  // first and last place of the windows in which z is sorted
+	middle     float64 // sum of squares of what lies between them
+	// Sums of the weights and of their squares, and of both times the sampling
+	// variance.
+	w1, w2, s1, s2 float64
+	dominated      bool // one unit has most of the weight
+	used           int
+}
+
+// table finds a table, or makes it in place of the one that was used longest ago.
+func (f *Funnel) table(centre, t2 float64, o *Options) *table {
+	f.clock++
+	t := &f.tables[0]
+	for k := range f.tables {
+		c := &f.tables[k]
+		if c.used > 0 && c.centre == centre && c.t2 == t2 {
+			c.used = f.clock
+			return c
+		}
+		if c.used < t.used {
+			t = c
+		}
+	}
+	variance := sampling(o.Measure, centre)
+	*t = table{centre: centre, t2: t2, z: t.z[:0], used: f.clock}
+	most := 0.0
+	for i := range f.State {
+		if f.enters(i) {
+			s2 := variance / f.size[i]
+			w := 1 / (s2 + t2)
+			t.z = append(t.z, (f.Value[i]-centre)*math.Sqrt(w))
+			t.w1 += w
+			t.w2 += w * w
+			t.s1 += s2 * w
+			t.s2 += s2 * w * w
+			most = max(most, w)
+		}
+	}
+	t.dominated = most > t.w1/4
+	t.arrange(o.winsor())
+	return t
+}
+
+// arrange puts z so far in order as quantiles of tails of share w need it, of all
+// units and of all but one: two short windows are sorted, what is below, between
+// and above them lies there in any order.
+func (t *table) arrange(w float64) {
+	n := len(t.z)
+	window := func(q float64) (from, to int) {
+		return max(int(q*float64(n-2))-1, 0), min(int(q*float64(n-1))+3, n-1)
+	}
+	t.low[0], t.low[1] = window(w)
+	t.high[0], t.high[1] = window(1 - w)
+	if w <= 0 {
+		t.low, t.high = [2]int{0, -1}, [2]int{n, n - 1}
+	} else if t.low[1]+1 >= t.high[0] {
+		t.low, t.high = [2]int{0, n - 1}, [2]int{n, n - 1}
+		slices.Sort(t.z)
+	} else {
+		for _, edge := range [...][2]int{t.low, t.high} {
+			place(t.z, edge[0])
+			place(t.z[edge[0]:], edge[1]-edge[0])
+			slices.Sort(t.z[edge[0] : edge[1]+1])
+		}
+	}
+	t.middle = 0
+	for _, z := range t.z[t.low[1]+1 : t.high[0]] {
+		t.middle += z * z
+	}
+}
+
+// find is the place of a value in z, exact within the windows.
+func (t *table) find(own float64) int {
+	for _, edge := range [...][2]int{t.low, t.high} {
+		for k := edge[0]; k <= edge[1]; k++ {
+			if own <= t.z[k] {
+				if k == edge[0] && k > 0 && own < t.z[k] {
+					k-- // below the window
+				}
+				return k
+			}
+		}
+	}
+	return len(t.z) - 1
+}
+
+// moment is the variance between units of which a mean square of phi is expected
+// (DerSimonian & Kacker 2007), without unit i.
+func (f *Funnel) moment(t *table, i int, phi float64) float64 {
+	n := float64(len(t.z))
+	w1, w2, s1, s2 := t.w1, t.w2, t.s1, t.s2
+	variance := sampling(f.measure, t.centre)
+	if i >= 0 {
+		n--
+		s := variance / f.size[i]
+		w := 1 / (s + t.t2)
+		w1, w2, s1, s2 = w1-w, w2-w*w, s1-s*w, s2-s*w*w
+	}
+	shared, chance := w1-w2/w1, s1-s2/w1
+	if t.dominated {
+		// One term at a time: one unit may have nearly all the weight.
+		w1, shared, chance = 0, 0, 0
+		for k := range f.State {
+			if k != i && f.enters(k) {
+				w1 += 1 / (variance/f.size[k] + t.t2)
+			}
+		}
+		for k := range f.State {
+			if k != i && f.enters(k) {
+				s := variance / f.size[k]
+				w := 1 / (s + t.t2)
+				share := w * (w1 - w) / w1
+				shared += share
+				chance += share * s
+			}
+		}
+	}
+	return max(0, (n*phi-chance)/shared)
+}
+
+// square is the mean square of z without unit i.
+func (f *Funnel) square(t *table, i int, o *Options) float64 {
+	if i < 0 {
+		return t.square(len(t.z), 0, o.winsor(), o.Outliers)
+	}
+	own := (f.Value[i] - t.centre) * math.Sqrt(1/(sampling(f.measure, t.centre)/f.size[i]+t.t2))
+	return t.square(t.find(own), own, o.winsor(), o.Outliers)
+}
+
+// square is the mean square of z without the one at a place, which is own, after
+// its tails of share w were set to the type-7 quantiles (Hyndman & Fan 1996), or
+// left out. Nothing is left out at the place behind the last.
+func (t *table) square(at int, own, w float64, how Outliers) float64 {
+	n := len(t.z)
+	if at < n {
+		n--
+	}
+	z := func(k int) float64 {
+		if k >= at {
+			k++
+		}
+		return t.z[k]
+	}
+	// squares sums over from..to (inclusive) of the others; both lie in a window, or
+	// at an end where there is none.
+	squares := func(from, to int) float64 {
+		if at <= from {
+			from++
+		}
+		if at <= to {
+			to++
+		}
+		sum := 0.0
+		add := func(from, to int) {
+			for k := from; k <= to; k++ {
+				if k != at {
+					sum += t.z[k] * t.z[k]
+				}
+			}
+		}
+		between := at > t.low[1] && at < t.high[0]
+		switch {
+		case t.low[1]+1 >= t.high[0]:
+			add(from, to)
+		case !between:
+			sum = t.middle
+		case own*own < t.middle/2:
+			sum = t.middle - own*own
+		default:
+			// What is left would be rounding.
+			find := own
+			for k := t.low[1] + 1; k < t.high[0]; k++ {
+				if t.z[k] == find {
+					find = math.NaN() // once
+					continue
+				}
+				sum += t.z[k] * t.z[k]
+			}
+		}
+		if t.low[1]+1 < t.high[0] {
+			add(from, t.low[1])
+			add(t.high[0], to)
+		}
+		return sum
+	}
+	if w <= 0 {
+		return squares(0, n-1) / float64(n)
+	}
+	if how == Truncate {
+		k := int(w * float64(n))
+		return squares(k, n-1-k) / float64(n-2*k)
+	}
+	quantile := func(q float64) (k int, v float64) {
+		h := q * float64(n-1)
+		k = int(h)
+		if k+1 >= n {
+			return n - 1, z(n - 1)
+		}
+		return k, z(k) + (h-float64(k))*(z(k+1)-z(k))
+	}
+	k1, low := quantile(w)
+	k2, high := quantile(1 - w)
+	return (float64(k1+1)*low*low + squares(k1+1, k2) + float64(n-1-k2)*high*high) / float64(n)
 }
 
 // place reorders v so that v[k] is what sorting would put there, with nothing
-// larger before and nothing smaller after it (Hoare 1961): two quantiles need no
-// whole sort.
+// larger before and nothing smaller after it (Hoare 1961): quantiles need no whole
+// sort.
 func place(v []float64, k int) {
 	lo, hi := 0, len(v)-1
 	for hi > lo {
@@ -197,6 +469,31 @@ func place(v []float64, k int) {
 			return
 		}
 	}
+}
+
+func (o *Options) winsor() float64 {
+	if o.Winsor == 0 {
+		return 0.1
+	}
+	return o.Winsor
+}
+
+// trimmed is trimmedVariance, remembered for the last two numbers of units.
+func (f *Funnel) trimmed(n int, w float64, how Outliers) float64 {
+	for _, k := range f.known {
+		if k.n == n && k.w == w && k.how == how {
+			return k.v
+		}
+	}
+	f.known[0], f.known[1] = f.known[1], trimmedKey{n, w, how, trimmedVariance(n, w, how)}
+	return f.known[1].v
+}
+
+type trimmedKey struct {
+	n   int
+	w   float64
+	how Outliers
+	v   float64
 }
 
 // trimmedVariance is the expected mean square of n standard normal deviates

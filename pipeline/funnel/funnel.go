@@ -147,11 +147,12 @@ type Options struct {
 	PreviousTau2   *float64
 	Limits         LimitMethod
 	Overdispersion Overdispersion
-	// LeaveOneOut judges each unit against a target and a variation between units
-	// estimated without it, so that no unit moves the limits that it is judged by.
-	// Limits and NoLow, NoHigh are then each unit's own; Centre, Phi and Tau2 stay
+	// Together judges all units by one target and one variation between units, that
+	// each of them takes part in, as published tools do. By default every unit is
+	// judged by what the others give, so that none moves the limits that it is judged
+	// by: limits and NoLow, NoHigh are then each unit's own; Centre, Phi and Tau2 are
 	// those of all. A given target, previous tau² and a ratio's 1 are kept.
-	LeaveOneOut bool
+	Together bool
 }
 
 // ErrOptions is wrapped by errors about options.
@@ -208,14 +209,16 @@ type Funnel struct {
 	// to 1.1: a finding about the risk model, not about units.
 	ModelDoubt bool
 
-	measure   Measure
-	minUnits  int
-	limits    LimitMethod
-	z, sorted []float64
-	size      []float64 // denominators, or precisions of means
-	skip      int       // the unit left out, -1 for none
-	totals    []float64 // sums of counts, for CountRatio
-	between   struct {
+	measure  Measure
+	minUnits int
+	limits   LimitMethod
+	together bool
+	size     []float64 // denominators, or precisions of means
+	totals   []float64 // sums of counts, for CountRatio
+	tables   [64]table
+	clock    int
+	known    [2]trimmedKey
+	between  struct {
 		measure      Measure
 		target, tau2 float64
 		df           int // of the t quantiles of a unit left out, 0 for normal ones
@@ -231,7 +234,8 @@ const (
 	maxMagnitude = 1e12 // counts beyond this are no counts
 )
 
-// Validate joins everything that is wrong with the options.
+// Validate joins everything that is wrong with the options; each error wraps
+// ErrOptions.
 func (o Options) Validate() error {
 	var errs []error
 	add := func(format string, args ...any) {
@@ -270,9 +274,18 @@ func (o Options) Validate() error {
 // nothing but events), there are no limits: NaN, Tau2 0, Source none; Why says
 // which.
 //
-// Means have normal limits only, whatever Options.Limits says. With LeaveOneOut
-// the quantiles between units are those of Student's t, because few others say
-// little of their variance (Higgins et al. 2009).
+// Each unit is judged by the others (see Options.Together): by their target, their
+// variation, and quantiles of Student's t for it, because few units say little of
+// their variance (Higgins et al. 2009). A unit that is alone has no limits. Where the
+// others have no events, or nothing but events, they count as with half of one more
+// (Haldane 1956), so that what only one unit has can be seen. Means have normal
+// limits only, whatever Options.Limits says.
+//
+// Units vary more than by chance where the chi-square test of homogeneity says so
+// at 10 %, which is usual for a test that has little power in few units (Fleiss
+// 1986). Without that test phi above 1 by chance, which half of all funnels have,
+// would widen limits; with it an odds ratio of 2.5 is found more often, see the
+// package comment.
 //
 // Limits: with s the distance from the target to the sampling limit (exact or
 // normal, see LimitMethod) and b the distance to the same quantile of the
@@ -287,8 +300,8 @@ func (o Options) Validate() error {
 // The order of the units never changes a result beyond rounding of sums.
 //
 // Sources: Spiegelhalter 2005 (funnels, additive overdispersion, winsorising);
-// DerSimonian & Kacker 2007 (two-step moments). Errors wrap ErrOptions or
-// ErrUnit.
+// DerSimonian & Kacker 2007 (moments with their own weights). Errors wrap
+// ErrOptions or ErrUnit.
 func Compute(dst *Funnel, in Input, o Options) error {
 	if err := o.Validate(); err != nil {
 		return err
@@ -299,23 +312,40 @@ func Compute(dst *Funnel, in Input, o Options) error {
 	if err := dst.load(in, &o); err != nil {
 		return err
 	}
-	target, ok := dst.target(in, &o)
-	variance := sampling(o.Measure, target)
-	if !ok || !(variance > 0) {
-		dst.scale(&o)
-		return nil
-	}
-	dst.skip = -1
-	dst.dispersion(variance, target, &o)
-	if o.LeaveOneOut {
-		dst.leaveOneOut(in, variance, target, &o)
-	} else {
-		for i := range dst.State {
-			dst.draw(i, in, variance, target, &o)
-		}
-	}
+	dst.compute(&in, &o)
 	dst.scale(&o)
 	return nil
+}
+
+func (f *Funnel) compute(in *Input, o *Options) {
+	all := f.sum(in, o)
+	total, ok := f.judgeBy(in, -1, all, o)
+	if f.Units > 0 || o.Target != nil || o.Measure == Ratio {
+		f.Centre = total.target
+	}
+	if f.Units > 0 && o.Measure != Mean {
+		f.PooledRatio = all.events / (all.size * total.target)
+		f.ModelDoubt = o.Measure == Ratio && (f.PooledRatio < 0.9 || f.PooledRatio > 1.1)
+	}
+	if !ok {
+		return
+	}
+	f.Phi, f.Tau2, f.Source = total.phi, total.tau2, total.source
+	for i, st := range f.State {
+		switch {
+		case !st.Drawn():
+		case o.Together || st != spc.StateValue:
+			f.draw(i, in, &total, 0, o)
+		default:
+			if by, ok := f.judgeBy(in, i, all, o); ok {
+				df := 0
+				if by.source == SourceOwn {
+					df = max(f.Units-2, 1)
+				}
+				f.draw(i, in, &by, df, o)
+			}
+		}
+	}
 }
 
 func (f *Funnel) load(in Input, o *Options) error {
@@ -343,8 +373,12 @@ func (f *Funnel) load(in Input, o *Options) error {
 	clear(f.NoHigh)
 	f.Centre, f.Units, f.Phi, f.Tau2, f.Source = nan, 0, nan, 0, SourceNone
 	f.PooledRatio, f.ModelDoubt = nan, false
-	f.measure, f.limits, f.skip = o.Measure, o.Limits, -1
+	f.measure, f.limits, f.together = o.Measure, o.Limits, o.Together
 	f.between.df, f.between.target, f.between.z95, f.between.z998 = 0, nan, z95, z998
+	for k := range f.tables {
+		f.tables[k].used = 0
+	}
+	f.clock = 0
 	f.minUnits = o.MinUnits
 	if f.minUnits == 0 {
 		f.minUnits = 10
@@ -389,38 +423,6 @@ func (f *Funnel) load(in Input, o *Options) error {
 	return nil
 }
 
-func (f *Funnel) target(in Input, o *Options) (target float64, ok bool) {
-	var events, total float64
-	for i := range f.State {
-		switch {
-		case !f.enters(i):
-		case o.Measure == Mean:
-			events += f.size[i] * f.Value[i]
-			total += f.size[i]
-		default:
-			events += in.Num[i]
-			total += in.Den[i]
-		}
-	}
-	switch {
-	case o.Target != nil:
-		target = *o.Target
-	case o.Measure == Ratio:
-		target = 1
-	default:
-		target = events / total
-	}
-	f.Centre = target
-	if f.Units == 0 {
-		return target, o.Target != nil || o.Measure == Ratio
-	}
-	if o.Measure != Mean {
-		f.PooledRatio = events / (total * target)
-	}
-	f.ModelDoubt = o.Measure == Ratio && (f.PooledRatio < 0.9 || f.PooledRatio > 1.1)
-	return target, true
-}
-
 func (f *Funnel) scale(o *Options) {
 	if o.Multiplier == 0 || o.Multiplier == 1 {
 		return
@@ -438,7 +440,9 @@ func (f *Funnel) Why() string {
 	switch {
 	case f.Units == 0:
 		return "No limits: no unit with a released value."
-	case f.Source == SourceNone && math.IsNaN(f.firstLimit()):
+	case !f.limited() && f.Units == 1 && !f.together:
+		return "No limits: one unit has no others to be judged by."
+	case !f.limited():
 		return "No limits: no events, or nothing but events, so there is nothing to compare."
 	}
 	s := "Exact limits"
@@ -463,17 +467,16 @@ func (f *Funnel) Why() string {
 		}
 		s += "."
 	}
+	if !f.together && f.Units > 1 {
+		s += " Each unit is judged by what the others give."
+	}
 	if f.ModelDoubt {
 		s += fmt.Sprintf(" In total %.2f times the expected: a finding about the risk model.", f.PooledRatio)
 	}
 	return s
 }
 
-func (f *Funnel) firstLimit() float64 {
-	for i, st := range f.State {
-		if st == spc.StateValue {
-			return f.UCL998[i]
-		}
-	}
-	return math.NaN()
+// limited says that some unit has limits.
+func (f *Funnel) limited() bool {
+	return slices.ContainsFunc(f.LCL998, func(v float64) bool { return !math.IsNaN(v) })
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -43,7 +44,7 @@ func near(t *testing.T, what string, got, want, tol float64) {
 // value scale (40 - 9)/3600 = 31/3600, and on the logit scale that over .25².
 func TestTau2ByHand(t *testing.T) {
 	in := units([]float64{40, 60, 40, 60, 40, 60, 40, 60, 40, 60}, []float64{100, 100, 100, 100, 100, 100, 100, 100, 100, 100})
-	f := compute(t, in, Options{Measure: Proportion, Winsor: -1, Multiplier: 100, Limits: Normal})
+	f := compute(t, in, Options{Together: true, Measure: Proportion, Winsor: -1, Multiplier: 100, Limits: Normal})
 	near(t, "phi", f.Phi, 4, 1e-12)
 	near(t, "tau2", f.Tau2, 31/3600.0/0.0625, 1e-12)
 	near(t, "centre", f.Centre, 50, 1e-12)
@@ -60,7 +61,7 @@ func TestTau2ByHand(t *testing.T) {
 	for i := range in.Den {
 		in.Den[i] = 1
 	}
-	f = compute(t, in, Options{Measure: Rate, Winsor: -1})
+	f = compute(t, in, Options{Together: true, Measure: Rate, Winsor: -1})
 	near(t, "tau2 of rates", f.Tau2, 11/0.18/2500, 1e-12)
 }
 
@@ -218,15 +219,16 @@ func TestWinsorisedVariance(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	for i, n := range []int{10, 15, 30, 100, 199, 500, 10, 15, 30, 100, 199, 500} {
 		how := Outliers(i / 6)
-		var f Funnel
+		var z table
 		total := 0.0
 		const reps = 4000
 		for range reps {
-			f.z = f.z[:0]
+			z.z = z.z[:0]
 			for range n {
-				f.z = append(f.z, r.NormFloat64())
+				z.z = append(z.z, r.NormFloat64())
 			}
-			total += f.robustSquare(0.1, how)
+			z.arrange(0.1)
+			total += z.square(n, 0, 0.1, how)
 		}
 		got, want := trimmedVariance(n, 0.1, how), total/reps
 		tol := 0.015
@@ -238,6 +240,54 @@ func TestWinsorisedVariance(t *testing.T) {
 		}
 		if math.Abs(got/want-1) > tol {
 			t.Errorf("n = %d, %d: %.4f, simulated %.4f", n, how, got, want)
+		}
+	}
+}
+
+// TestLawSquareWithoutOne: the windows of a table give, for each value left out,
+// what sorting the others and winsorising or truncating them gives; with ties, and
+// with one value that is nearly all of the sum.
+func TestLawSquareWithoutOne(t *testing.T) {
+	// The seventh is the first of the upper window and most of what lies between.
+	squareWithoutOne(t, []float64{-2.067, -0.928, -0.928, -0.928, -0.928, -0.0427, 0.7669, 0.768, 0.8618, 0.8618}, 0.1, Winsorise)
+	rapid.Check(t, func(t *rapid.T) {
+		one := rapid.OneOf(rapid.SampledFrom([]float64{-1000, -40, -1, -0.5, 0, 0.5, 1, 40, 1000}), rapid.Float64Range(-3, 3))
+		values := rapid.SliceOfN(one, 2, rapid.SampledFrom([]int{6, 14, 60}).Draw(t, "most")).Draw(t, "z")
+		squareWithoutOne(t, values, rapid.SampledFrom([]float64{-1, 0.02, 0.1, 0.25, 0.45}).Draw(t, "w"), Outliers(rapid.IntRange(0, 1).Draw(t, "how")))
+	})
+}
+
+func squareWithoutOne(t rapid.TB, values []float64, w float64, how Outliers) {
+	t.Helper()
+	for i := -1; i < len(values); i++ {
+		var z table
+		z.z = append(z.z, values...)
+		z.arrange(w)
+		at, own, rest := len(values), 0.0, append([]float64(nil), values...)
+		if i >= 0 {
+			own = values[i]
+			at, rest = z.find(own), append(rest[:i], rest[i+1:]...)
+		}
+		slices.Sort(rest)
+		n := len(rest)
+		quantile := func(q float64) float64 {
+			h := q * float64(n-1)
+			k := min(int(h), n-1)
+			return rest[k] + (h-float64(k))*(rest[min(k+1, n-1)]-rest[k])
+		}
+		sum, kept := 0.0, float64(n)
+		for k, v := range rest {
+			switch cut := int(w * float64(n)); {
+			case w > 0 && how == Winsorise:
+				v = min(max(v, quantile(w)), quantile(1-w))
+			case w > 0 && (k < cut || k >= n-cut):
+				kept--
+				continue
+			}
+			sum += v * v
+		}
+		if got, want := z.square(at, own, w, how), sum/kept; math.Abs(got-want) > 1e-9*max(1, want) {
+			t.Fatalf("without %d: %v, want %v", i, got, want)
 		}
 	}
 }
@@ -294,11 +344,12 @@ func TestLawLimits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawUnits(t)
 		m := Measure(rapid.IntRange(1, 3).Draw(t, "measure"))
+		together := rapid.Bool().Draw(t, "together")
 		var f, plain Funnel
-		if err := Compute(&f, in, Options{Measure: m}); err != nil {
+		if err := Compute(&f, in, Options{Measure: m, Together: together}); err != nil {
 			t.Fatal(err)
 		}
-		if err := Compute(&plain, in, Options{Measure: m, Overdispersion: Unadjusted}); err != nil {
+		if err := Compute(&plain, in, Options{Measure: m, Together: together, Overdispersion: Unadjusted}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range f.Value {
@@ -306,6 +357,9 @@ func TestLawLimits(t *testing.T) {
 				continue
 			}
 			l, c, u := f.LCL998[i], f.Centre, f.UCL998[i]
+			if !together {
+				c = (f.LCL95[i] + f.UCL95[i]) / 2 // its target is that of the others
+			}
 			if !(0 <= l && l <= f.LCL95[i] && f.LCL95[i] <= c && c <= f.UCL95[i] && f.UCL95[i] <= u) || m == Proportion && u > 1 {
 				t.Fatalf("unit %d: %v %v %v %v %v", i, l, f.LCL95[i], c, f.UCL95[i], u)
 			}
@@ -330,7 +384,7 @@ func TestLawNormalLimitsWiden(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawUnits(t)
 		var f Funnel
-		if err := Compute(&f, in, Options{Measure: Rate, Limits: Normal}); err != nil {
+		if err := Compute(&f, in, Options{Together: true, Measure: Rate, Limits: Normal}); err != nil {
 			t.Fatal(err)
 		}
 		for i := range f.Value {
@@ -364,7 +418,7 @@ func FuzzCompute(f *testing.F) {
 			for k := range uint8(12) {
 				o := Options{
 					Measure: Measure(measure), Winsor: w, Limits: LimitMethod(k % 2), Outliers: Outliers(k / 2 % 2),
-					Overdispersion: Overdispersion(k % 3), LeaveOneOut: k%4 == 3,
+					Overdispersion: Overdispersion(k % 3), Together: k%4 != 3,
 				}
 				if k%5 == 4 {
 					o.Target, o.PreviousTau2, o.Multiplier = &a, &b, c
@@ -412,7 +466,7 @@ func TestDoesNotAllocate(t *testing.T) {
 // TestMultiplicative: phi 4 doubles the width of the sampling limits.
 func TestMultiplicative(t *testing.T) {
 	in := units([]float64{40, 60, 40, 60, 40, 60, 40, 60, 40, 60}, []float64{100, 100, 100, 100, 100, 100, 100, 100, 100, 100})
-	f := compute(t, in, Options{Measure: Proportion, Winsor: -1, Limits: Normal, Overdispersion: Multiplicative})
+	f := compute(t, in, Options{Together: true, Measure: Proportion, Winsor: -1, Limits: Normal, Overdispersion: Multiplicative})
 	near(t, "ucl998", f.UCL998[0], 0.5+z998*0.1, 1e-12)
 	if f.Source != SourcePhi || f.Tau2 != 0 || !strings.Contains(f.Why(), "phi") {
 		t.Errorf("%s %v: %s", f.Source, f.Tau2, f.Why())
@@ -429,10 +483,10 @@ func TestLeaveOneOut(t *testing.T) {
 	num[0] = 90
 	in := units(num, den)
 	all := compute(t, in, Options{Measure: Proportion})
-	out := compute(t, in, Options{Measure: Proportion, LeaveOneOut: true})
+	out := compute(t, in, Options{Measure: Proportion})
 	var others Funnel
 	rest := units(append([]float64(nil), num[1:]...), den[1:])
-	if err := Compute(&others, rest, Options{Measure: Proportion}); err != nil {
+	if err := Compute(&others, rest, Options{Measure: Proportion, Together: true}); err != nil {
 		t.Fatal(err)
 	}
 	near(t, "limit of the unit from the others", out.UCL998[0], others.UCL998[0], 1e-12)
@@ -444,7 +498,40 @@ func TestLeaveOneOut(t *testing.T) {
 	}
 }
 
-// A unit that is left out cannot move its own limits, whatever its value.
+// TestNothingToBeJudgedBy: a unit alone has no limits of its own making, unless it
+// asks for them or a target is given; where the others have no events they count as
+// with half of one, so that 30 of 100 beside nothing is found and 1 of 100 is not.
+func TestNothingToBeJudgedBy(t *testing.T) {
+	in, target := units([]float64{30}, []float64{100}), 0.2
+	alone := compute(t, in, Options{Measure: Proportion})
+	if !math.IsNaN(alone.UCL998[0]) || alone.Centre != 0.3 || !strings.Contains(alone.Why(), "no others") {
+		t.Errorf("%v: %s", alone.UCL998, alone.Why())
+	}
+	for name, o := range map[string]Options{"together": {Measure: Proportion, Together: true}, "target": {Measure: Proportion, Target: &target}} {
+		if f := compute(t, in, o); math.IsNaN(f.UCL998[0]) {
+			t.Errorf("%s: %s", name, f.Why())
+		}
+	}
+	f := compute(t, units([]float64{30, 0, 0}, []float64{100, 100, 100}), Options{Measure: Proportion})
+	if f.Outlier[0] != 1 || f.Outlier[1] != -1 || strings.Contains(f.Why(), "No limits") {
+		t.Errorf("%v %v: %s", f.UCL998, f.Outlier, f.Why())
+	}
+	// The others: half an event in 201, so the limit is that of 100 at 1/402.
+	near(t, "limit", f.UCL998[0], BinomialLimit(0.999, 100, 0.5/201), 1e-12)
+	one := units([]float64{1, 0, 0}, []float64{100, 100, 100})
+	for _, m := range []Measure{Proportion, Rate} {
+		if f := compute(t, one, Options{Measure: m}); f.Outlier[0] != 0 || math.IsNaN(f.UCL998[0]) {
+			t.Errorf("%s: 1 of 100 beside nothing: %v %v", m, f.UCL998, f.Outlier)
+		}
+	}
+	f = compute(t, units([]float64{70, 100, 100}, []float64{100, 100, 100}), Options{Measure: Proportion})
+	if f.Outlier[0] != -1 {
+		t.Errorf("70 of 100 beside all: %v", f.Outlier)
+	}
+}
+
+// A unit that is left out cannot move its own limits beyond the rounding of sums,
+// whatever its value.
 func TestLawLeaveOneOut(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawUnits(t)
@@ -458,14 +545,14 @@ func TestLawLeaveOneOut(t *testing.T) {
 		other.Num = append([]float64(nil), in.Num...)
 		other.Num[k] = float64(rapid.IntRange(0, int(in.Den[k])).Draw(t, "num"))
 		var a, b Funnel
-		o := Options{Measure: Proportion, LeaveOneOut: true}
+		o := Options{Measure: Proportion}
 		if err := Compute(&a, in, o); err != nil {
 			t.Fatal(err)
 		}
 		if err := Compute(&b, other, o); err != nil {
 			t.Fatal(err)
 		}
-		if !(math.IsNaN(a.UCL998[k]) || math.IsNaN(b.UCL998[k])) && a.UCL998[k] != b.UCL998[k] {
+		if !(math.IsNaN(a.UCL998[k]) || math.IsNaN(b.UCL998[k])) && math.Abs(a.UCL998[k]-b.UCL998[k]) > 1e-9 {
 			t.Fatalf("%v and %v", a.UCL998[k], b.UCL998[k])
 		}
 	})
@@ -474,7 +561,7 @@ func TestLawLeaveOneOut(t *testing.T) {
 func TestLimitsAt(t *testing.T) {
 	d := design{Proportion, 60, 0.1, 50, 2000, 0.3, false}
 	in := d.draw(rand.New(rand.NewPCG(3, 4)))
-	o := Options{Measure: Proportion, Multiplier: 100}
+	o := Options{Together: true, Measure: Proportion, Multiplier: 100}
 	f := compute(t, in, o)
 	for i, n := range f.Denominator {
 		low, high := f.LimitsAt(n, 0.001, o)
@@ -497,14 +584,14 @@ func TestMeansByHand(t *testing.T) {
 		in.Value, in.SE = append(in.Value, []float64{1, 3}[i%2]), append(in.SE, 0.5)
 		in.States = append(in.States, spc.StateValue)
 	}
-	f := compute(t, in, Options{Measure: Mean, Winsor: -1, Multiplier: 10})
+	f := compute(t, in, Options{Together: true, Measure: Mean, Winsor: -1, Multiplier: 10})
 	near(t, "centre", f.Centre, 20, 1e-12)
 	near(t, "tau2", f.Tau2, 31/36.0, 1e-12)
 	near(t, "lcl", f.LCL998[0], 10*(2-z998*math.Sqrt(0.25+31/36.0)), 1e-12)
 	if f.LCL998[0] >= 0 || f.NoLow[0] || f.NoHigh[0] || !math.IsNaN(f.Denominator[0]) {
 		t.Errorf("%+v", f)
 	}
-	low, _ := f.LimitsAt(4, 0.001, Options{Measure: Mean, Multiplier: 10})
+	low, _ := f.LimitsAt(4, 0.001, Options{Together: true, Measure: Mean, Multiplier: 10})
 	near(t, "limit at", low, f.LCL998[0], 1e-9)
 	// An extreme mean among equal ones.
 	for i := range in.Value {
@@ -512,16 +599,16 @@ func TestMeansByHand(t *testing.T) {
 	}
 	in.Value[4] = 9
 	in.Den = make([]float64, 10)
-	f = compute(t, in, Options{Measure: Mean})
+	f = compute(t, in, Options{Together: true, Measure: Mean})
 	if f.Outlier[4] != 1 || f.Outlier[0] != 0 || f.Denominator[0] != 0 || !strings.HasPrefix(f.Why(), "Normal") {
 		t.Errorf("%v: %s", f.Outlier, f.Why())
 	}
 	in.SE[3] = 0
 	var bad Funnel
-	if err := Compute(&bad, in, Options{Measure: Mean}); !errors.Is(err, ErrUnit) {
+	if err := Compute(&bad, in, Options{Together: true, Measure: Mean}); !errors.Is(err, ErrUnit) {
 		t.Errorf("%v", err)
 	}
-	if err := Compute(&bad, Input{States: in.States}, Options{Measure: Mean}); !errors.Is(err, ErrUnit) {
+	if err := Compute(&bad, Input{States: in.States}, Options{Together: true, Measure: Mean}); !errors.Is(err, ErrUnit) {
 		t.Errorf("%v", err)
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"larstrom/pipeline/spc"
 )
 
-// LimitsAt gives the limits that the funnel would draw at denominator n for a
-// tail probability of its own, such as 0.01 in each tail, with the funnel's
+// LimitsAt gives the limits (Spiegelhalter 2005) that the funnel would draw at
+// denominator n, from all units together, for a tail probability of its own, such as 0.01 in each tail, with the funnel's
 // centre and its variation between units; for drawing lines and other levels.
 // o are the options that f was computed with. Unmultiplied n (for means one over
 // the squared standard error, for a CountRatio the sum of both counts), multiplied
@@ -100,12 +100,12 @@ func between(m Measure, target, z float64, tau float64) (below, above float64) {
 	return target - target*math.Exp(-z*tau), target*math.Exp(z*tau) - target
 }
 
-// draw fills the limits of unit i and judges it.
-func (f *Funnel) draw(i int, in Input, variance, target float64, o *Options) {
-	if !f.State[i].Drawn() {
-		return
-	}
-	below95, above95, below998, above998 := f.betweens(target, o)
+// draw fills the limits of unit i and judges it. df is of the t quantiles between
+// units, 0 for normal ones.
+func (f *Funnel) draw(i int, in *Input, by *found, df int, o *Options) {
+	target := by.target
+	variance := sampling(o.Measure, target)
+	below95, above95, below998, above998 := f.betweens(by, df, o)
 	floor, ceiling := 0.0, math.Inf(1)
 	switch o.Measure {
 	case Proportion:
@@ -114,8 +114,8 @@ func (f *Funnel) draw(i int, in Input, variance, target float64, o *Options) {
 		floor = math.Inf(-1)
 	}
 	widen := 1.0
-	if o.Overdispersion == Multiplicative && f.Source == SourcePhi {
-		widen = math.Sqrt(max(f.Phi, 1))
+	if by.source == SourcePhi {
+		widen = math.Sqrt(max(by.phi, 1))
 	}
 	n := f.size[i]
 	var l95, u95, l998, u998 float64
@@ -134,19 +134,15 @@ func (f *Funnel) draw(i int, in Input, variance, target float64, o *Options) {
 	if o.Measure != Mean {
 		events = in.Num[i]
 	}
-	f.judge(i, events, n, target, widen, o)
+	f.judge(i, events, n, by, widen, o)
 }
 
 // betweens are the distances of the quantiles between units, remembered while
 // target and variance stay the same.
-func (f *Funnel) betweens(target float64, o *Options) (below95, above95, below998, above998 float64) {
-	df := 0
-	if f.skip >= 0 && f.Source == SourceOwn {
-		df = max(f.Units-1, 1)
-	}
-	if b := &f.between; b.target != target || b.tau2 != f.Tau2 || b.measure != o.Measure || b.df != df {
-		tau := math.Sqrt(f.Tau2)
-		b.target, b.tau2, b.measure = target, f.Tau2, o.Measure
+func (f *Funnel) betweens(by *found, df int, o *Options) (below95, above95, below998, above998 float64) {
+	if b := &f.between; b.target != by.target || b.tau2 != by.tau2 || b.measure != o.Measure || b.df != df {
+		tau := math.Sqrt(by.tau2)
+		b.target, b.tau2, b.measure = by.target, by.tau2, o.Measure
 		if b.df != df {
 			b.df, b.z95, b.z998 = df, z95, z998
 			if df > 0 {
@@ -154,8 +150,8 @@ func (f *Funnel) betweens(target float64, o *Options) (below95, above95, below99
 				b.z95, b.z998 = t.Quantile(0.975), t.Quantile(1-tail)
 			}
 		}
-		b.distance[0], b.distance[1] = between(o.Measure, target, b.z95, tau)
-		b.distance[2], b.distance[3] = between(o.Measure, target, b.z998, tau)
+		b.distance[0], b.distance[1] = between(o.Measure, by.target, b.z95, tau)
+		b.distance[2], b.distance[3] = between(o.Measure, by.target, b.z998, tau)
 	}
 	d := &f.between.distance
 	return d[0], d[1], d[2], d[3]
@@ -175,15 +171,25 @@ func exactFits(m Measure, n, target float64) bool {
 }
 
 // judge names the unit an outlier, and says where none could be.
-func (f *Funnel) judge(i int, events, n, target, widen float64, o *Options) {
+func (f *Funnel) judge(i int, events, n float64, by *found, widen float64, o *Options) {
+	target := by.target
 	v := f.Value[i]
 	exact := exactFits(o.Measure, n, target) && events == math.Floor(events)
 	// Without any event, and with nothing but events, mid-p is half of a power.
-	noneLow, noneHigh := math.Exp(-n*target), 0.0
-	if o.Measure == Proportion {
-		noneLow, noneHigh = math.Exp(n*math.Log1p(-target)), math.Pow(target, n)
+	// Both are below exp of minus what is expected; from 7 on that is far below tail.
+	noneLow, noneHigh := 0.0, 0.0
+	const many = 7
+	switch {
+	case n*target > many:
+	case o.Measure == Proportion:
+		noneLow = math.Exp(n * math.Log1p(-target))
+	default:
+		noneLow = math.Exp(-n * target)
 	}
-	wider := f.Tau2 > 0 || widen > 1
+	if o.Measure == Proportion && n*(1-target) <= many {
+		noneHigh = math.Pow(target, n)
+	}
+	wider := by.tau2 > 0 || widen > 1
 	if o.Measure == Mean {
 		noneLow, noneHigh = 0, 0 // a mean can always be further out
 	}
@@ -287,13 +293,15 @@ func (m *mass) limit(q float64) float64 { return float64(m.k) - (m.cdf-q)/m.pmf 
 
 // BinomialLimit is the interpolated exact quantile of a proportion of n under
 // the target: (r - a)/n with r the smallest integer with F(r) >= q and
-// a = (F(r)-q)/f(r) (Spiegelhalter 2005, A.1.1). It may lie below 0.
+// a = (F(r)-q)/f(r) (Spiegelhalter 2005, A.1.1). It may lie below 0; NaN for q or
+// target outside [0, 1] or n below 0.
 func BinomialLimit(q float64, n int, target float64) float64 {
 	r, cdf, pmf := spc.BinomialQuantileMass(q, n, target)
 	return (float64(r) - (cdf-q)/pmf) / float64(n)
 }
 
-// PoissonLimit is the same for a count per n with mean n*target.
+// PoissonLimit is the same (Spiegelhalter 2005, A.1.1) for a count per n with mean
+// n*target; NaN for q outside [0, 1) or a mean that is negative or not finite.
 func PoissonLimit(q, n, target float64) float64 {
 	mu := n * target
 	r, cdf, pmf := spc.PoissonQuantileMass(q, mu)

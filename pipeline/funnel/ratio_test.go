@@ -16,7 +16,7 @@ import (
 // s become s/(1-s).
 func TestCountRatioByHand(t *testing.T) {
 	in := units([]float64{40, 60, 40, 60, 40, 60, 40, 60, 40, 60}, []float64{60, 40, 60, 40, 60, 40, 60, 40, 60, 40})
-	o := Options{Measure: CountRatio, Winsor: -1, Multiplier: 10, Limits: Normal}
+	o := Options{Together: true, Measure: CountRatio, Winsor: -1, Multiplier: 10, Limits: Normal}
 	f := compute(t, in, o)
 	near(t, "centre", f.Centre, 10, 1e-12)
 	near(t, "value", f.Value[0], 10*40/60.0, 1e-12)
@@ -32,7 +32,7 @@ func TestCountRatioByHand(t *testing.T) {
 		t.Errorf("%+v", f)
 	}
 	// Turned upside down, everything is the inverse.
-	inverse := compute(t, units(in.Den, in.Num), Options{Measure: CountRatio, Winsor: -1, Limits: Normal})
+	inverse := compute(t, units(in.Den, in.Num), Options{Together: true, Measure: CountRatio, Winsor: -1, Limits: Normal})
 	near(t, "inverse", inverse.LCL998[0], 10/f.UCL998[0], 1e-12)
 }
 
@@ -68,7 +68,7 @@ func TestLeaveOneOutUsesT(t *testing.T) {
 		in.Value, in.SE = append(in.Value, []float64{1, 3}[i%2]), append(in.SE, 1e-6)
 		in.States = append(in.States, spc.StateValue)
 	}
-	f := compute(t, in, Options{Measure: Mean, Winsor: -1, LeaveOneOut: true})
+	f := compute(t, in, Options{Measure: Mean, Winsor: -1})
 	// The others of unit 0: five of 1 and six of 3: mean 23/11, and as a variance
 	// with next to no sampling error their sum of squares over ten.
 	mean := 23 / 11.0

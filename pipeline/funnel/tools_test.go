@@ -72,7 +72,7 @@ func TestLimitsStayInRange(t *testing.T) {
 // should catch it.
 func TestSixUnitsGiveNoTau2(t *testing.T) {
 	d := design{Proportion, 6, 0.2, 150, 250, 0, true}
-	_, _, own := d.rates(t, 200, Options{MinUnits: 2})
+	_, _, own := d.rates(t, 200, Options{MinUnits: 2, Together: true})
 	_, _, none := d.rates(t, 200, Options{})
 	t.Logf("found in %.2f with a tau² of six units, in %.2f without", own, none)
 	if none < own+0.2 || none < 0.7 {
@@ -154,9 +154,9 @@ func TestAnyLevel(t *testing.T) {
 func TestNoHiddenState(t *testing.T) {
 	d := design{Proportion, 40, 0.1, 50, 2000, 0.3, false}
 	in := d.draw(rand.New(rand.NewPCG(3, 4)))
-	a := compute(t, in, Options{Measure: Proportion, LeaveOneOut: true})
+	a := compute(t, in, Options{Measure: Proportion})
 	var b Funnel
-	for _, o := range []Options{{Measure: Ratio}, {Measure: CountRatio}, {Measure: Proportion, LeaveOneOut: true}} {
+	for _, o := range []Options{{Measure: Ratio}, {Measure: CountRatio}, {Measure: Proportion}} {
 		if err := Compute(&b, in, o); err != nil {
 			t.Fatal(err)
 		}

@@ -140,7 +140,7 @@ func TestLawUpdateEqualsBatch(t *testing.T) {
 		for range 3 {
 			var changed []int
 			for k := range series {
-				switch rapid.IntRange(0, 3).Draw(t, "what") {
+				switch rapid.IntRange(0, 5).Draw(t, "what") {
 				case 0: // a new period
 					series[k].Num, series[k].Den = append(slices.Clone(series[k].Num), 7), append(slices.Clone(series[k].Den), 90)
 					series[k].States = append(slices.Clone(series[k].States), StateValue)
@@ -148,12 +148,18 @@ func TestLawUpdateEqualsBatch(t *testing.T) {
 					series[k], plans[k] = drawSeries(t, 1), Plan{}
 				case 2: // a decision
 					plans[k] = Plan{Exclude: []int{rapid.IntRange(0, series[k].Len()-1).Draw(t, "exclude")}}
+				case 3: // corrections of a series that stays as long
+					num := slices.Clone(series[k].Num)
+					for i := range num {
+						num[i] = float64(rapid.IntRange(0, 40).Draw(t, "num"))
+					}
+					series[k].Num = num
 				default:
 					continue
 				}
 				changed = append(changed, k)
 			}
-			if rapid.Bool().Draw(t, "more") {
+			if rapid.IntRange(0, 3).Draw(t, "more") == 0 {
 				changed = append(changed, len(series))
 				series, plans = append(series, drawSeries(t, 1)), append(plans, Plan{})
 			}

@@ -113,21 +113,32 @@ func BenchmarkBatch(b *testing.B) {
 			}
 		}
 	})
-	for _, set := range []struct {
+	for _, bc := range []struct {
 		name  string
+		s     Series
+		o     Options
 		rules RuleSet
-	}{{"p_and_nelson", Nelson}, {"p_and_mdc", MakingDataCount}} {
-		b.Run(set.name, func(b *testing.B) {
+	}{
+		{"p_and_nelson", s, Options{Measure: Proportion, Kind: P}, Nelson},
+		{"p_and_mdc", s, Options{Measure: Proportion, Kind: P}, MakingDataCount},
+		{"p_and_western_electric", s, Options{Measure: Proportion, Kind: P}, WesternElectric},
+		{"u_and_nelson", s, Options{Measure: Rate, Kind: U}, Nelson},
+		{"u_and_mdc", s, Options{Measure: Rate, Kind: U}, MakingDataCount},
+		{"xmr_and_nelson", mean, Options{Measure: Mean}, Nelson},
+		{"xmr_and_mdc", mean, Options{Measure: Mean}, MakingDataCount},
+		{"p_and_every_rule", s, Options{Measure: Proportion, Kind: P}, 1<<ruleCount - 1},
+	} {
+		b.Run(bc.name, func(b *testing.B) {
 			var c Charts
 			var d Detector
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := Batch(&c, s, starts, Options{Measure: Proportion, Kind: P}, nil); err != nil {
+				if err := Batch(&c, bc.s, starts, bc.o, nil); err != nil {
 					b.Fatal(err)
 				}
-				d.Detect(&c, set.rules)
+				d.Detect(&c, bc.rules)
 			}
-			b.ReportMetric(float64(b.N)*float64(s.Len())/b.Elapsed().Seconds()/1e6, "Mpoints/s")
+			b.ReportMetric(float64(b.N)*float64(bc.s.Len())/b.Elapsed().Seconds()/1e6, "Mpoints/s")
 		})
 	}
 	b.Run("update_1_percent", func(b *testing.B) {

@@ -33,7 +33,12 @@ type Charts struct {
 	shapes                           []rangeShape
 	season                           seasonScratch
 	cols                             columns
-	spare                            *Charts // what Update builds into
+	// What Update builds into, and puts parts and signals together in.
+	spare        *Charts
+	spareParts   []Part
+	spareSignals []Signal
+	spareStarts  []int
+	spareChanged []int
 }
 
 // columns are the input and output columns of one series, cut to one length.
@@ -42,7 +47,7 @@ type columns struct {
 	byRange                     bool // within holds ranges, not standard deviations
 	state                       []State
 	value, centre, lcl, ucl, sd []float64
-	sigma, runs                 []bool
+	sigma, runs, excluded       []bool
 	rules                       []RuleSet
 	phase                       []int32
 }
@@ -108,7 +113,8 @@ func Choose(s Series, o Options, p Plan) (Chart, error) {
 // there are series, begins with 0 and ends with s.Len(). plans is nil or has one
 // entry per series. The result replaces what dst held; its memory is reused, so
 // that a second call of the same size does not allocate. Series are independent:
-// any partition of them into calls gives the same numbers.
+// any partition of them into calls gives the same numbers. Missing values, which
+// their states tell, are as for Choose.
 //
 // Errors wrap ErrOptions or ErrSeries; after an error dst holds nothing usable.
 func Batch(dst *Charts, s Series, starts []int, o Options, plans []Plan) error {
@@ -120,7 +126,7 @@ func Batch(dst *Charts, s Series, starts []int, o Options, plans []Plan) error {
 	}
 	dst.reset(s.Len(), starts, &o, plans)
 	for k := 0; k+1 < len(starts); k++ {
-		if err := dst.compute(k, s, &o, plans); err != nil {
+		if err := dst.compute(k, k, starts[k], s, &o, plans); err != nil {
 			return err
 		}
 	}
@@ -128,10 +134,10 @@ func Batch(dst *Charts, s Series, starts []int, o Options, plans []Plan) error {
 	return nil
 }
 
-// compute charts series k into its place.
-func (c *Charts) compute(k int, s Series, o *Options, plans []Plan) error {
-	c.cut(s, o, c.starts[k], c.starts[k+1])
-	c.partStarts[k], c.signalStarts[k] = len(c.Parts), len(c.Signals)
+// compute charts series k, whose points begin at from, into a place of its length.
+func (c *Charts) compute(place, k, from int, s Series, o *Options, plans []Plan) error {
+	c.cut(s, o, from, c.starts[place], c.starts[place+1])
+	c.partStarts[place], c.signalStarts[place] = len(c.Parts), len(c.Signals)
 	var plan Plan
 	if plans != nil {
 		plan = plans[k]
@@ -197,8 +203,8 @@ func (c *Charts) reset(n int, starts []int, o *Options, plans []Plan) {
 	}
 }
 
-func (c *Charts) cut(s Series, o *Options, lo, hi int) {
-	s = s.Slice(lo, hi)
+func (c *Charts) cut(s Series, o *Options, from, lo, hi int) {
+	s = s.Slice(from, from+hi-lo)
 	within, byRange := s.SD, o.Kind == R || s.SD == nil
 	if byRange {
 		within = s.Range
@@ -207,6 +213,9 @@ func (c *Charts) cut(s Series, o *Options, lo, hi int) {
 		num: s.Num, den: s.Den, val: s.Value, within: within, byRange: byRange, state: c.State[lo:hi],
 		value: c.Value[lo:hi], centre: c.Centre[lo:hi], lcl: c.LCL[lo:hi], ucl: c.UCL[lo:hi], sd: c.SD[lo:hi],
 		sigma: c.SigmaSignal[lo:hi], runs: c.RunsSignal[lo:hi], rules: c.Rules[lo:hi], phase: c.Phase[lo:hi],
+	}
+	if len(c.Excluded) > 0 {
+		c.cols.excluded = c.Excluded[lo:hi]
 	}
 	copy(c.cols.state, s.States)
 }
@@ -239,7 +248,7 @@ func (c *Charts) series(k int, o *Options, plan Plan) error {
 		from, phase = to, next
 	}
 	for _, i := range plan.Exclude {
-		if c.Excluded[c.starts[k]+i] && c.cols.state[i] == StatePreliminary {
+		if c.cols.excluded[i] && c.cols.state[i] == StatePreliminary {
 			c.cols.state[i] = StateValue
 		}
 	}
@@ -254,7 +263,7 @@ func (c *Charts) exclude(k int, points []int) error {
 			return fmt.Errorf("%w: series %d: excluded point %d is not among its %d points", ErrOptions, k, i, len(c.cols.state))
 		}
 		if c.cols.state[i] == StateValue {
-			c.cols.state[i], c.Excluded[c.starts[k]+i] = StatePreliminary, true
+			c.cols.state[i], c.cols.excluded[i] = StatePreliminary, true
 		}
 	}
 	return nil
@@ -270,7 +279,20 @@ func (c *Charts) values(k int, o *Options) error {
 	n := len(col.state)
 	value := col.value[:n]
 	ratio := o.Measure == Proportion || o.Measure == Rate || (o.Measure == Mean && col.val == nil)
+	counts, sized := ratio && o.Measure != Mean, o.Kind.sized()
 	for i, st := range col.state {
+		if counts && st == StateValue {
+			// Nearly all points are this: as many of so many.
+			num, den := col.num[i], col.den[i]
+			most := den
+			if o.Measure == Rate {
+				most = maxMagnitude
+			}
+			if v := num / den; num >= 0 && num <= most && den > 0 && den <= maxMagnitude && v <= maxMagnitude {
+				value[i] = v
+				continue
+			}
+		}
 		if !st.Drawn() {
 			if !st.Valid() {
 				return fmt.Errorf("%w: %w", &PointError{Series: k, Point: i, What: st.String() + " is no state; give one of the eight"}, ErrState)
@@ -299,7 +321,7 @@ func (c *Charts) values(k int, o *Options) error {
 				return bad(i, "%v cases are not whole; chart it as time_between", v)
 			}
 			value[i] = v
-			if o.Kind.sized() {
+			if sized {
 				if err := c.sized(i, o.Kind); err != "" {
 					return bad(i, "%s", err)
 				}
@@ -323,7 +345,7 @@ func (c *Charts) values(k int, o *Options) error {
 			}
 		}
 		value[i] = num / den
-		if o.Kind.sized() {
+		if sized {
 			if err := c.sized(i, o.Kind); err != "" {
 				return bad(i, "%s", err)
 			}
@@ -372,7 +394,7 @@ func (c *Charts) part(k, number, lo, hi int, o *Options, ph *Phase) error {
 		centre = c.median(bFrom, bTo)
 	default:
 		p.Stage = StageProvisional
-		if p.BaselinePoints >= o.baselinePoints() || ph.BaselineTo > 0 || ph.Centre != nil {
+		if ph.Centre != nil || !ph.BaselineOpen && (p.BaselinePoints >= o.baselinePoints() || ph.BaselineTo > 0) {
 			p.Stage = StageFrozen
 		}
 		switch o.Measure {

@@ -11,8 +11,8 @@ import (
 // exact tie.
 const fuzz = 1 - 64*0x1p-52
 
-// BinomialCDF is P(X <= k) for X ~ binomial(n, p), by the incomplete beta
-// function. It is 0 for k < 0, 1 for k >= n, and NaN for n < 0 or p outside
+// BinomialCDF is P(X <= k) for X ~ binomial(n, p), by the incomplete beta function
+// (Abramowitz & Stegun 1964, 26.5.24). It is 0 for k < 0, 1 for k >= n, and NaN for n < 0 or p outside
 // [0, 1].
 func BinomialCDF(k, n int, p float64) float64 {
 	switch {
@@ -30,7 +30,7 @@ func BinomialCDF(k, n int, p float64) float64 {
 	return mathext.RegIncBeta(float64(n-k), float64(k)+1, 1-p)
 }
 
-// BinomialPMF is P(X = k) for X ~ binomial(n, p); 0 outside 0..n, NaN for n < 0
+// BinomialPMF is P(X = k) for X ~ binomial(n, p) (Loader 2000); 0 outside 0..n, NaN for n < 0
 // or p outside [0, 1].
 func BinomialPMF(k, n int, p float64) float64 {
 	switch {
@@ -66,8 +66,8 @@ func BinomialQuantile(q float64, n int, p float64) int {
 	return k
 }
 
-// BinomialQuantileMass is BinomialQuantile with P(X <= k) and P(X = k) at it, which
-// the search knows anyway; NaN where k is -1.
+// BinomialQuantileMass is BinomialQuantile with P(X <= k) and P(X = k) at it
+// (Loader 2000), which the search knows anyway; NaN where k is -1.
 func BinomialQuantileMass(q float64, n int, p float64) (k int, cdf, pmf float64) {
 	switch {
 	case n < 0 || !(p >= 0 && p <= 1) || !(q >= 0 && q <= 1):
@@ -111,7 +111,8 @@ func BinomialQuantileMass(q float64, n int, p float64) (k int, cdf, pmf float64)
 	return k, f, pk
 }
 
-// PoissonCDF is P(X <= k) for X ~ Poisson(mu), by the incomplete gamma function.
+// PoissonCDF is P(X <= k) for X ~ Poisson(mu), by the incomplete gamma function
+// (Abramowitz & Stegun 1964, 26.4.21).
 // It is 0 for k < 0 and NaN for mu negative or not finite.
 func PoissonCDF(k int, mu float64) float64 {
 	switch {
@@ -125,7 +126,7 @@ func PoissonCDF(k int, mu float64) float64 {
 	return mathext.GammaIncRegComp(float64(k)+1, mu)
 }
 
-// PoissonPMF is P(X = k) for X ~ Poisson(mu); 0 for k < 0, NaN for mu negative
+// PoissonPMF is P(X = k) for X ~ Poisson(mu) (Loader 2000); 0 for k < 0, NaN for mu negative
 // or not finite.
 func PoissonPMF(k int, mu float64) float64 {
 	switch {
@@ -154,8 +155,8 @@ func PoissonQuantile(q, mu float64) int {
 	return k
 }
 
-// PoissonQuantileMass is PoissonQuantile with P(X <= k) and P(X = k) at it; NaN
-// where k is -1.
+// PoissonQuantileMass is PoissonQuantile with P(X <= k) and P(X = k) at it (Loader 2000);
+// NaN where k is -1.
 func PoissonQuantileMass(q, mu float64) (k int, cdf, pmf float64) {
 	switch {
 	case !(mu >= 0) || math.IsInf(mu, 0) || !(q >= 0 && q < 1):
@@ -192,8 +193,8 @@ func PoissonQuantileMass(q, mu float64) (k int, cdf, pmf float64) {
 	return k, f, pk
 }
 
-// ChiSquaredQuantile is the p quantile of chi-square with df degrees of freedom,
-// to about 12 digits; 0 for df = 0, NaN for p outside [0, 1] or df negative.
+// ChiSquaredQuantile is the p quantile of chi-square with df degrees of freedom, by
+// a search from the cube root (Wilson & Hilferty 1931), to about 12 digits; 0 for df = 0, NaN for p outside [0, 1] or df negative.
 func ChiSquaredQuantile(p, df float64) float64 {
 	switch {
 	case !(p >= 0 && p <= 1) || !(df >= 0) || math.IsInf(df, 0):

@@ -40,6 +40,9 @@ func (c Chart) Propose() (p Proposal, ok bool) {
 		return Proposal{}, false
 	}
 	part := c.Parts[len(c.Parts)-1]
+	if !part.RunsSignal && part.SigmaSignals == 0 {
+		return Proposal{}, false
+	}
 	var index []int
 	var z, value []float64
 	for i := part.First; i <= part.Last; i++ {

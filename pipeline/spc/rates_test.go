@@ -61,7 +61,7 @@ func TestPublishedRunLengths(t *testing.T) {
 		var d detector
 		holds(t, tc.name, r, tc.want, tc.want, func(c Chart) int {
 			d.out = d.out[:0]
-			d.detect(c, tc.set)
+			d.detect(&c, tc.set)
 			first := -1
 			for _, s := range d.out {
 				at := s.To

@@ -8,23 +8,25 @@ import "math"
 func (c *Charts) runs(p *Part, lo, hi int, centre float64) {
 	state, value := c.cols.state[lo:hi], c.cols.value[lo:hi]
 	useful, crossings, longest, run := 0, 0, 0, 0
-	above := false
+	above := 0
 	for i, v := range value[:len(state)] {
 		if state[i] != StateValue || v == centre {
 			continue
 		}
-		side := v > centre
-		useful++
-		if side != above && useful > 1 {
-			crossings++
-			run = 0
-		}
+		// Without branches: on which side a value lies cannot be foreseen.
+		side := int(bit(v > centre))
+		crossed := side ^ above
 		above = side
-		run++
+		useful++
+		crossings += crossed
+		run = run&(crossed-1) + 1
 		longest = max(longest, run)
 	}
 	if useful == 0 {
 		return
+	}
+	if c.firstAbove(lo, hi, centre) {
+		crossings-- // the first value crosses nothing
 	}
 	p.Useful, p.Crossings, p.LongestRun = useful, crossings, longest
 	p.LongestRunMax, p.CrossingsMin = LongestRunLimit(useful), c.fewestCrossings(useful)
@@ -55,6 +57,16 @@ func (c *Charts) runs(p *Part, lo, hi int, centre float64) {
 			Observed: float64(crossings), Limit: float64(p.CrossingsMin),
 		})
 	}
+}
+
+// firstAbove says that the first value off the centre line lies above it.
+func (c *Charts) firstAbove(lo, hi int, centre float64) bool {
+	for i := lo; i < hi; i++ {
+		if v := c.cols.value[i]; c.cols.state[i] == StateValue && v != centre {
+			return v > centre
+		}
+	}
+	return false
 }
 
 // longRuns records every run that is too long, not only the longest.

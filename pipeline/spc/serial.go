@@ -174,8 +174,9 @@ func seasonP(z []float64, perYear int, s *seasonScratch) float64 {
 // SeasonAdjusted gives the values of a chart less the effect of their place in
 // the year, as a series of means for a chart of its own: what to look at when
 // Part.SeasonP is small. perYear is the number of periods in a year. Effects are
-// estimated within each phase as in the test, and sum to about 0; the limits of an
-// adjusted chart ignore that they are estimated. States are those of the chart.
+// estimated within each phase as in the test (Fisher 1925), and sum to about 0; the limits of an
+// adjusted chart ignore that they are estimated. States are those of the chart; a
+// value that does not enter has no part in the effects.
 // It is an error (ErrOptions) unless perYear is at least 2.
 func SeasonAdjusted(c Chart, perYear int) (Series, error) {
 	if perYear < 2 {

@@ -310,7 +310,8 @@ type Options struct {
 	BaselinePoints int
 	// Screening of moving ranges; none by default.
 	Screening Screening
-	// PeriodsPerYear, where not 0 (12 for months), asks for tests of season and
+	// PeriodsPerYear, where not 0 (12 for months; of days 7, for weekdays), is the
+	// cycle that values may follow. It asks for tests of season and
 	// autocorrelation of parts with 24 mature values or more. A test with
 	// p < 0.01 turns the run rules of the part off; see Part.RunsOff.
 	PeriodsPerYear int
@@ -319,7 +320,8 @@ type Options struct {
 	NonNegative bool
 }
 
-// Validate joins everything that is wrong with the options.
+// Validate joins everything that is wrong with the options; each error wraps
+// ErrOptions.
 func (o Options) Validate() error {
 	var errs []error
 	if o.Measure < Proportion || o.Measure > CasesBetween {
@@ -413,6 +415,9 @@ type Phase struct {
 	// means the rule (the first 24 mature points of the phase). Points in other
 	// states inside the window are passed over.
 	BaselineFrom, BaselineTo int
+	// BaselineOpen says that the window goes on behind the newest point: limits are
+	// provisional until it is over.
+	BaselineOpen bool
 	// Centre and SD, where not nil, are given instead of estimated, each alone or
 	// both, in units of the unmultiplied value. SD is the standard deviation of a
 	// value for XmR (for T of a transformed time, for IPrime, Xbar, S and R of a

@@ -111,7 +111,7 @@ func (p Part) Why() string {
 	}
 	switch {
 	case p.SeasonP < serialLevel:
-		s += fmt.Sprintf(" The values have a season (p %.2g): run rules are off; compare the same period of other years.", p.SeasonP)
+		s += fmt.Sprintf(" The values have a season (p %.2g): run rules are off; compare the same time of other years, or of other weeks.", p.SeasonP)
 	case p.AutocorrelationP < serialLevel:
 		s += fmt.Sprintf(" Successive values are not independent (p %.2g): run rules are off.", p.AutocorrelationP)
 	}

@@ -40,7 +40,7 @@ func rangeDF(n int) (df, bias float64) {
 // falls outside 3-sigma limits estimated from n of them by the average moving
 // range: 0.0027 for large n, 0.0095 at n = 24, 0.02 at n = 12. It takes the new
 // value's distance in estimated sigma as Student's t with the degrees of freedom
-// of the average moving range: within 0.003 of simulation from n = 12. NaN for
+// of the average moving range (Patnaik 1950; Cryer & Ryan 1990): within 0.003 of simulation from n = 12. NaN for
 // n < 2.
 func EstimatedFalseAlarmRate(n int) float64 {
 	df, bias := rangeDF(n)
@@ -106,11 +106,17 @@ type Evidence struct {
 	P float64
 	// Direction is +1 above the centre line, -1 below.
 	Direction int8
+	// FalseAlarm is the probability, over baselines, that a value in control falls
+	// outside the 3-sigma limits of this point: KnownFalseAlarmRate where both are
+	// given, more where the centre line or sigma was estimated. Exact limits are
+	// outward-rounded, so it is at most that of known ones for them.
+	FalseAlarm float64
 }
 
 // LatestEvidence gives the evidence at the latest mature value; ok is false
 // without limits there. The probability allows for estimation: of sigma where it
-// is an average moving range (Student's t), of the centre line always. Exact
+// is an average moving range (Student's t; Patnaik 1950), of the centre line
+// always. Exact
 // limits give twice the smaller exact tail. Charts of spread (S, R, MR) give none:
 // they stand beside the one that is judged.
 func (c Chart) LatestEvidence() (e Evidence, ok bool) { return c.latestEvidence(rangeDF) }
@@ -144,9 +150,12 @@ func (c Chart) latestEvidence(rangeDF func(int) (df, bias float64)) (e Evidence,
 		return Evidence{}, false
 	}
 	p := c.part(i)
-	e = Evidence{Series: p.Series, Point: i, P: 1}
+	e = Evidence{Series: p.Series, Point: i, P: 1, FalseAlarm: KnownFalseAlarmRate}
 	if p.Limits == LimitsNone {
 		return e, false
+	}
+	if p.Limits == LimitsNormal {
+		e.FalseAlarm = c.falseAlarm(i, p, rangeDF)
 	}
 	d := c.Value[i] - c.Centre[i]
 	e.Direction = int8(sign(d))
@@ -192,6 +201,27 @@ func (c Chart) latestEvidence(rangeDF func(int) (df, bias float64)) (e Evidence,
 	return e, true
 }
 
+// falseAlarm takes the distance of a value from an estimated centre line in
+// estimated sigma as Student's t (see EstimatedFalseAlarmRate); where sigma does not
+// come from moving ranges its degrees of freedom are those of its standard error.
+func (c Chart) falseAlarm(i int, p Part, rangeDF func(int) (df, bias float64)) float64 {
+	centre := 1 / math.Sqrt(float64(max(p.BaselinePoints, 1)))
+	if !math.IsNaN(p.CentreSE) && c.SD[i] > 0 && p.Kind != T {
+		centre = p.CentreSE / c.SD[i]
+	}
+	at := 3 / math.Hypot(1, centre)
+	switch {
+	case centre == 0 && p.SpreadSE == 0:
+		return KnownFalseAlarmRate
+	case p.Ranges > 0 && p.SpreadSE != 0:
+		df, bias := rangeDF(p.Ranges + 1)
+		return 2 * distuv.StudentsT{Sigma: 1, Nu: df}.Survival(at/bias)
+	case p.SpreadSE > 0:
+		return 2 * distuv.StudentsT{Sigma: 1, Nu: max(1/(2*p.SpreadSE*p.SpreadSE), 1)}.Survival(at)
+	}
+	return math.Erfc(at / math.Sqrt2)
+}
+
 // exactP recovers the count from the standard deviation, which for exact limits
 // is that of the binomial or Poisson.
 func (c Chart) exactP(i int, p Part, above bool) float64 {
@@ -224,17 +254,29 @@ func (c Chart) exactP(i int, p Part, above bool) float64 {
 	return min(1, 2*tail)
 }
 
+// FalseAlarms are the numbers of false alarms to expect of 3-sigma limits over some
+// series in control: if the parameters were known, and as their limits are, most
+// of which are estimated. The second is about three times the first for baselines
+// of 24 moving ranges.
+type FalseAlarms struct {
+	Known, Estimated float64
+}
+
 // Worklist is what to look at in a night: the evidence that stands when the share
 // of false discoveries among all that is listed is held at rate, most surprising
 // first (Benjamini & Hochberg 1995). It changes the order of nothing it is given.
 // Evidence with P that is not a number is left out. expected is the number of
 // false alarms that plain 3-sigma limits would have been expected to give over
-// the same series, so that the reader sees what the control spares.
-func Worklist(evidence []Evidence, rate float64) (list []Evidence, expected float64) {
+// the same series, so that the reader sees what the control spares; a FalseAlarm
+// that was not set counts as that of known limits. A rate that is not above 0, or
+// NaN, lists nothing that could have come by chance; there is no error.
+func Worklist(evidence []Evidence, rate float64) (list []Evidence, expected FalseAlarms) {
 	all := make([]Evidence, 0, len(evidence))
 	for _, e := range evidence {
 		if e.P >= 0 && e.P <= 1 {
 			all = append(all, e)
+			expected.Known += KnownFalseAlarmRate
+			expected.Estimated += max(e.FalseAlarm, KnownFalseAlarmRate)
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Evidence) int {
@@ -246,5 +288,5 @@ func Worklist(evidence []Evidence, rate float64) (list []Evidence, expected floa
 			last = i + 1
 		}
 	}
-	return all[:last:last], KnownFalseAlarmRate * float64(len(all))
+	return all[:last:last], expected
 }

@@ -123,7 +123,8 @@ func TestWorklist(t *testing.T) {
 	if len(list) != 3 || list[0].Series != 2 || list[1].Series != 1 || list[2].Series != 3 {
 		t.Errorf("%+v", list)
 	}
-	near(t, "expected", expected, 5*KnownFalseAlarmRate)
+	near(t, "expected", expected.Known, 5*KnownFalseAlarmRate)
+	near(t, "expected of unset ones", expected.Estimated, 5*KnownFalseAlarmRate)
 	if list, _ := Worklist(nil, 0.1); len(list) != 0 {
 		t.Error("nothing lists nothing")
 	}
@@ -168,6 +169,59 @@ func TestWorklistHoldsItsRate(t *testing.T) {
 	t.Logf("%.0f listed, %.0f wrongly; %.0f of 800 found", listed, wrong, found)
 	if wrong/listed > 0.09 || found < 400 {
 		t.Errorf("%v wrong of %v", wrong, listed)
+	}
+}
+
+// TestExpectedFalseAlarms: what the worklist expects of 3-sigma limits is what they
+// give, over series in control whose limits are estimated, given, or half of each.
+func TestExpectedFalseAlarms(t *testing.T) {
+	mean, one := 5.0, 1.0
+	for name, tc := range map[string]struct {
+		o  Options
+		ph Phase
+	}{
+		"xmr":        {Options{Measure: Mean}, Phase{}},
+		"given":      {Options{Measure: Mean}, Phase{Centre: &mean, SD: &one}},
+		"centre":     {Options{Measure: Mean}, Phase{Centre: &mean}},
+		"sigma":      {Options{Measure: Mean}, Phase{SD: &one}},
+		"i prime":    {Options{Measure: Mean, Kind: IPrime}, Phase{}},
+		"p":          {Options{Measure: Proportion, Kind: P}, Phase{}},
+		"p prime":    {Options{Measure: Proportion, Kind: PPrime}, Phase{}},
+		"12 ranges":  {Options{Measure: Mean, BaselinePoints: 12}, Phase{}},
+		"multiplied": {Options{Measure: Mean, Multiplier: 100}, Phase{}},
+	} {
+		const series, points = 20000, 25
+		r := rand.New(rand.NewPCG(25, 1))
+		s := Series{Value: make([]float64, series*points), Num: make([]float64, series*points), Den: make([]float64, series*points), States: values(series * points)}
+		starts, plans := []int{0}, []Plan{}
+		for i := range s.Value {
+			s.Value[i], s.Den[i] = mean+r.NormFloat64(), 1
+			if tc.o.Measure == Proportion {
+				s.Den[i] = 1e6
+				s.Num[i] = math.Round(5e5 + 500*r.NormFloat64())
+			}
+		}
+		for k := range series {
+			starts, plans = append(starts, (k+1)*points), append(plans, Plan{Phases: []Phase{tc.ph}})
+		}
+		var c Charts
+		if err := Batch(&c, s, starts, tc.o, plans); err != nil {
+			t.Fatal(err)
+		}
+		_, expected := Worklist(c.Evidence(), 0.05)
+		got := 0.0
+		for k := range series {
+			if c.SigmaSignal[(k+1)*points-1] {
+				got++
+			}
+		}
+		se := math.Sqrt(got)
+		t.Logf("%s: %.0f false alarms (Monte-Carlo error %.0f), expected %.0f, with known parameters %.0f", name, got, se, expected.Estimated, expected.Known)
+		// The t is an approximation of its own: within 0.003 (see EstimatedFalseAlarmRate),
+		// and within a tenth where it matters.
+		if math.Abs(got-expected.Estimated) > 3*se+0.1*got {
+			t.Errorf("%s: %.0f false alarms, expected %.0f", name, got, expected.Estimated)
+		}
 	}
 }
 

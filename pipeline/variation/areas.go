@@ -24,8 +24,9 @@ type Areas struct {
 }
 
 // DescribeAreas computes them for observed and expected events, one entry per
-// area. Errors wrap ErrUnit: other lengths, fewer than 2 areas, counts that are
-// not, expected events not above 0.
+// area (McPherson et al. 1982; Diehr et al. 1990). Leave areas without numbers out:
+// errors wrap ErrUnit: other lengths, fewer than 2 areas, and with a *UnitError
+// counts that are missing (NaN) or negative, expected events not above 0.
 func DescribeAreas(observed, expected []float64) (Areas, error) {
 	if len(observed) != len(expected) || len(observed) < 2 {
 		return Areas{}, fmt.Errorf("%w: %d observed and %d expected; give one each for 2 areas or more", ErrUnit, len(observed), len(expected))
@@ -111,7 +112,8 @@ func Direct(observed, population, standard []float64, confidence float64) (Stand
 // Indirect is the standardised ratio of one unit, observed over expected by the
 // reference rates of the strata, with Byar's interval (Breslow & Day 1987; exact
 // below 10 events). Ratios of two units are not comparable with each other: their
-// weights differ. Errors wrap ErrUnit.
+// weights differ. Errors wrap ErrUnit: other lengths, no expected events, and with a
+// *UnitError a stratum with a missing number (NaN) or a negative one.
 func Indirect(observed, population, referenceRate []float64, confidence float64) (Standardised, error) {
 	if len(observed) != len(population) || len(observed) != len(referenceRate) || len(observed) == 0 {
 		return Standardised{}, fmt.Errorf("%w: %d observed, %d population and %d reference rates; give one each per stratum", ErrUnit, len(observed), len(population), len(referenceRate))
@@ -133,7 +135,8 @@ func Indirect(observed, population, referenceRate []float64, confidence float64)
 }
 
 // HistogramQuantile is the q quantile of grouped cases: bin i holds counts[i]
-// values from bounds[i] to bounds[i+1], spread evenly (linear interpolation).
+// values from bounds[i] to bounds[i+1], spread evenly (linear interpolation,
+// Yule 1911).
 // Merging histograms by adding counts and taking the quantile equals taking it of
 // the pooled cases up to the width of a bin; quantiles themselves cannot be
 // averaged. NaN without cases or for q outside [0, 1]; errors wrap ErrUnit for

@@ -20,14 +20,15 @@ type BetaBinomial struct {
 	LogLik float64
 }
 
-// Shrink is the posterior mean of a unit with x of n.
+// Shrink is the posterior mean of a unit with x of n (Griffiths 1973); NaN where
+// either is.
 func (b BetaBinomial) Shrink(x, n float64) float64 { return (x + b.Alpha) / (n + b.Alpha + b.Beta) }
 
 // FitBetaBinomial fits unit proportions x of n by maximum likelihood (Griffiths
 // 1973; Prentice 1986): dearer than the moments of Describe, better for few and
 // small units. Units that vary no more than chance give parameters so large that
-// shrinking is complete. Errors wrap ErrFit: other lengths, x outside 0..n, no
-// events or nothing but events.
+// shrinking is complete. Leave units without numbers out: errors wrap ErrFit: other
+// lengths, x missing (NaN) or outside 0..n, no events or nothing but events.
 func FitBetaBinomial(x, n []float64) (BetaBinomial, error) {
 	if len(x) != len(n) {
 		return BetaBinomial{}, fmt.Errorf("%w: %d counts for %d denominators; give one each", ErrFit, len(x), len(n))
@@ -67,9 +68,9 @@ func FitBetaBinomial(x, n []float64) (BetaBinomial, error) {
 	return BetaBinomial{math.Exp(t[0]), math.Exp(t[1]), logLik(t)}, nil
 }
 
-// Interval is the equal-tailed posterior interval of a unit with x of n: what the
-// unit and all others together say of it, with the fitted distribution taken as
-// known. NaN for a confidence outside (0, 1) or x outside 0..n.
+// Interval is the equal-tailed posterior interval (Griffiths 1973) of a unit with x
+// of n: what the unit and all others together say of it, with the fitted
+// distribution taken as known. NaN for a confidence outside (0, 1) or x outside 0..n.
 func (b BetaBinomial) Interval(x, n, confidence float64) (low, high float64) {
 	a := (1 - checked(confidence)) / 2
 	if math.IsNaN(a) || !(x >= 0 && x <= n && n <= 1e12) || !(b.Alpha > 0 && b.Beta > 0) {
@@ -86,11 +87,12 @@ type GammaPoisson struct {
 	LogLik      float64
 }
 
-// Shrink is the posterior mean of a unit with o observed and e expected.
+// Shrink is the posterior mean of a unit with o observed and e expected (Clayton &
+// Kaldor 1987); NaN where either is.
 func (g GammaPoisson) Shrink(o, e float64) float64 { return (o + g.Shape) / (e + g.Shape/g.Mean) }
 
 // Interval is the equal-tailed posterior interval of a unit with o observed and e
-// expected, with the fitted distribution taken as known. NaN for a confidence
+// expected (Clayton & Kaldor 1987), with the fitted distribution taken as known. NaN for a confidence
 // outside (0, 1) or counts that are none.
 func (g GammaPoisson) Interval(o, e, confidence float64) (low, high float64) {
 	a := (1 - checked(confidence)) / 2
@@ -103,8 +105,8 @@ func (g GammaPoisson) Interval(o, e, confidence float64) (low, high float64) {
 
 // FitGammaPoisson fits unit counts o with expected counts (or denominators) e by
 // maximum likelihood of the negative binomial (Clayton & Kaldor 1987). Errors
-// wrap ErrFit: other lengths, negative counts, expected counts not above 0, no
-// events.
+// wrap ErrFit: other lengths, missing (NaN) or negative counts, expected counts not
+// above 0, no events. Leave units without numbers out.
 func FitGammaPoisson(o, e []float64) (GammaPoisson, error) {
 	if len(o) != len(e) {
 		return GammaPoisson{}, fmt.Errorf("%w: %d counts for %d expected; give one each", ErrFit, len(o), len(e))

@@ -61,7 +61,8 @@ func orderRanks(n int, q, confidence float64) (low, high int) {
 }
 
 // HistogramInterval is HistogramQuantile with the interval that CaseQuantile
-// would give, up to the width of a bin: the quantiles at the shares of the ranks.
+// would give (Thompson 1936), up to the width of a bin: the quantiles at the shares
+// of the ranks.
 // Ends are NaN where the cases are too few to have them. Errors as
 // HistogramQuantile; ErrOptions as CaseQuantile. Counts are rounded down to a
 // whole number of cases for the ranks.

@@ -16,8 +16,8 @@ func Wilson(x, n, confidence float64) (low, high float64) {
 	return WilsonZ(x, n, -mathext.NormalQuantile((1-checked(confidence))/2))
 }
 
-// WilsonZ is Wilson for a given standard normal quantile z, 1.96 for 95 %: for
-// loops over many cells.
+// WilsonZ is Wilson (1927) for a given standard normal quantile z, 1.96 for 95 %:
+// for loops over many cells. NaN as Wilson.
 func WilsonZ(x, n, z float64) (low, high float64) {
 	if !(n > 0 && x >= 0 && x <= n && z > 0) {
 		return math.NaN(), math.NaN()
@@ -72,7 +72,7 @@ func ExactPoisson(x, confidence float64) (low, high float64) {
 }
 
 // ChiSquaredQuantile is spc.ChiSquaredQuantile: the p quantile of chi-square with
-// df degrees of freedom.
+// df degrees of freedom; NaN for p outside [0, 1] or df negative.
 func ChiSquaredQuantile(p, df float64) float64 { return spc.ChiSquaredQuantile(p, df) }
 
 // Byar computes intervals of rates: Byar's approximation (Breslow & Day 1987)
@@ -131,8 +131,8 @@ type Student struct {
 	t    []float64 // of n-1 degrees of freedom, by n
 }
 
-// NewStudent prepares intervals at a confidence in (0, 1) of means of up to sizes
-// cases; larger ones compute their quantile. Outside (0, 1) they are NaN.
+// NewStudent prepares intervals (Gosset 1908) at a confidence in (0, 1) of means of
+// up to sizes cases; larger ones compute their quantile. Outside (0, 1) they are NaN.
 func NewStudent(confidence float64, sizes int) *Student {
 	s := &Student{conf: confidence, t: make([]float64, max(sizes, 1)+1)}
 	for n := range s.t {
@@ -148,7 +148,7 @@ func studentQuantile(n int, confidence float64) float64 {
 	return distuv.StudentsT{Mu: 0, Sigma: 1, Nu: float64(n - 1)}.Quantile((1 + confidence) / 2)
 }
 
-// Interval is MeanT at the prepared confidence.
+// Interval is MeanT (Gosset 1908) at the prepared confidence: NaN for n < 2.
 func (s *Student) Interval(mean, sd float64, n int) (low, high float64) {
 	if n < 2 || !(sd >= 0) {
 		return math.NaN(), math.NaN()

@@ -36,18 +36,20 @@ func (d Distribution) Interval(confidence float64) (low, high float64) {
 
 // Null is the distribution of a statistic, such as SCV or the ratio of two
 // deciles, if the units varied by chance alone (Diehr et al. 1990): the same units
-// and sizes, all with the common mean. The randomness is the caller's: the same
-// source gives the same values.
+// and sizes, all with the common mean. Units in other states than value stay out.
+// The randomness is the caller's: the same source gives the same values.
 //
-// Errors wrap ErrOptions or ErrUnit, as Describe's.
+// Errors wrap ErrOptions (also for simulations outside 1 to 1,000,000) or ErrUnit,
+// as Describe's.
 func Null(in Input, o Options, statistic func(*Result) float64, simulations int, src rand.Source) (Distribution, error) {
 	return resample(in, o, statistic, simulations, src, false)
 }
 
 // Bootstrap is the distribution of a statistic over new units from the fitted
-// model: beta (proportions), gamma (rates, ratios) or normal (means) variation
+// model, the parametric bootstrap (Efron 1979): beta (proportions), gamma (rates, ratios) or normal (means) variation
 // with the estimated mean and variance between units. For intervals of SCV, ICC,
-// MOR and the like; the variance itself has one by the Q profile already.
+// MOR and the like; the variance itself has one by the Q profile already. Missing
+// units, randomness and errors as for Null.
 func Bootstrap(in Input, o Options, statistic func(*Result) float64, simulations int, src rand.Source) (Distribution, error) {
 	return resample(in, o, statistic, simulations, src, true)
 }

@@ -50,11 +50,14 @@ type statCmd struct {
 	Part        []string `placeholder:"POINT" group:"Limits" help:"Phases: the number of the last point of one (qicharts2: part), or the date at which one begins (NHSRplotthedots: rebase)."`
 	Exclude     []string `placeholder:"POINT" group:"Limits" help:"Points, by number or date, that enter no centre line, limit or signal (qicharts2: exclude)."`
 	Target      *float64 `placeholder:"N" group:"Limits" help:"A target: drawn, and judged with --direction; it is no limit."`
+	TargetFrom  []string `sep:"none" placeholder:"POINT=N" group:"Limits" help:"A target from a point on, by number or date, such as 2024-01=85; may be repeated, --target holds before."`
 	Centre      *float64 `aliases:"cl" placeholder:"N" group:"Limits" help:"A given centre line (qicharts2: cl), the target of a funnel, or the probability of a bcusum."`
 	Sigma       *float64 `placeholder:"N" group:"Limits" help:"A given standard deviation; for proportions and rates the factor sigma_z."`
 	Multiplier  float64  `aliases:"multiply" placeholder:"N" group:"Limits" help:"Scale of values, targets and centre lines (qicharts2: multiply; default: 100 for proportions, else 1)."`
 	Direction   string   `placeholder:"DIR" group:"Limits" help:"Which way is improvement, up or down: gives the icons of Making Data Count."`
 	Rules       string   `placeholder:"RULES" group:"Limits" help:"anhoej (default), western-electric, nelson or mdc."`
+	Season      string   `placeholder:"HOW" group:"Limits" help:"test: season and autocorrelation turn run rules off; adjust: chart the values less the effect of the time of the year (of days, of the weekday)."`
+	Since       string   `placeholder:"POINT" group:"Limits" help:"Compute up to this point, by number or date, update with the rest, and list the signals that are new."`
 	Screen      bool     `group:"Limits" help:"Drop large moving ranges once (qicharts2: qic.screenedmr)."`
 	NonNegative bool     `group:"Limits" help:"Values cannot be below 0, so neither are drawn limits (qicharts2: y.neg = FALSE)."`
 
@@ -66,8 +69,17 @@ type statCmd struct {
 	Odds           float64 `placeholder:"N" group:"Methods" help:"racusum and bcusum: odds ratio to find (default: 2)."`
 	Limit          float64 `placeholder:"N" group:"Methods" help:"racusum and bcusum: where they signal (default: 4.5)."`
 	Overdispersion string  `placeholder:"HOW" group:"Methods" help:"Funnel: additive (default), none or multiplicative."`
-	LeaveOneOut    bool    `group:"Methods" help:"Funnel: judge each unit against limits that it does not move."`
+	Together       bool    `group:"Methods" help:"Funnel: judge units by limits that they take part in, as published tools do."`
+	Outliers       string  `placeholder:"HOW" group:"Methods" help:"Funnel: winsorise (default) or truncate extreme units before the variation between units is estimated."`
+	Winsor         float64 `placeholder:"SHARE" group:"Methods" help:"Funnel: share of each tail that --outliers is about (FunnelPlotR: trim_by; default: 0.1)."`
+	Areas          bool    `group:"Methods" help:"Variation: also the extremal quotient, coefficients of variation and chi-square of small-area studies."`
+	Guarantee      float64 `placeholder:"SHARE" group:"Methods" help:"How many sigma limits would have to lie out to hold the false-alarm rate with this confidence, such as 0.9."`
 	Estimator      string  `placeholder:"NAME" group:"Methods" help:"Variation: dl (default), pm or reml."`
+	Bootstrap      int     `placeholder:"N" group:"Methods" help:"Variation: intervals and null distributions of SCV, MOR and ICC from this many simulations, such as 1000."`
+	Seed           uint64  `placeholder:"N" default:"1" group:"Methods" help:"Variation: seed of the simulations (default: 1)."`
+	// The first baseline of runcharter is its med_rows, the length its runlength.
+	Sustained         int `placeholder:"N" group:"Methods" help:"Sustained shifts: runs of this many values on one side of a median that each makes anew (runcharter: runlength; usual: 9)."`
+	SustainedBaseline int `placeholder:"N" group:"Methods" help:"Sustained shifts: values of the first median (runcharter: med_rows; default: 13)."`
 }
 
 // Help is what `larstrom stat --help` says after the flags' summary.
@@ -181,6 +193,8 @@ func (k *statCmd) request() stat.Request {
 		Freeze: k.Freeze, Parts: k.Part, Exclude: k.Exclude, Target: k.Target, Centre: k.Centre, Sigma: k.Sigma, Multiplier: k.Multiplier,
 		Direction: k.Direction, Rules: k.Rules, Screen: k.Screen, NonNegative: k.NonNegative,
 		Lambda: k.Lambda, Width: k.Width, Allowance: k.Allowance, Interval: k.Interval, HeadStart: k.HeadStart, Odds: k.Odds, Limit: k.Limit,
-		Overdispersion: k.Overdispersion, LeaveOneOut: k.LeaveOneOut, Estimator: k.Estimator,
+		Overdispersion: k.Overdispersion, Together: k.Together, Estimator: k.Estimator, Bootstrap: k.Bootstrap, Seed: k.Seed,
+		Outliers: k.Outliers, Winsor: k.Winsor, Areas: k.Areas, Guarantee: k.Guarantee,
+		Targets: k.TargetFrom, Season: k.Season, Since: k.Since, Sustained: k.Sustained, SustainedBaseline: k.SustainedBaseline,
 	}
 }

@@ -1,6 +1,7 @@
 package stat
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -23,7 +24,12 @@ type Result struct {
 	Series    []Series
 	Funnel    *Funnel
 	Variation *Variation
+	// Worklist are the units, by name, whose latest value stands out when the share
+	// of false discoveries is held at 5 %; nil for fewer than two with limits.
+	Worklist  *Worklist
 	target    *float64
+	since     string
+	guarantee float64
 }
 
 // Series is one charted unit.
@@ -32,8 +38,10 @@ type Series struct {
 	Labels     []string
 	Chart      spc.Chart
 	Signals    []spc.Signal // of the rules that were asked for
-	Target     *float64
-	Variation  spc.Icon // IconNone without a direction of improvement
+	Targets    []spc.Target // by point; none without one
+	Shifts     []spc.Shift  // where they were asked for
+	Since      []spc.Signal // those that are new since Request.Since
+	Variation  spc.Icon     // IconNone without a direction of improvement
 	Assurance  spc.Icon
 	Cumulative *spc.Cumulative // for charts that weight the past
 	source     series
@@ -63,7 +71,7 @@ func Run(name string, in io.Reader, r Request) (Result, error) {
 			d.notes = append(d.notes, "a funnel, as there are units and no dates")
 		}
 	}
-	res := Result{Source: name, Chart: chart, target: r.Target}
+	res := Result{Source: name, Chart: chart, target: r.Target, since: r.Since, guarantee: r.Guarantee}
 	switch chart {
 	case "funnel":
 		err = d.funnel(&r, &res)
@@ -205,6 +213,12 @@ func (d *data) overTime(r *Request, res *Result) error {
 	if err != nil {
 		return err
 	}
+	if err := r.season(d, &o, p); err != nil {
+		return err
+	}
+	if c := r.Centre; c != nil && (m != spc.Mean && *c < 0 || m == spc.Proportion && k != spc.NP && *c > o.Multiplier) {
+		return fmt.Errorf("%w: --centre %v is outside the range of a %s; it is read on the scale of the chart (multiplier %v)", ErrRequest, *c, m, o.Multiplier)
+	}
 	names, rows, err := d.byUnit()
 	if err != nil {
 		return err
@@ -219,6 +233,11 @@ func (d *data) overTime(r *Request, res *Result) error {
 			return err
 		}
 		res.Series = append(res.Series, out)
+	}
+	res.Worklist = worklist(res.Series)
+	if r.Season == "adjust" {
+		res.Measure, res.Multiplier = spc.Mean.String(), 1
+		d.notes = append(d.notes, fmt.Sprintf("values are less the effect of their place in %d %ss, which is estimated from them; limits do not know that it is", o.PeriodsPerYear, p.name))
 	}
 	return nil
 }
@@ -236,13 +255,36 @@ func (d *data) scaleNote(r *Request, multiplier float64) {
 }
 
 func (d *data) chartOne(s *series, r *Request, o spc.Options, p period) (Series, error) {
-	out := Series{Unit: s.unit, Labels: s.labels, Target: r.Target, source: *s, period: p, den: s.in.Den}
+	out := Series{Unit: s.unit, Labels: s.labels, source: *s, period: p, den: s.in.Den}
 	plan, err := d.plan(s, r, o, p)
 	if err != nil {
 		return out, err
 	}
-	if out.Chart, err = spc.Choose(s.in, o, plan); err != nil {
+	if out.Targets, err = d.targets(s, r, p); err != nil {
+		return out, err
+	}
+	if r.Since != "" {
+		out.Chart, out.Since, err = d.since(s, r, o, plan, p)
+	} else {
+		out.Chart, err = spc.Choose(s.in, o, plan)
+	}
+	if err == nil && r.Season == "adjust" {
+		out.Chart, err = d.adjust(s, r, o, p, out.Chart)
+	}
+	if errors.Is(err, ErrRequest) {
+		return out, err
+	}
+	if err != nil {
 		return out, d.place(err, func(i int) uint64 { return s.lines[i] })
+	}
+	if r.Sustained > 0 {
+		baseline := r.SustainedBaseline
+		if baseline == 0 {
+			baseline = 13
+		}
+		if out.Shifts, err = out.Chart.Sustained(baseline, r.Sustained, spc.Neutral); err != nil {
+			return out, err
+		}
 	}
 	out.Signals = out.Chart.Signals
 	if rules := r.rules(); rules != spc.DefaultRules {
@@ -250,9 +292,7 @@ func (d *data) chartOne(s *series, r *Request, o spc.Options, p period) (Series,
 	}
 	if dir := r.direction(); dir != spc.Neutral {
 		out.Variation = out.Chart.VariationIcon(out.Chart.Detect(spc.MakingDataCount), dir)
-		if r.Target != nil {
-			out.Assurance = out.Chart.AssuranceIcon(*r.Target, dir)
-		}
+		out.Assurance = out.Chart.Assurance(out.Targets, dir)
 	}
 	var sums spc.Cumulative
 	switch r.Chart {
@@ -407,8 +447,10 @@ type Funnel struct {
 
 // Variation is the variation between units, by name.
 type Variation struct {
-	Names  []string
-	Result variation.Result
+	Names     []string
+	Result    variation.Result
+	Resampled []Resampled // where simulations were asked for
+	Areas     *variation.Areas
 }
 
 // compared are the units of a table: sums of counts, or means with their errors.
@@ -497,12 +539,28 @@ func (d *data) units(r *Request) (*compared, error) {
 	return c, nil
 }
 
+// named puts the unit's name in the place of its number.
+func (c *compared) named(err error) error {
+	var f *funnel.UnitError
+	var v *variation.UnitError
+	switch {
+	case errors.As(err, &f) && f.Unit < len(c.names):
+		return fmt.Errorf("unit %s: %s", c.names[f.Unit], f.What)
+	case errors.As(err, &v) && v.Unit < len(c.names):
+		return fmt.Errorf("unit %s: %s", c.names[v.Unit], v.What)
+	}
+	return err
+}
+
 func (d *data) funnel(r *Request, res *Result) error {
 	c, err := d.units(r)
 	if err != nil {
 		return err
 	}
-	o := funnel.Options{Multiplier: standard(r, c.measure == "proportion"), Overdispersion: r.overdispersion(), LeaveOneOut: r.LeaveOneOut}
+	o := funnel.Options{Multiplier: standard(r, c.measure == "proportion"), Overdispersion: r.overdispersion(), Together: r.Together, Winsor: r.Winsor}
+	if r.Outliers == "truncate" {
+		o.Outliers = funnel.Truncate
+	}
 	switch c.measure {
 	case "proportion":
 		o.Measure = funnel.Proportion
@@ -522,7 +580,7 @@ func (d *data) funnel(r *Request, res *Result) error {
 	d.scaleNote(r, o.Multiplier)
 	f := &Funnel{Names: c.names, options: o}
 	if err := funnel.Compute(&f.Result, funnel.Input{Num: c.num, Den: c.den, Value: c.value, SE: c.se, States: c.states}, o); err != nil {
-		return fmt.Errorf("%s: %w", d.name, err)
+		return fmt.Errorf("%s: %w", d.name, c.named(err))
 	}
 	res.Funnel, res.Measure, res.Multiplier = f, c.measure, o.Multiplier
 	return nil
@@ -547,8 +605,19 @@ func (d *data) variation(r *Request, res *Result) error {
 		o.Measure = variation.Mean
 	}
 	v := &Variation{Names: c.names}
-	if err := variation.Describe(&v.Result, variation.Input{Num: c.num, Den: c.den, Value: c.value, SE: c.se, States: c.states}, o); err != nil {
-		return fmt.Errorf("%s: %w", d.name, err)
+	in := variation.Input{Num: c.num, Den: c.den, Value: c.value, SE: c.se, States: c.states}
+	if err := variation.Describe(&v.Result, in, o); err != nil {
+		return fmt.Errorf("%s: %w", d.name, c.named(err))
+	}
+	if r.Bootstrap > 0 {
+		if v.Resampled, err = r.resample(in, o, &v.Result); err != nil {
+			return fmt.Errorf("%s: %w", d.name, c.named(err))
+		}
+	}
+	if r.Areas {
+		if v.Areas, err = c.areas(); err != nil {
+			return fmt.Errorf("%s: %w", d.name, err)
+		}
 	}
 	res.Variation, res.Measure, res.Multiplier = v, c.measure, o.Multiplier
 	return nil

@@ -73,9 +73,7 @@ func (r *Result) drawSeries(w io.Writer, title string, o figure.Options) error {
 				}
 			}
 			p.Excluded = c.Excluded != nil && c.Excluded[i]
-			if s.Target != nil {
-				p.Target = *s.Target
-			}
+			p.Target = spc.TargetAt(s.Targets, i)
 		}
 		f.Points = append(f.Points, p)
 	}
@@ -132,7 +130,7 @@ func (r *Result) drawFunnel(w io.Writer, title string, o figure.Options) error {
 		}
 	}
 	// Where limits follow the denominator alone, they are drawn for all sizes.
-	if options := r.Funnel.options; !options.LeaveOneOut && options.Measure != funnel.Mean && options.Measure != funnel.CountRatio && high > low {
+	if options := r.Funnel.options; options.Measure != funnel.Mean && options.Measure != funnel.CountRatio && high > low {
 		const steps = 60
 		for i := range steps + 1 {
 			n := low * math.Pow(high/low, float64(i)/steps)

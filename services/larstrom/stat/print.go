@@ -12,6 +12,7 @@ import (
 	"text/tabwriter"
 
 	"larstrom/pipeline/spc"
+	"larstrom/pipeline/variation"
 )
 
 // chartName is what a reader calls a kind of chart.
@@ -133,6 +134,9 @@ func (r *Result) WriteText(w io.Writer) error {
 		}
 		r.Series[i].write(l, r)
 	}
+	if r.Worklist != nil {
+		r.Worklist.write(l)
+	}
 	if r.Funnel != nil {
 		r.Funnel.write(l, r)
 	}
@@ -218,12 +222,29 @@ func (s *Series) write(l *lines, r *Result) {
 			l.text("%ssigma_z %s, phi %s", of, short(p.Dispersion), short(p.Phi))
 		}
 	}
+	for _, line := range s.reach(r.guarantee) {
+		l.text("%s", line)
+	}
 	if p, ok := c.Propose(); ok {
 		l.text("a change of level is likely at %s (%s to %s), from %s to %s; --part %d would chart it as a new phase",
 			s.Labels[p.From], s.Labels[p.Earliest], s.Labels[p.Latest], fixed(p.Before, d), fixed(p.After, d), p.From)
 	}
-	if s.Target != nil {
-		l.text("target %s", short(*s.Target))
+	for _, t := range s.Targets {
+		if t.From == 0 {
+			l.text("target %s", short(t.Value))
+		} else {
+			l.text("target from %s: %s", s.Labels[t.From], short(t.Value))
+		}
+	}
+	for _, sh := range s.Shifts {
+		l.text("sustained shift: %d values from %s to %s %s the median %s; from %s on, when it was found, the median is %s",
+			sh.Points, s.Labels[sh.From], s.Labels[sh.To], direction(sh.Direction), fixed(sh.Before, d), s.Labels[sh.Found], fixed(sh.Median, d))
+	}
+	if r.since != "" {
+		l.text("signals that are new since %s: %d", r.since, len(s.Since))
+		for _, sig := range s.Since {
+			l.text("%s, %s to %s", sig.Rule, s.Labels[sig.From], s.Labels[sig.To])
+		}
 	}
 	if s.Variation != spc.IconNone {
 		l.text("variation: %s", s.Variation)
@@ -337,6 +358,17 @@ func (v *Variation) write(l *lines, r *Result) {
 		deciles = append(deciles, short(q))
 	}
 	l.put("deciles of shrunken estimates"+percent(r), strings.Join(deciles, " "))
+	if a := v.Areas; a != nil {
+		l.put("extremal quotient", short(a.Extremal)+" (95th over 5th percentile "+short(a.Extremal5)+", quartiles "+short(a.Quartiles)+")")
+		l.put("coefficient of variation", short(a.CV)+" (weighted "+short(a.WeightedCV)+")")
+		l.put("chi-square", short(a.ChiSquared))
+	}
+	for _, one := range v.Resampled {
+		low, high := one.Model.Interval(0.95)
+		l.put("95 % interval of "+one.Text, short(low)+" to "+short(high))
+		l.put("by chance alone", fmt.Sprintf("median %s, 95 %% below %s, as high as here or higher in %.3g", short(variation.Quantile(one.Null.Values, 0.5)),
+			short(variation.Quantile(one.Null.Values, 0.95)), one.Null.P()))
+	}
 }
 
 type variationRow struct {
@@ -421,6 +453,9 @@ func (r *Result) JSON() any {
 			all[i] = r.Series[i].json(r)
 		}
 		o = append(o, member{"series", all})
+		if r.Worklist != nil {
+			o = append(o, member{"worklist", r.Worklist.json()})
+		}
 	}
 	return o
 }
@@ -428,8 +463,8 @@ func (r *Result) JSON() any {
 func (s *Series) json(r *Result) object {
 	c := &s.Chart
 	o := object{{"unit", s.Unit}, {"name", s.name(r.Chart)}, {"why", append([]string{}, s.why()...)}}
-	if s.Target != nil {
-		o = append(o, member{"target", *s.Target})
+	if r.target != nil {
+		o = append(o, member{"target", *r.target})
 	}
 	if s.Variation != spc.IconNone {
 		o = append(o, member{"variation_icon", s.Variation.String()})
@@ -441,12 +476,24 @@ func (s *Series) json(r *Result) object {
 		o = append(o, member{"proposal", object{{"from", p.From + 1}, {"earliest", p.Earliest + 1}, {"latest", p.Latest + 1}, {"before", p.Before}, {"after", p.After},
 			{"shift", p.Shift}, {"evidence", p.Evidence}}})
 	}
+	if len(s.Shifts) > 0 {
+		shifts := make([]object, len(s.Shifts))
+		for i, sh := range s.Shifts {
+			shifts[i] = object{{"phase", sh.Phase}, {"from", sh.From + 1}, {"found", sh.Found + 1}, {"to", sh.To + 1}, {"points", sh.Points},
+				{"direction", sh.Direction}, {"before", sh.Before}, {"median", sh.Median}}
+		}
+		o = append(o, member{"shifts", shifts})
+	}
+	if r.since != "" {
+		o = append(o, member{"since", object{{"point", r.since}, {"signals", s.signalsJSON(s.Since)}}})
+	}
 	parts := make([]object, len(c.Parts))
 	for i, p := range c.Parts {
 		parts[i] = object{{"phase", p.Phase}, {"first", p.First + 1}, {"last", p.Last + 1}, {"kind", p.Kind.String()}, {"stage", p.Stage.String()}, {"limits", p.Limits.String()},
 			{"baseline_first", p.BaselineFrom + 1}, {"baseline_last", p.BaselineTo + 1}, {"baseline_points", p.BaselinePoints},
 			{"centre", p.Centre}, {"sigma_z", p.Dispersion}, {"phi", p.Phi}, {"screening", p.Screening.String()},
-			{"useful", p.Useful}, {"longest_run", p.LongestRun}, {"longest_run_max", p.LongestRunMax}, {"crossings", p.Crossings}, {"crossings_min", p.CrossingsMin}, {"runs_signal", p.RunsSignal}}
+			{"useful", p.Useful}, {"longest_run", p.LongestRun}, {"longest_run_max", p.LongestRunMax}, {"crossings", p.Crossings}, {"crossings_min", p.CrossingsMin}, {"runs_signal", p.RunsSignal},
+			{"season_p", p.SeasonP}, {"autocorrelation_p", p.AutocorrelationP}, {"runs_off", p.RunsOff}}
 	}
 	o = append(o, member{"parts", parts})
 	points := make([]object, len(s.Labels))
@@ -455,6 +502,9 @@ func (s *Series) json(r *Result) object {
 		p := object{{"point", i + 1}, {"period", s.Labels[i]}, {"line", s.source.lines[i]}, {"state", c.State[i].String()}, {"value", c.Value[i]}}
 		if s.den != nil {
 			p = append(p, member{"n", s.den[i]})
+		}
+		if len(s.Targets) > 0 {
+			p = append(p, member{"target", spc.TargetAt(s.Targets, i)})
 		}
 		if s.Cumulative != nil {
 			for _, col := range []struct {
@@ -467,18 +517,29 @@ func (s *Series) json(r *Result) object {
 			}
 			p = append(p, member{"signal", s.signal(i)})
 		} else {
+			lower, upper := c.LimitSE(i)
 			p = append(p, member{"centre", c.Centre[i]}, member{"lcl", c.LCL[i]}, member{"ucl", c.UCL[i]}, member{"phase", c.Phase[i]},
+				member{"lcl_se", lower}, member{"ucl_se", upper}, member{"no_low", c.NoLowSignal(i)}, member{"no_high", c.NoHighSignal(i)},
 				member{"excluded", c.Excluded != nil && c.Excluded[i]}, member{"signals", strings.Fields(marks[i])})
 		}
 		points[i] = p
 	}
 	o = append(o, member{"points", points})
-	signals := make([]object, len(s.Signals))
-	for i, sig := range s.Signals {
-		signals[i] = object{{"rule", sig.Rule.String()}, {"phase", sig.Phase}, {"from", sig.From + 1}, {"to", sig.To + 1}, {"points", sig.Points}, {"direction", sig.Direction},
-			{"observed", sig.Observed}, {"limit", sig.Limit}}
+	return append(o, member{"signals", s.signalsJSON(s.Signals)})
+}
+
+func (s *Series) signalsJSON(signals []spc.Signal) []object {
+	out := make([]object, len(signals))
+	for i, sig := range signals {
+		out[i] = object{{"rule", sig.Rule.String()}, {"phase", sig.Phase}, {"from", sig.From + 1}, {"to", sig.To + 1}, {"points", sig.Points}, {"direction", sig.Direction},
+			{"observed", sig.Observed}, {"limit", sig.Limit}, {"zone", sig.Zone}}
+		members := s.Chart.Members(sig)
+		for k := range members {
+			members[k]++
+		}
+		out[i] = append(out[i], member{"members", members})
 	}
-	return append(o, member{"signals", signals})
+	return out
 }
 
 func (f *Funnel) json() object {
@@ -497,6 +558,18 @@ func (v *Variation) json() object {
 	o := object{{"why", d.Why()}, {"units", d.Units}}
 	for _, row := range v.rows() {
 		o = append(o, member{row.key, row.value})
+	}
+	if a := v.Areas; a != nil {
+		o = append(o, member{"areas", object{{"eq", a.Extremal}, {"eq5_95", a.Extremal5}, {"iq", a.Quartiles}, {"cv", a.CV}, {"cvw", a.WeightedCV}, {"chi2", a.ChiSquared}}})
+	}
+	if len(v.Resampled) > 0 {
+		all := make([]object, len(v.Resampled))
+		for i, one := range v.Resampled {
+			low, high := one.Model.Interval(0.95)
+			all[i] = object{{"statistic", one.Key}, {"observed", one.Model.Observed}, {"simulations", len(one.Model.Values)}, {"low", low}, {"high", high},
+				{"null_median", variation.Quantile(one.Null.Values, 0.5)}, {"null_p95", variation.Quantile(one.Null.Values, 0.95)}, {"null_p", one.Null.P()}}
+		}
+		o = append(o, member{"resampled", all})
 	}
 	shrunk := make([]object, len(v.Names))
 	for i, name := range v.Names {

@@ -57,10 +57,23 @@ type Request struct {
 	// Target and Centre are on the scale of the chart; Sigma too, for charts of
 	// proportions and rates it is the factor sigma_z. nil means none given.
 	Target, Centre, Sigma *float64
+	// Targets are targets from a point on, POINT=VALUE with the point as a number or a
+	// date; Target, where given, holds before them.
+	Targets []string
 	// Multiplier of values; 0 means 100 for proportions, else 1.
 	Multiplier float64
 	// Direction of improvement: "up", "down" or empty.
 	Direction string
+	// Season is "test" (for season and autocorrelation, which turn run rules off) or
+	// "adjust" (chart the values less the effect of the time of the year; of days, of
+	// the weekday); empty does neither.
+	Season string
+	// Sustained is the length of run that makes a sustained shift, 0 for no search;
+	// SustainedBaseline the values of the first median, 0 for 13.
+	Sustained, SustainedBaseline int
+	// Since is a point, by number or date: the chart is computed up to it, brought up
+	// to date with the rest, and the signals since are told apart.
+	Since string
 	// Rules is "anhoej" (the default), "western-electric", "nelson" or "mdc".
 	Rules string
 	// Screen drops large moving ranges once.
@@ -77,11 +90,25 @@ type Request struct {
 	Odds, Limit float64
 
 	// Overdispersion of funnels is "additive" (the default), "none" or
-	// "multiplicative"; LeaveOneOut judges each unit without itself.
+	// "multiplicative"; Together judges each unit by limits that it takes part in.
 	Overdispersion string
-	LeaveOneOut    bool
+	Together       bool
+	// Outliers says how extreme units are kept from that variation: "winsorise" (the
+	// default) or "truncate"; Winsor is the share of each tail, 0 for 0.1.
+	Outliers string
+	Winsor   float64
+	// Areas adds the extremal quotient, the coefficients of variation and chi-square
+	// of small-area studies to the variation between units.
+	Areas bool
+	// Guarantee is a confidence, such as 0.9: how many sigma from the centre line
+	// limits must lie to hold the false-alarm rate of known limits with it; 0 for none.
+	Guarantee float64
 	// Estimator of the variance between units: "dl" (the default), "pm" or "reml".
 	Estimator string
+	// Bootstrap is the number of simulations for intervals and null distributions of
+	// SCV, MOR and ICC, 0 for none; Seed is that of their random numbers.
+	Bootstrap int
+	Seed      uint64
 }
 
 // Charts are the names of charts, as requests have them.
@@ -190,6 +217,43 @@ func (r *Request) Validate() error {
 	oneOf("rules", r.Rules, "anhoej", "western-electric", "nelson", "mdc")
 	oneOf("overdispersion", r.Overdispersion, "additive", "none", "multiplicative")
 	oneOf("estimator", r.Estimator, "dl", "pm", "reml")
+	oneOf("outliers", r.Outliers, "winsorise", "truncate")
+	if !(r.Winsor >= 0 && r.Winsor < 0.5) {
+		bad("winsor %v; give the share of one tail, below 0.5", r.Winsor)
+	}
+	if !(r.Guarantee >= 0 && r.Guarantee < 1) {
+		bad("guarantee %v; give a confidence between 0 and 1, such as 0.9", r.Guarantee)
+	}
+	oneOf("season", r.Season, "test", "adjust")
+	for name, v := range map[string]float64{
+		"lambda": r.Lambda, "width": r.Width, "allowance": r.Allowance, "interval": r.Interval, "head-start": r.HeadStart, "odds": r.Odds, "limit": r.Limit,
+		"sustained": float64(r.Sustained), "sustained-baseline": float64(r.SustainedBaseline),
+	} {
+		if v < 0 || !finite(v) {
+			bad("%s %v; give a number above 0", name, v)
+		}
+	}
+	if r.Lambda > 1 {
+		bad("lambda %v; give a weight of 1 or less", r.Lambda)
+	}
+	if r.Odds != 0 && r.Odds <= 1 {
+		bad("odds %v; give an odds ratio above 1, such as 2 for twice the odds", r.Odds)
+	}
+	if r.SustainedBaseline > 0 && r.Sustained == 0 {
+		bad("sustained-baseline without sustained; give the length of the run too, such as 9")
+	}
+	if r.Bootstrap < 0 || r.Bootstrap > 1_000_000 {
+		bad("bootstrap %d; give 1 to 1,000,000 simulations", r.Bootstrap)
+	}
+	for _, t := range r.Targets {
+		at, number, ok := strings.Cut(t, "=")
+		if _, isNumber := parseNumber(number, "."); !ok || at == "" || !isNumber {
+			bad("target from %q; write POINT=VALUE, such as 2024-01=85", t)
+		}
+	}
+	if r.Season == "adjust" && r.Since != "" {
+		bad("season adjust and since are both given; an effect of the season that new values move makes old ones new, so give one of the two")
+	}
 	if r.Delimiter != "" && r.Delimiter != "tab" && len([]rune(r.Delimiter)) != 1 {
 		bad("delimiter %q is no single character; give one, or tab", r.Delimiter)
 	}

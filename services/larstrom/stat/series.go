@@ -100,7 +100,6 @@ type series struct {
 	labels []string
 	starts []time.Time // zero where there are no dates
 	lines  []uint64    // the first line of each point; 0: none
-	merged bool        // points were made of several rows
 }
 
 // byUnit are the rows of each unit, units by name.
@@ -300,8 +299,11 @@ func (d *data) oneSeries(unit string, rows []int, p period, m spc.Measure, needS
 		}
 		(*col)[at] = v
 	}
+	var merged []string
 	for k, q := range points {
-		s.merged = s.merged || len(q.rows) > 1
+		if len(q.rows) > 1 && d.at.subgroup < 0 {
+			merged = append(merged, q.label)
+		}
 		var err error
 		switch {
 		case events:
@@ -335,6 +337,13 @@ func (d *data) oneSeries(unit string, rows []int, p period, m spc.Measure, needS
 		if err != nil {
 			return s, err
 		}
+	}
+	if len(merged) > 0 {
+		what := "counts of the rows of one date are added up"
+		if m == spc.Mean && d.val != nil {
+			what = "the rows of one date are the cases of one point"
+		}
+		d.notes = append(d.notes, called(unit)+what+": "+some(merged))
 	}
 	index := make([]int, n)
 	periods := make([]int, n)

@@ -240,7 +240,9 @@ func TestFunnel(t *testing.T) {
 	}
 	near(t, "centre", f.Result.Centre, 40) // 80 of 200
 	near(t, "value of B", f.Result.Value[1], 50)
-	near(t, "lower limit of A", f.Result.LCL998[0], 100*funnel.BinomialLimit(0.001, 100, 0.4))
+	// A is judged by B, 50 of 100; together by 80 of 200.
+	near(t, "lower limit of A", f.Result.LCL998[0], 100*funnel.BinomialLimit(0.001, 100, 0.5))
+	near(t, "together", run(t, table, stat.Request{Together: true}).Funnel.Result.LCL998[0], 100*funnel.BinomialLimit(0.001, 100, 0.4))
 	if s := f.Result.State; s[2] != spc.StateNoEligible || s[3] != spc.StateMissing {
 		t.Errorf("states %v", s)
 	}
@@ -258,7 +260,7 @@ func TestFunnel(t *testing.T) {
 	means := run(t, "unit,value,sd,n\nA,10,3,9\nB,12,4,16\n", stat.Request{}).Funnel
 	// Both standard errors are 1, so the centre is the plain mean.
 	near(t, "mean of means", means.Result.Centre, 11)
-	near(t, "its limit", means.Result.UCL95[0], 11+1.959964)
+	near(t, "its limit", means.Result.UCL95[0], 12+1.959964)
 }
 
 func TestDialects(t *testing.T) {
@@ -359,6 +361,10 @@ func TestRequestsRefused(t *testing.T) {
 		"chart": {Chart: "pie"}, "measure": {Measure: "x"}, "both": {Freeze: "3", Parts: []string{"4"}}, "delimiter": {Delimiter: "ab"},
 		"same": {Delimiter: ",", Decimal: ","}, "condition": {Where: []string{"x"}}, "target": {Target: &bad}, "rules": {Rules: "all"}, "every": {Every: "hour"},
 		"multiplier": {Multiplier: -1}, "point": {Exclude: []string{"soon"}}, "ratio": {Measure: "ratio"},
+		"lambda below 0": {Lambda: -0.2}, "lambda above 1": {Lambda: 1.2}, "width": {Width: -3}, "allowance": {Allowance: -1}, "interval": {Interval: -4},
+		"head start": {HeadStart: -1}, "odds": {Odds: 0.5}, "limit": {Limit: -1}, "sustained": {Sustained: -9}, "its baseline alone": {SustainedBaseline: 13},
+		"bootstrap": {Bootstrap: -1}, "no point": {Targets: []string{"85"}}, "no target": {Targets: []string{"2024-01="}}, "season": {Season: "winter"},
+		"season and since": {Season: "adjust", Since: "1"}, "since": {Since: "soon"}, "target at": {Targets: []string{"soon=3"}},
 	} {
 		if _, err := stat.Run("t.csv", strings.NewReader("value\n1\n"), r); !errors.Is(err, stat.ErrRequest) {
 			t.Errorf("%s: %v", name, err)
@@ -428,6 +434,13 @@ func FuzzRun(f *testing.F) {
 		r := stat.Request{Chart: chart, Direction: "up"}
 		if point != "" {
 			r.Parts, r.Exclude = []string{point}, []string{point}
+			r.Targets, r.Sustained, r.SustainedBaseline, r.Guarantee = []string{point + "=3"}, 2, 2, 0.9
+			if len(table)%2 == 0 {
+				r.Since = point
+			} else {
+				r.Season = "adjust"
+			}
+			r.Bootstrap, r.Areas = 2, true
 		}
 		res, err := stat.Run("t", strings.NewReader(table), r)
 		if err != nil {
