@@ -315,3 +315,52 @@ func TestDiffRefusesDisorder(t *testing.T) {
 		}
 	}
 }
+
+// Changes are exactly the cells that Diff would write, each with what it was.
+func TestChangesTellWhatDiffWrites(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		prev := versions(t, "previous")
+		next := slices.DeleteFunc(versions(t, "next"), func(v cell.Version) bool { return v.Tombstone })
+		written, err := cell.Diff(nil, prev, next, 7)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was := map[cell.Key]cell.Version{}
+		var before []cell.Version
+		for _, v := range prev {
+			was[v.Key] = v
+			if slices.ContainsFunc(written, func(w cell.Version) bool { return w.Key == v.Key }) {
+				before = append(before, v)
+			}
+		}
+		changes, err := cell.Changes(before, written)
+		if err != nil || len(changes) != len(written) {
+			t.Fatalf("%d changes of %d versions: %v", len(changes), len(written), err)
+		}
+		for i, c := range changes {
+			w := written[i]
+			old, had := was[w.Key]
+			if c.Key != w.Key || (c.After == nil) != w.Tombstone || c.After != nil && *c.After != w {
+				t.Fatalf("after: %+v, written %+v", c.After, w)
+			}
+			if (c.Before != nil) != (had && !old.Tombstone) || c.Before != nil && *c.Before != old {
+				t.Fatalf("before: %+v, was %+v", c.Before, old)
+			}
+		}
+		// What is the same on both sides is no change.
+		if same, err := cell.Changes(prev, prev); err != nil || len(same) > 0 {
+			t.Fatalf("%d changes from a night to itself: %v", len(same), err)
+		}
+		all, err := cell.Changes(prev, next)
+		if err != nil || len(all) != len(written) {
+			t.Fatalf("%d changes between two nights, %d written: %v", len(all), len(written), err)
+		}
+	})
+	a, b := cell.Version{Key: key()}, cell.Version{Key: key()}
+	b.Key.PeriodStart++
+	for _, bad := range [][2][]cell.Version{{{b, a}, nil}, {nil, {b, a}}} {
+		if _, err := cell.Changes(bad[0], bad[1]); err == nil {
+			t.Error("disorder was taken")
+		}
+	}
+}

@@ -20,10 +20,8 @@ var ErrUnsorted = errors.New("cells are not in strictly ascending order of their
 // repeated delivery changes nothing. On an error dst is returned as it was.
 func Diff(dst, prev, next []Version, rev uint64) ([]Version, error) {
 	for _, s := range [...][]Version{prev, next} {
-		for i := 1; i < len(s); i++ {
-			if s[i-1].Key.Compare(s[i].Key) >= 0 {
-				return dst, fmt.Errorf("%w: %s before %s", ErrUnsorted, s[i-1].Key, s[i].Key)
-			}
+		if err := ascending(s); err != nil {
+			return dst, err
 		}
 	}
 	for len(prev) > 0 || len(next) > 0 {
@@ -47,6 +45,59 @@ func Diff(dst, prev, next []Version, rev uint64) ([]Version, error) {
 		}
 	}
 	return dst, nil
+}
+
+// Change is one cell before and after something: a delivery, a night.
+type Change struct {
+	Key Key
+	// Before and After are its versions; nil where there was none, or where the
+	// version says that the cell is gone.
+	Before, After *Version
+}
+
+// Changes pairs the versions of the cells before with those after. Both are in
+// strictly ascending order of keys. Cells that both lack, and cells of one
+// fingerprint, are left out. The result is in the order of the keys and points
+// into its input.
+func Changes(before, after []Version) ([]Change, error) {
+	for _, s := range [...][]Version{before, after} {
+		if err := ascending(s); err != nil {
+			return nil, err
+		}
+	}
+	here := func(v *Version) *Version {
+		if v.Tombstone {
+			return nil
+		}
+		return v
+	}
+	var out []Change
+	for len(before) > 0 || len(after) > 0 {
+		var c Change
+		order := front(before, after)
+		if order <= 0 {
+			c.Key, c.Before = before[0].Key, here(&before[0])
+			before = before[1:]
+		}
+		if order >= 0 {
+			c.Key, c.After = after[0].Key, here(&after[0])
+			after = after[1:]
+		}
+		same := c.Before == nil && c.After == nil || c.Before != nil && c.After != nil && c.Before.Fingerprint == c.After.Fingerprint
+		if !same {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+func ascending(s []Version) error {
+	for i := 1; i < len(s); i++ {
+		if s[i-1].Key.Compare(s[i].Key) >= 0 {
+			return fmt.Errorf("%w: %s before %s", ErrUnsorted, s[i-1].Key, s[i].Key)
+		}
+	}
+	return nil
 }
 
 // front compares the first keys; what is empty comes last.

@@ -2,6 +2,7 @@ package cell
 
 import (
 	"encoding/binary"
+	"fmt"
 	"math"
 	"math/big"
 	"math/bits"
@@ -97,6 +98,23 @@ func (f Fixed) String() string {
 		return strconv.FormatInt(int64(f.Lo), 10)
 	}
 	return f.Big().String()
+}
+
+// MarshalText writes the decimal integer.
+func (f Fixed) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
+
+// UnmarshalText reads the decimal integer.
+func (f *Fixed) UnmarshalText(b []byte) error {
+	i, ok := new(big.Int).SetString(string(b), 10)
+	if !ok {
+		return fmt.Errorf("%q is no decimal integer", b)
+	}
+	v, ok := FixedOfBig(i)
+	if !ok {
+		return fmt.Errorf("%s does not fit in 128 bits", b)
+	}
+	*f = v
+	return nil
 }
 
 // appendBytes appends the 16 bytes of f, most significant first.

@@ -20,6 +20,9 @@ const (
 	TypeDeliveryAccepted  Type = "delivery.accepted"
 	TypeDeliveryRejected  Type = "delivery.rejected"
 	TypeDeliveryRepeated  Type = "delivery.repeated"
+	TypeIdentityFound     Type = "identity.found"
+	TypeDeliveryRetracted Type = "delivery.retracted"
+	TypeSequenceSkipped   Type = "sequence.skipped"
 	TypeRunOpened         Type = "run.opened"
 	TypeCellsAppended     Type = "cells.appended"
 	TypeRunChecked        Type = "run.checked"
@@ -30,6 +33,17 @@ const (
 	TypeDecisionProposed  Type = "decision.proposed"
 	TypeDecisionConfirmed Type = "decision.confirmed"
 	TypeReleaseMade       Type = "release.made"
+
+	TypeDecisionRefused   Type = "decision.refused"
+	TypeDecisionWithdrawn Type = "decision.withdrawn"
+	TypeFlagReopened      Type = "flag.reopened"
+	TypeFlagJudged        Type = "flag.judged"
+	TypeImpactViewed      Type = "impact.viewed"
+	TypeCorrectionRetired Type = "correction.retired"
+	TypeProtocolDrawn     Type = "protocol.drawn"
+	TypeProtocolSigned    Type = "protocol.signed"
+	TypeProtocolRevoked   Type = "protocol.revoked"
+	TypeNoticeSent        Type = "notice.sent"
 )
 
 // Event is one LEDGER event. Sequence is 0 until it has been appended.
@@ -83,8 +97,19 @@ func DeliverySubject(region, registry, delivery string) string {
 	return "ledger.delivery." + region + "." + registry + "." + delivery
 }
 
+// FeedSubject carries what is decided about one feed.
+func FeedSubject(region, registry, feed string) string {
+	return "ledger.feed." + region + "." + registry + "." + feed
+}
+
+// SecuritySubject carries what somebody answers for who is not the sender.
+func SecuritySubject(region string) string { return "ledger.security." + region }
+
 // RunSubject carries the steps of the runs.
 func RunSubject(region string) string { return "ledger.run." + region }
+
+// NoticeSubject carries who was told how much.
+func NoticeSubject(region string) string { return "ledger.notice." + region }
 
 // GateSubject carries flags, decisions and releases of one indicator.
 func GateSubject(region, indicator string) string { return "ledger.gate." + region + "." + indicator }
@@ -110,7 +135,12 @@ const (
 	CauseNew     = "new"
 	CauseAgain   = "again"   // submit --again
 	CauseCatalog = "catalog" // parked rows are tried again under a new catalog
+	// CauseRetracted: no bytes came; an earlier delivery was withdrawn.
+	CauseRetracted = "retracted"
 )
+
+// KindRetraction is the Kind of what run.State makes of a DeliveryRetracted.
+const KindRetraction = "retraction"
 
 // DeliveryReceived is written when the raw file is stored and synced.
 type DeliveryReceived struct {
@@ -124,9 +154,15 @@ type DeliveryReceived struct {
 	Reason   string       `json:"reason"`
 	Replaces string       `json:"replaces,omitempty"` // for CauseCatalog
 	Catalog  string       `json:"catalog"`
+	// Keys is the id of the keys with which pseudonyms are made of it.
+	Keys string `json:"keys,omitempty"`
 	// Manifest is the manifest that came with the file, as it came; a later
 	// reading of the raw file needs it.
 	Manifest string `json:"manifest,omitempty"`
+	// Place is the order key in a feed that counts its deliveries: equal bytes
+	// in two places are two deliveries, as of two nights on which nothing
+	// happened.
+	Place string `json:"place,omitempty"`
 }
 
 // Range is a contiguous part of one subject of a stream: the stream sequences
@@ -153,19 +189,63 @@ type DeliveryAccepted struct {
 	OrderKey string `json:"order_key,omitempty"`
 	// Kind is snapshot or delta. A snapshot replaces From..To (half-open,
 	// civil dates of the period date; zero: open).
-	Kind     string       `json:"kind"`
-	From     catalog.Date `json:"from"`
-	To       catalog.Date `json:"to"`
-	Blocks   Range        `json:"blocks"`
-	Lines    int64        `json:"lines"` // data lines read
-	Observed int64        `json:"observed"`
-	Deleted  int64        `json:"deleted"`
-	Rejected int64        `json:"rejected"`
-	Parked   int64        `json:"parked"`
+	Kind string       `json:"kind"`
+	From catalog.Date `json:"from"`
+	To   catalog.Date `json:"to"`
+	// Windows are what a snapshot replaces of the periods of each length,
+	// where that differs; of a length that is not named, nothing. Empty:
+	// From..To of all. They lie within From..To.
+	Windows []Window `json:"windows,omitempty"`
+	// Units are those that a snapshot replaces; empty: every unit.
+	Units []string `json:"units,omitempty"`
+	// Number is the delivery's own in a feed that numbers its deliveries, Step
+	// the distance between two and First the first that is awaited (0: that of
+	// the first delivery that was accepted). Step 0: they are not numbered.
+	Number   int64 `json:"number,omitempty"`
+	Step     int64 `json:"step,omitempty"`
+	First    int64 `json:"first,omitempty"`
+	Blocks   Range `json:"blocks"`
+	Lines    int64 `json:"lines"` // data lines read
+	Observed int64 `json:"observed"`
+	Deleted  int64 `json:"deleted"`
+	Rejected int64 `json:"rejected"`
+	Parked   int64 `json:"parked"`
 	// Rules counts rejected and parked lines by rule.
 	Rules    map[string]int64 `json:"rules,omitempty"`
 	Catalog  string           `json:"catalog"`
 	Replaces string           `json:"replaces,omitempty"`
+	// Form is what the file looked like; the next delivery is held against it.
+	Form Form `json:"form,omitzero"`
+	// Findings are differences from the accepted delivery before that changed
+	// no value, and peculiarities of the file.
+	Findings []Problem `json:"findings,omitempty"`
+}
+
+// Form is what of a file's form a feed may leave open. It holds names of
+// columns and no value.
+type Form struct {
+	// Encoding is empty where the file shows none.
+	Encoding string `json:"encoding,omitempty"`
+	// LineEnd is LF, CRLF or CR.
+	LineEnd string `json:"line_end,omitempty"`
+	// Quoted says that the header stands in quotes.
+	Quoted bool `json:"quoted,omitempty"`
+	// Columns in the order of the file.
+	Columns []string `json:"columns,omitempty"`
+	// Decimals are how many the numbers of a column have, as "2" or "0 to 3";
+	// Dates the form of the dates of a column, as in a catalog's dialect.
+	Decimals map[string]string `json:"decimals,omitempty"`
+	Dates    map[string]string `json:"dates,omitempty"`
+}
+
+// IsZero reports whether nothing is known of a form.
+func (f Form) IsZero() bool { return f.LineEnd == "" && len(f.Columns) == 0 }
+
+// Window is a half-open stretch of time in periods of one length.
+type Window struct {
+	Period catalog.Granularity `json:"period"`
+	From   catalog.Date        `json:"from"`
+	To     catalog.Date        `json:"to"`
 }
 
 // DeliveryRejected says why a file became no fact.
@@ -196,6 +276,57 @@ type DeliveryRepeated struct {
 	Feed     string `json:"feed"`
 }
 
+// DeliveryRetracted withdraws an accepted delivery: its rows count no more,
+// and what it had replaced counts again. It is taken as a delivery of its own,
+// Retraction, in the place of the retracted one and with no rows; what was
+// accepted stays as it was.
+type DeliveryRetracted struct {
+	Delivery   string       `json:"delivery"`
+	Retraction string       `json:"retraction"`
+	By         string       `json:"by"`
+	On         catalog.Date `json:"on"`
+	Note       string       `json:"note"`
+}
+
+// SequenceSkipped says that the deliveries of a numbered feed from one number
+// through another are awaited no more (check L03).
+type SequenceSkipped struct {
+	Feed    string       `json:"feed"`
+	From    int64        `json:"from"`
+	Through int64        `json:"through"`
+	By      string       `json:"by"`
+	On      catalog.Date `json:"on"`
+	Note    string       `json:"note"`
+}
+
+// What became of a file in which identity numbers were found.
+const (
+	OutcomeFile = "file_rejected"
+	OutcomeRows = "rows_rejected"
+)
+
+// IdentityFound is a security event: a delivery held what looks like personal
+// identity numbers where none is declared (check C15). It says where and how
+// many, and nothing of what they are.
+type IdentityFound struct {
+	Delivery string           `json:"delivery"`
+	Raw      string           `json:"raw"`
+	Feed     string           `json:"feed"`
+	Registry string           `json:"registry"`
+	Outcome  string           `json:"outcome"`
+	Columns  []IdentityColumn `json:"columns"`
+	Catalog  string           `json:"catalog"`
+}
+
+// IdentityColumn is what was found in one column.
+type IdentityColumn struct {
+	Column string `json:"column"` // empty: beside the columns
+	Level  string `json:"level"`  // isolated, pattern
+	Kind   string `json:"kind"`   // the kind of number that is commonest there
+	Hits   int64  `json:"hits"`   // fields that hold one
+	Fields int64  `json:"fields"` // that are not empty
+}
+
 // RunOpened begins one run: deliveries of one as-of date, in the order in
 // which they are taken.
 type RunOpened struct {
@@ -213,6 +344,9 @@ type CellsAppended struct {
 	Rev        uint64 `json:"rev"`
 	Cells      Range  `json:"cells"`
 	Tombstones int64  `json:"tombstones"`
+	// Restated are the changed cells of periods that had been closed: mature
+	// by what the feed's earlier deliveries reached.
+	Restated int64 `json:"restated,omitempty"`
 }
 
 // RunChecked ends the checks of a run.
@@ -301,6 +435,9 @@ type FlagRaised struct {
 	// AsOf is the as-of date of the run: the day on which Memory must not
 	// have expired.
 	AsOf catalog.Date `json:"as_of"`
+	// Incident names the likely cause that the flag shares with others; empty:
+	// it stands alone.
+	Incident string `json:"incident,omitempty"`
 }
 
 // FlagResolved closes a flag without a person: the finding is gone (resent),
@@ -321,6 +458,8 @@ const (
 	Snooze   = "snooze"
 	Waive    = "waive"
 	Correct  = "correct"
+	// Answer is the source's word on a comment; it decides nothing.
+	Answer = "answer"
 )
 
 // DecisionMade is what one person decided of a flag.
@@ -336,9 +475,14 @@ type DecisionMade struct {
 	// Low and High are the accepted band.
 	Low  float64 `json:"low"`
 	High float64 `json:"high"`
+	// Evidence says what the decision rests on, without personal data.
+	Evidence string `json:"evidence,omitempty"`
+	// Batch is shared by the decisions that one command took.
+	Batch string `json:"batch,omitempty"`
 }
 
-// DecisionProposed is a waiver or correction that awaits a second person.
+// DecisionProposed is a waiver, a correction, or an acceptance by somebody who
+// has an interest in it, that awaits a second person.
 type DecisionProposed struct {
 	Decision string       `json:"decision"`
 	Flag     string       `json:"flag"`
@@ -348,6 +492,50 @@ type DecisionProposed struct {
 	Note     string       `json:"note,omitempty"`
 	On       catalog.Date `json:"on"`
 	Until    catalog.Date `json:"until"`
+	// Low and High are the band of a proposed acceptance.
+	Low  float64 `json:"low,omitempty"`
+	High float64 `json:"high,omitempty"`
+	// Evidence says what the proposal rests on; a correction needs it.
+	Evidence string `json:"evidence,omitempty"`
+	// Corrections are the new contents of all cells that the flag guards.
+	Corrections []Correction `json:"corrections,omitempty"`
+	Batch       string       `json:"batch,omitempty"`
+}
+
+// Correction says what a version of a cell should have held. The version
+// itself stays as it was delivered.
+type Correction struct {
+	// Cell is the corrected version.
+	Cell Guard   `json:"cell"`
+	Old  Content `json:"old"`
+	New  Content `json:"new"`
+}
+
+// Content is what a correction says of a cell: sums in micro-units, as in
+// CELLS (ValueSquares in their squares). What counts faults of rows is not in
+// it: a corrected cell has none.
+type Content struct {
+	Rows         int64      `json:"rows"`
+	Numerator    cell.Fixed `json:"numerator"`
+	Denominator  cell.Fixed `json:"denominator"`
+	ValueCount   int64      `json:"value_count"`
+	Values       cell.Fixed `json:"values"`
+	ValueSquares cell.Fixed `json:"value_squares"`
+	Expected     cell.Fixed `json:"expected"`
+	Missing      int64      `json:"missing"`
+	Histogram    string     `json:"histogram,omitempty"`
+}
+
+// ContentOf is what a correction can say of the content c.
+func ContentOf(c cell.Content) Content {
+	return Content{Rows: c.Rows, Numerator: c.Numerator, Denominator: c.Denominator, ValueCount: c.ValueCount, Values: c.Values,
+		ValueSquares: c.ValueSquares, Expected: c.Expected, Missing: c.Missing, Histogram: c.Histogram}
+}
+
+// Cell is the content of a cell that holds what c says and no faults.
+func (c Content) Cell() cell.Content {
+	return cell.Content{Rows: c.Rows, Numerator: c.Numerator, Denominator: c.Denominator, ValueCount: c.ValueCount, Values: c.Values,
+		ValueSquares: c.ValueSquares, Expected: c.Expected, Missing: c.Missing, Histogram: c.Histogram}
 }
 
 // DecisionConfirmed is the second person's word.
@@ -356,6 +544,155 @@ type DecisionConfirmed struct {
 	Flag     string       `json:"flag"`
 	By       string       `json:"by"`
 	On       catalog.Date `json:"on"`
+	Batch    string       `json:"batch,omitempty"`
+}
+
+// DecisionRefused ends a proposal: the second person says no.
+type DecisionRefused struct {
+	Decision string       `json:"decision"`
+	Flag     string       `json:"flag"`
+	By       string       `json:"by"`
+	Note     string       `json:"note"`
+	On       catalog.Date `json:"on"`
+	Batch    string       `json:"batch,omitempty"`
+}
+
+// DecisionWithdrawn takes a decision or a proposal back. The flag is open
+// again, and what it guards is under question; nothing becomes visible by it.
+type DecisionWithdrawn struct {
+	Decision string       `json:"decision"`
+	Flag     string       `json:"flag"`
+	By       string       `json:"by"`
+	Note     string       `json:"note,omitempty"`
+	On       catalog.Date `json:"on"`
+	Batch    string       `json:"batch,omitempty"`
+}
+
+// FlagReopened opens a closed flag without a new finding: its waiver expired,
+// the acceptance that covered it was overruled, or the source contradicts its
+// correction.
+type FlagReopened struct {
+	Flag   string `json:"flag"`
+	Reason string `json:"reason"` // expired, overruled, conflict
+	Run    string `json:"run,omitempty"`
+	Rev    uint64 `json:"rev"`
+	// AsOf is the as-of date of the run, or the day of the decision.
+	AsOf catalog.Date `json:"as_of"`
+	// Guards are the versions that contradict a correction; the flag guards
+	// them from now on as well.
+	Guards []Guard `json:"guards,omitempty"`
+}
+
+// FlagJudged is a person's cause and evidence, recorded before she sees what a
+// decision would do to published results.
+type FlagJudged struct {
+	Judgement string       `json:"judgement"`
+	Flag      string       `json:"flag"`
+	By        string       `json:"by"`
+	Cause     string       `json:"cause"`
+	Evidence  string       `json:"evidence"`
+	On        catalog.Date `json:"on"`
+}
+
+// ImpactViewed says that a person was shown what a decision would do.
+type ImpactViewed struct {
+	Flag string `json:"flag"`
+	// Kind is the decision that was tried.
+	Kind string `json:"kind"`
+	By   string `json:"by"`
+	// Judgement is what she had recorded before.
+	Judgement string       `json:"judgement"`
+	On        catalog.Date `json:"on"`
+}
+
+// CorrectionRetired ends a correction: the source has sent what it says.
+type CorrectionRetired struct {
+	Decision string `json:"decision"`
+	Flag     string `json:"flag"`
+	// Cell is the version that the source sent.
+	Cell Guard  `json:"cell"`
+	Run  string `json:"run"`
+	Rev  uint64 `json:"rev"`
+}
+
+// ProtocolDrawn is a sample for the introduction of an indicator version: the
+// same seed and rows give the same sample.
+type ProtocolDrawn struct {
+	Protocol  string       `json:"protocol"`
+	Indicator string       `json:"indicator"`
+	Version   string       `json:"version"`
+	Seed      string       `json:"seed"`
+	Rev       uint64       `json:"rev"`
+	By        string       `json:"by"`
+	On        catalog.Date `json:"on"`
+	// Inside and Outside are the sizes of the sample from the numerator and
+	// from outside it; Rows is the SHA-256 of the drawn rows in order.
+	Inside  int    `json:"inside"`
+	Outside int    `json:"outside"`
+	Rows    string `json:"rows"`
+}
+
+// ProtocolSigned introduces an indicator version: from now on all units see it.
+type ProtocolSigned struct {
+	Protocol  string `json:"protocol"` // that of ProtocolDrawn
+	Indicator string `json:"indicator"`
+	Version   string `json:"version"`
+	// Specification and Comparison refer to what was read and compared.
+	Specification string `json:"specification"`
+	Comparison    string `json:"comparison"`
+	// Checked rows of the sample, and those on which the record agrees.
+	InsideChecked  int `json:"inside_checked"`
+	InsideAgreed   int `json:"inside_agreed"`
+	OutsideChecked int `json:"outside_checked"`
+	OutsideAgreed  int `json:"outside_agreed"`
+	// Low and High are Wilson's 95 % interval of the agreement.
+	Low  float64 `json:"low"`
+	High float64 `json:"high"`
+	// Level is sample, or smoke_check: too few cases to say more than that
+	// nothing is grossly wrong.
+	Level   string       `json:"level"`
+	Checker string       `json:"checker"`
+	By      string       `json:"by"`
+	On      catalog.Date `json:"on"`
+	Note    string       `json:"note,omitempty"`
+}
+
+// ProtocolRevoked sends an indicator version back to its pilot units.
+type ProtocolRevoked struct {
+	Indicator string       `json:"indicator"`
+	Version   string       `json:"version"`
+	By        string       `json:"by"`
+	Note      string       `json:"note"`
+	On        catalog.Date `json:"on"`
+}
+
+// Kinds of notices.
+const (
+	NoticeDigest    = "digest"
+	NoticeImmediate = "immediate"
+)
+
+// NoticeSent says that the sink has taken a message to a person. It holds
+// opaque ids and counts, and nothing of what the message was about.
+type NoticeSent struct {
+	// Notice is the identity of the message, which repetitions share.
+	Notice string `json:"notice"`
+	Kind   string `json:"kind"`
+	Person string `json:"person"`
+	// On is the day of the message in the region's zone.
+	On catalog.Date `json:"on"`
+	// Through is the LEDGER sequence that the message knew.
+	Through uint64 `json:"through"`
+	// Tasks are all that were the person's; New, Reminders and Escalated those
+	// that the message named for the first time, again, and as escalated;
+	// Beyond those that the budget left unnamed.
+	Tasks     int `json:"tasks"`
+	New       int `json:"new"`
+	Reminders int `json:"reminders"`
+	Escalated int `json:"escalated"`
+	Beyond    int `json:"beyond"`
+	// Offered are the opaque ids of the tasks that it named for the first time.
+	Offered []string `json:"offered,omitempty"`
 }
 
 // ReleaseMade makes visible the newest version of every cell of the
@@ -382,6 +719,9 @@ func (DeliveryReceived) EventType() Type  { return TypeDeliveryReceived }
 func (DeliveryAccepted) EventType() Type  { return TypeDeliveryAccepted }
 func (DeliveryRejected) EventType() Type  { return TypeDeliveryRejected }
 func (DeliveryRepeated) EventType() Type  { return TypeDeliveryRepeated }
+func (IdentityFound) EventType() Type     { return TypeIdentityFound }
+func (DeliveryRetracted) EventType() Type { return TypeDeliveryRetracted }
+func (SequenceSkipped) EventType() Type   { return TypeSequenceSkipped }
 func (RunOpened) EventType() Type         { return TypeRunOpened }
 func (CellsAppended) EventType() Type     { return TypeCellsAppended }
 func (RunChecked) EventType() Type        { return TypeRunChecked }
@@ -392,3 +732,13 @@ func (DecisionMade) EventType() Type      { return TypeDecisionMade }
 func (DecisionProposed) EventType() Type  { return TypeDecisionProposed }
 func (DecisionConfirmed) EventType() Type { return TypeDecisionConfirmed }
 func (ReleaseMade) EventType() Type       { return TypeReleaseMade }
+func (DecisionRefused) EventType() Type   { return TypeDecisionRefused }
+func (DecisionWithdrawn) EventType() Type { return TypeDecisionWithdrawn }
+func (FlagReopened) EventType() Type      { return TypeFlagReopened }
+func (FlagJudged) EventType() Type        { return TypeFlagJudged }
+func (ImpactViewed) EventType() Type      { return TypeImpactViewed }
+func (CorrectionRetired) EventType() Type { return TypeCorrectionRetired }
+func (ProtocolDrawn) EventType() Type     { return TypeProtocolDrawn }
+func (ProtocolSigned) EventType() Type    { return TypeProtocolSigned }
+func (ProtocolRevoked) EventType() Type   { return TypeProtocolRevoked }
+func (NoticeSent) EventType() Type        { return TypeNoticeSent }

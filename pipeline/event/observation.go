@@ -27,6 +27,9 @@ const (
 	// HasMissing: the row has no readable numerator or value, and by the
 	// indicator's missing-value policy it counts as missing.
 	HasMissing
+	// HasReason: the row says why it has no number, by a code of its feed. It
+	// is always with HasMissing.
+	HasReason
 )
 
 // Finding are the row-level faults that block or hold a cell without
@@ -61,7 +64,7 @@ type Observations struct {
 	Stratum          []string
 	EventDate        []int32
 	RegistrationDate []int32
-	Subject          []string   // pseudonym or empty
+	Subject          [][16]byte // pseudonym; zero: none
 	Key              [][16]byte // hash of the natural key and the indicator; zero: none
 	Has              []Has
 	Finding          []Finding

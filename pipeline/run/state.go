@@ -34,9 +34,23 @@ type Delivery struct {
 	Run         string
 	Cells       *event.CellsAppended
 	Repeats     int
+	// Repeated are the times that the bytes came again.
+	Repeated []Repeat
 	// Retried is the delivery that read the same bytes again under a newer
 	// catalog; from that one's run on this one has no effect.
 	Retried string
+	// Retracted is the word by which a person withdrew the delivery, nil where
+	// nobody did. From the run of the retraction on it has no effect.
+	Retracted *event.DeliveryRetracted
+	// Retracts is that word where this is no delivery of bytes but the
+	// retraction itself; nil otherwise.
+	Retracts *event.DeliveryRetracted
+}
+
+// Repeat is one time that the bytes of a delivery came again.
+type Repeat struct {
+	Name string // of the file
+	At   time.Time
 }
 
 // Run is what the LEDGER says of one run.
@@ -58,7 +72,7 @@ type State struct {
 	deliveries map[string]*Delivery
 	order      []*Delivery // by reception
 	runs       []*Run
-	raws       map[string]*Delivery // by raw hash and feed: the first, or the first after a rejection
+	raws       map[string]*Delivery // by raw hash, feed and place: the first, or the first after a rejection
 	// Publication is the last publication, nil before the first.
 	Publication    *event.RunPublished
 	PublicationSeq uint64
@@ -68,6 +82,8 @@ type State struct {
 	flags          map[string]string        // flag → indicator
 	ids            map[string]bool          // ids of applied events
 	runSeq         uint64
+	skipped        map[string][]Gap  // feed → numbers that are awaited no more
+	feedSeq        map[string]uint64 // feed → sequence of the last event about it
 }
 
 // Apply folds one event; events come in LEDGER order. An event that
@@ -80,6 +96,8 @@ func (s *State) Apply(e event.Event) error {
 		s.release = map[string]uint64{}
 		s.flags = map[string]string{}
 		s.ids = map[string]bool{}
+		s.skipped = map[string][]Gap{}
+		s.feedSeq = map[string]uint64{}
 	}
 	if e.Sequence <= s.Seq {
 		return fmt.Errorf("%w: event %d comes after %d", ErrLedger, e.Sequence, s.Seq)
@@ -119,7 +137,7 @@ func (s *State) apply(e event.Event) error {
 		s.order = append(s.order, d)
 		// A rejection is not the last word on its bytes: a later catalog may
 		// read them.
-		if k := rawKey(b.Raw, b.Feed); s.raws[k] == nil || s.raws[k].Rejected != nil {
+		if k := rawKey(b.Raw, b.Feed, b.Place); s.raws[k] == nil || s.raws[k].Rejected != nil {
 			s.raws[k] = d
 		}
 		if b.Replaces != "" {
@@ -159,7 +177,20 @@ func (s *State) apply(e event.Event) error {
 		}
 		if d := s.deliveries[b.Delivery]; d != nil {
 			d.Repeats++
+			d.Repeated = append(d.Repeated, Repeat{Name: b.Name, At: e.Time})
 		}
+	case event.TypeDeliveryRetracted:
+		return s.retract(e)
+	case event.TypeSequenceSkipped:
+		return s.skip(e)
+	case event.TypeIdentityFound:
+		// For those who answer for it; nothing follows here.
+		_, err := event.Decode[event.IdentityFound](e)
+		return err
+	case event.TypeNoticeSent:
+		// For the service that sends; nothing follows here.
+		_, err := event.Decode[event.NoticeSent](e)
+		return err
 	case event.TypeRunOpened:
 		return s.openRun(e)
 	case event.TypeCellsAppended:
@@ -202,7 +233,9 @@ func (s *State) apply(e event.Event) error {
 		r.Published = true
 		s.Publication, s.PublicationSeq, s.PublishedAt = &b, e.Sequence, e.Time
 	case event.TypeFlagRaised, event.TypeFlagResolved, event.TypeDecisionMade,
-		event.TypeDecisionProposed, event.TypeDecisionConfirmed, event.TypeReleaseMade:
+		event.TypeDecisionProposed, event.TypeDecisionConfirmed, event.TypeReleaseMade,
+		event.TypeDecisionRefused, event.TypeDecisionWithdrawn, event.TypeFlagReopened, event.TypeFlagJudged, event.TypeImpactViewed,
+		event.TypeCorrectionRetired, event.TypeProtocolDrawn, event.TypeProtocolSigned, event.TypeProtocolRevoked:
 		_, indicator, ok := GateTarget(e.Subject)
 		if !ok {
 			return fmt.Errorf("subject %q is no gate subject", e.Subject)
@@ -283,7 +316,7 @@ func (s *State) publications() int {
 	return s.Publication.Publication
 }
 
-func rawKey(raw, feed string) string { return feed + " " + raw }
+func rawKey(raw, feed, place string) string { return feed + " " + raw + " " + place }
 
 // Delivery is the delivery of that id, nil when there is none.
 func (s *State) Delivery(id string) *Delivery { return s.deliveries[id] }
@@ -291,9 +324,15 @@ func (s *State) Delivery(id string) *Delivery { return s.deliveries[id] }
 // Deliveries are all deliveries in the order of reception.
 func (s *State) Deliveries() []*Delivery { return s.order }
 
-// SeenRaw is the delivery that these bytes made for that feed, nil when they
-// are new: the first, or where that was rejected the next.
-func (s *State) SeenRaw(raw, feed string) *Delivery { return s.raws[rawKey(raw, feed)] }
+// SeenRaw is the delivery that these bytes made for that feed, in that place
+// where it counts its deliveries; nil when they are new: the first, or where
+// that was rejected the next.
+func (s *State) SeenRaw(raw, feed, place string) *Delivery {
+	if d := s.raws[rawKey(raw, feed, place)]; d != nil || place == "" {
+		return d
+	}
+	return s.raws[rawKey(raw, feed, "")] // from before the feed counted
+}
 
 // Runs are all runs in order.
 func (s *State) Runs() []*Run { return s.runs }
@@ -316,13 +355,19 @@ func (s *State) Undecided() []*Delivery {
 	return s.where(func(d *Delivery) bool { return d.Accepted == nil && d.Rejected == nil })
 }
 
-// Waiting are the accepted deliveries that are in no run, in the order in
-// which they are to be taken: by as-of date, then by acceptance.
+// Waiting are the accepted deliveries that are in no run and may be, in the
+// order in which they are to be taken: by as-of date, then by acceptance; those
+// of a feed that numbers them by their numbers. Those that a gap in the numbers
+// keeps back are not among them (Sequence).
 func (s *State) Waiting() []*Delivery {
-	w := s.where(func(d *Delivery) bool { return d.Accepted != nil && d.Run == "" })
+	held := s.held()
+	w := s.where(func(d *Delivery) bool {
+		return d.Accepted != nil && d.Run == "" && !held[d] && !withdrawn(d) && !s.untimely(d)
+	})
 	slices.SortStableFunc(w, func(a, b *Delivery) int {
 		return cmp.Or(a.Accepted.AsOf.Compare(b.Accepted.AsOf), cmp.Compare(a.AcceptedSeq, b.AcceptedSeq))
 	})
+	byNumber(w)
 	return w
 }
 
@@ -444,10 +489,21 @@ func (s *State) FeedRev(feed string, r *Run) uint64 {
 }
 
 // AsOf is the newest as-of date of the feed's deliveries up to and including
-// run r, zero when there is none.
+// run r that hold, zero when there is none: what was retracted reaches nowhere.
 func (s *State) AsOf(feed string, r *Run) catalog.Date {
+	return newest(standing(s.through(feed, r, "")))
+}
+
+// Reached is how far the feed of d, a delivery of run r, had come before d: by
+// it periods were open or closed.
+func (s *State) Reached(r *Run, d *Delivery) catalog.Date {
+	with := s.through(d.Feed, r, d.Delivery)
+	return newest(standing(with[:len(with)-1]))
+}
+
+func newest(ds []*Delivery) catalog.Date {
 	var as catalog.Date
-	for _, d := range s.through(feed, r, "") {
+	for _, d := range ds {
 		if as.Before(d.Accepted.AsOf) {
 			as = d.Accepted.AsOf
 		}

@@ -100,7 +100,7 @@ func TestTheStoryOfARun(t *testing.T) {
 		}
 	}
 	expect("the empty ledger", "", "", true, false)
-	if s.NextRun() != nil || s.LastChecked() != nil || s.RunSeq() != 0 || s.GateSeq("i") != 0 || s.SeenRaw("raw-a", "f") != nil {
+	if s.NextRun() != nil || s.LastChecked() != nil || s.RunSeq() != 0 || s.GateSeq("i") != 0 || s.SeenRaw("raw-a", "f", "") != nil {
 		t.Error("the empty ledger knows something")
 	}
 	l.apply(event.CatalogAdopted{Hash: "c1"})
@@ -198,7 +198,7 @@ func TestRepeatedAndRetriedFiles(t *testing.T) {
 	l.accepted("a", jan(1))
 	l.apply(event.DeliveryReceived{Delivery: "b", Feed: "f", Raw: "raw-a", Reason: event.CauseAgain})
 	l.apply(event.DeliveryReceived{Delivery: "c", Feed: "g", Raw: "raw-a"})
-	if s.SeenRaw("raw-a", "f") != s.Delivery("a") || s.SeenRaw("raw-a", "g") != s.Delivery("c") || s.SeenRaw("raw-b", "f") != nil {
+	if s.SeenRaw("raw-a", "f", "") != s.Delivery("a") || s.SeenRaw("raw-a", "g", "") != s.Delivery("c") || s.SeenRaw("raw-b", "f", "") != nil {
 		t.Error("first delivery of the bytes")
 	}
 	l.apply(event.DeliveryRepeated{Delivery: "a", Feed: "f"})

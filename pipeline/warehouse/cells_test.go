@@ -3,6 +3,7 @@ package warehouse_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,10 +56,12 @@ func TestCellsAgainstTheModel(t *testing.T) {
 	if err := conn.Exec(t.Context(), "SYSTEM STOP MERGES obs"); err != nil { // of hundreds of small parts
 		t.Fatal(err)
 	}
-	cases := 0
+	l := limit{most: 60} // and some of every kind in the tests below
 	rapid.Check(t, func(t *rapid.T) {
-		cases++
-		w := drawWorld(t, fmt.Sprintf("f%d", cases))
+		if l.reached(t) {
+			return
+		}
+		w := drawWorld(t, fmt.Sprintf("f%d", l.cases))
 		for _, s := range w.sent {
 			load(t, store, w, s)
 		}
@@ -77,8 +80,8 @@ func TestCellsAgainstTheModel(t *testing.T) {
 			t.Fatalf("after %d deliveries of\n%s(-want +got):\n%s", n, w, d)
 		}
 	})
-	if cases < 100 {
-		t.Errorf("only %d cases", cases)
+	if l.cases < l.most {
+		t.Errorf("only %d cases", l.cases)
 	}
 }
 
@@ -251,6 +254,72 @@ func TestTouchedIsNoWider(t *testing.T) {
 		}
 		if got != c.want {
 			t.Errorf("%s touches %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+// A snapshot that names units, or windows by the length of periods, replaces
+// these and nothing else; a row of it whose unit cannot be read may be any of
+// theirs, and stands until a newer snapshot comes over its day.
+func TestSnapshotsThatNameWhatTheyReplace(t *testing.T) {
+	store, _ := newWarehouse(t, "named")
+	lengths := []catalog.Indicator{{ID: "month", Type: catalog.Proportion, Period: catalog.Month}, {ID: "year", Type: catalog.Count, Period: catalog.Year}}
+	row := func(line uint64, indicator, unit string, day int32) obs {
+		return obs{line: line, indicator: indicator, version: "1", unit: unit, event: day, has: event.HasEventDate}
+	}
+	rejected := func(o obs) obs { o.kind = event.Rejected; return o }
+	date := func(m time.Month) catalog.Date { return catalog.NewDate(2024, m, 1) }
+	jan, apr, dec := days(2024, 1, 5), days(2024, 4, 5), days(2024, 12, 5)
+	all := func(line uint64, u string) []obs {
+		return []obs{row(line, "month", u, jan), row(line+1, "month", u, apr), row(line+2, "year", u, jan), row(line+3, "year", u, dec)}
+	}
+	base := sent{id: "base", snapshot: true, blocks: [][]obs{all(1, "U1"), all(5, "U2")}}
+	for i, c := range []struct {
+		name string
+		then []sent
+		want string
+	}{
+		{"nothing more", nil, "month U1 2024-01-01 1 0 month U1 2024-04-01 1 0 month U2 2024-01-01 1 0 month U2 2024-04-01 1 0 year U1 2024-01-01 2 0 year U2 2024-01-01 2 0"},
+		{"one unit, which is empty now", []sent{{id: "s", snapshot: true, units: []string{"U1"}}},
+			"month U2 2024-01-01 1 0 month U2 2024-04-01 1 0 year U2 2024-01-01 2 0"},
+		{"one unit, of which a row has no readable unit", []sent{{id: "s", snapshot: true, units: []string{"U1"}, blocks: [][]obs{{rejected(row(1, "month", "*", apr))}}}},
+			"month U2 2024-01-01 1 0 month U2 2024-04-01 1 1 year U2 2024-01-01 2 0"},
+		{"and then a newer snapshot over that day", []sent{
+			{id: "s", snapshot: true, units: []string{"U1"}, blocks: [][]obs{{rejected(row(1, "month", "*", apr))}}},
+			{id: "t", snapshot: true, from: date(4), to: date(5), blocks: [][]obs{{row(1, "month", "U2", apr)}}}},
+			"month U2 2024-01-01 1 0 month U2 2024-04-01 1 0 year U2 2024-01-01 2 0"},
+		{"a month and the year that it is in", []sent{{id: "s", snapshot: true, from: date(1), to: catalog.NewDate(2025, 1, 1),
+			windows: []event.Window{{Period: catalog.Month, From: date(1), To: date(2)}, {Period: catalog.Year, From: date(1), To: catalog.NewDate(2025, 1, 1)}},
+			blocks:  [][]obs{{row(1, "month", "U1", jan), row(2, "year", "U1", jan)}}}},
+			"month U1 2024-01-01 1 0 month U1 2024-04-01 1 0 month U2 2024-04-01 1 0 year U1 2024-01-01 1 0"},
+		{"a month, and nothing by the year", []sent{{id: "s", snapshot: true, from: date(1), to: date(2),
+			windows: []event.Window{{Period: catalog.Month, From: date(1), To: date(2)}}}},
+			"month U1 2024-04-01 1 0 month U2 2024-04-01 1 0 year U1 2024-01-01 2 0 year U2 2024-01-01 2 0"},
+		{"retracted", []sent{{id: "s", snapshot: true, units: []string{"U1"}}, {id: "x", replaces: "s", retracts: true}},
+			"month U1 2024-01-01 1 0 month U1 2024-04-01 1 0 month U2 2024-01-01 1 0 month U2 2024-04-01 1 0 year U1 2024-01-01 2 0 year U2 2024-01-01 2 0"},
+	} {
+		w := &world{feed: catalog.Feed{ID: fmt.Sprintf("f%d", i), Registry: registry}, indicators: lengths}
+		for _, s := range append([]sent{base}, c.then...) {
+			if s.replaces != "" {
+				s.replaces = w.feed.ID + s.replaces
+			}
+			s.id = w.feed.ID + s.id
+			w.sent = append(w.sent, s)
+			load(t, store, w, s)
+		}
+		got, err := store.Cells(t.Context(), region, w.scope(w.ledger(t), len(w.sent)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said []string
+		for _, v := range got {
+			said = append(said, fmt.Sprint(v.Key.Indicator, " ", v.Key.Unit, " ", catalog.DateOfDays(v.Key.PeriodStart), " ", v.Content.Rows, " ", v.Content.Rejected))
+		}
+		if all := strings.Join(said, " "); all != c.want {
+			t.Errorf("%s: cells\n%s\nwant\n%s", c.name, all, c.want)
+		}
+		if d := cmp.Diff(w.cells(len(w.sent), catalog.Date{}, catalog.Date{}), got); d != "" {
+			t.Errorf("%s (-model +got):\n%s", c.name, d)
 		}
 	}
 }

@@ -105,8 +105,8 @@ func periodExpr(g catalog.Granularity, d string) string {
 	}
 }
 
-// baseExpr is the ordinal of the snapshot that holds at date d.
-func baseExpr(segments []run.Segment, d string) string {
+// segmentsExpr is the ordinal of the snapshot that holds at date d.
+func segmentsExpr(segments []run.Segment, d string) string {
 	if len(segments) == 1 {
 		return strconv.Itoa(segments[0].Base)
 	}
@@ -141,42 +141,91 @@ WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
 		text(s.Effective.Feed), strings.Trim(texts(ids), "[]"), event.Parked)
 }
 
-// isSnapshot and base are whether a row is of a snapshot, and the ordinal of
-// the snapshot that holds at its date.
+// isSnapshot is whether a row is of a snapshot.
 func (s Source) isSnapshot() string {
-	var snapshots []string
+	return s.isAny(func(d run.Ordered) bool { return d.Snapshot })
+}
+
+// isAny is whether a row is of one of the deliveries that are so.
+func (s Source) isAny(so func(run.Ordered) bool) string {
+	var ords []string
 	for i, d := range s.Effective.Deliveries {
-		if d.Snapshot {
-			snapshots = append(snapshots, strconv.Itoa(i+1))
+		if so(d) {
+			ords = append(ords, strconv.Itoa(i+1))
 		}
 	}
-	switch len(snapshots) {
+	switch len(ords) {
 	case 0:
 		return "0"
 	case len(s.Effective.Deliveries):
 		return "1"
 	}
-	return "has([" + strings.Join(snapshots, ", ") + "], ord)"
+	return "has([" + strings.Join(ords, ", ") + "], ord)"
 }
 
-func (s Source) base() string { return baseExpr(s.Effective.Segments, "d") }
+// base is the ordinal of the snapshot that holds at the date of a row, for the
+// indicators with granularity g.
+func (s Source) base(g catalog.Granularity) string {
+	rest := segmentsExpr(s.Effective.Of(g, ""), "d")
+	units := map[string][]string{} // by what holds of them
+	var order []string
+	for _, p := range s.Effective.Parts {
+		if p.Unit == "" {
+			continue
+		}
+		e := segmentsExpr(s.Effective.Of(g, p.Unit), "d")
+		if e == rest || slices.Contains(units[e], p.Unit) {
+			continue
+		}
+		if units[e] == nil {
+			order = append(order, e)
+		}
+		units[e] = append(units[e], p.Unit)
+	}
+	if len(order) == 0 {
+		return rest
+	}
+	var b strings.Builder
+	b.WriteString("multiIf(")
+	for _, e := range order {
+		fmt.Fprintf(&b, "unit IN (%s), %s, ", strings.Trim(texts(units[e]), "[]"), e)
+	}
+	b.WriteString(rest + ")")
+	return b.String()
+}
+
+// byPeriod reports whether what holds differs between lengths of periods.
+func (s Source) byPeriod() bool {
+	return slices.ContainsFunc(s.Effective.Parts, func(p run.Part) bool { return p.Period != "" })
+}
+
+// isBase is whether a row of a snapshot is in what its snapshot is the base of.
+// A rejected row whose unit or indicator cannot be read may lie where its
+// snapshot replaces nothing; it stands until a newer one covers its date.
+func (s Source) isBase(g catalog.Granularity) string {
+	base, apart := s.base(g), s.isAny(func(d run.Ordered) bool { return d.Apart })
+	if apart == "0" {
+		return "ord = " + base
+	}
+	return fmt.Sprintf("(ord = %s OR kind = %d AND (unit = '*' OR indicator = '*') AND %s AND ord > %s)", base, event.Rejected, apart, base)
+}
 
 // noKey is the key of a row without one.
 const noKey = "toFixedString('', 16)"
 
 // standingSQL selects the rows that compete for their keys: those of deltas,
 // and those of snapshots where these are the base.
-func (s Source) standingSQL() string {
-	return fmt.Sprintf("SELECT * FROM (%s) WHERE key != %s AND (NOT %s OR NOT dated OR ord = %s)", s.rowsSQL(), noKey, s.isSnapshot(), s.base())
+func (s Source) standingSQL(g catalog.Granularity) string {
+	return fmt.Sprintf("SELECT * FROM (%s) WHERE key != %s AND (NOT %s OR NOT dated OR %s)", s.rowsSQL(), noKey, s.isSnapshot(), s.isBase(g))
 }
 
 // repeatedSQL selects the keys for which more than one row competes.
-func (s Source) repeatedSQL() string {
-	return "SELECT key FROM (" + s.standingSQL() + ") GROUP BY key HAVING count() > 1"
+func (s Source) repeatedSQL(g catalog.Granularity) string {
+	return "SELECT key FROM (" + s.standingSQL(g) + ") GROUP BY key HAVING count() > 1"
 }
 
-// effectiveSQL selects the effective rows of the feed, rejected ones
-// included, with the columns of effectiveColumns and dup: how many rows of
+// effectiveSQL selects the effective rows of the feed's indicators with
+// granularity g, and of others some, rejected ones included, with the columns of effectiveColumns and dup: how many rows of
 // the same delivery had the same key and gave way to the first.
 //
 // Snapshot rows hold where their snapshot is the base. Delta rows first take
@@ -187,11 +236,11 @@ func (s Source) repeatedSQL() string {
 // their rows take the dear way, which holds a whole row for each key. A row
 // that comes back only if its date d meets the condition within is left out
 // early; which rows stand for their keys is found among all.
-func (s Source) effectiveSQL(within, repeated string) string {
-	base, columns := s.base(), strings.Join(effectiveColumns(), ", ")
+func (s Source) effectiveSQL(g catalog.Granularity, within, repeated string) string {
+	columns := strings.Join(effectiveColumns(), ", ")
 	// An undated rejected row belongs to no segment: it counts while its
 	// delivery has any effect.
-	holds := fmt.Sprintf("(NOT dated OR if(%s, ord = %s, ord > %s))", s.isSnapshot(), base, base)
+	holds := fmt.Sprintf("(NOT dated OR if(%s, %s, ord > %s))", s.isSnapshot(), s.isBase(g), s.base(g))
 	once := ""
 	if repeated != "" {
 		once = fmt.Sprintf(" AND key NOT IN (%s)", repeated)
@@ -201,7 +250,7 @@ func (s Source) effectiveSQL(within, repeated string) string {
 	if repeated == "" {
 		return plain
 	}
-	first := fmt.Sprintf("SELECT key, ord, argMin(tuple(%s), line) AS w, count() AS n FROM (%s) WHERE key IN (%s) GROUP BY key, ord", columns, s.standingSQL(), repeated)
+	first := fmt.Sprintf("SELECT key, ord, argMin(tuple(%s), line) AS w, count() AS n FROM (%s) WHERE key IN (%s) GROUP BY key, ord", columns, s.standingSQL(g), repeated)
 	newest := "SELECT argMax(w, ord) AS w, argMax(n, ord) - 1 AS dup FROM (" + first + ") GROUP BY key"
 	var named []string
 	for i, c := range effectiveColumns() {
@@ -235,10 +284,27 @@ func (s Scope) dates(g catalog.Granularity) string {
 	return cond
 }
 
+// present are the numbers and findings that any row of a scope has. What none
+// has needs no sum in each cell.
+type present struct {
+	has     event.Has
+	finding event.Finding
+}
+
+// presentSQL selects what any row of the source's deliveries has.
+func (s Source) presentSQL() string {
+	ids := make([]string, len(s.Effective.Deliveries))
+	for i, d := range s.Effective.Deliveries {
+		ids[i] = d.ID
+	}
+	return fmt.Sprintf("SELECT groupBitOr(has), groupBitOr(finding) FROM obs WHERE feed = %s AND delivery IN (%s)",
+		text(s.Effective.Feed), strings.Trim(texts(ids), "[]"))
+}
+
 // cellsSQL aggregates the effective rows of the indicators with granularity g
-// into cells, ordered by key.
+// into cells, in any order.
 // Repeated are, for each source, the keys that more than one row competes for.
-func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, repeated []string) string {
+func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, repeated []string, any present) string {
 	ids := make([]string, len(indicators))
 	var histograms []string
 	for i, ind := range indicators {
@@ -247,12 +313,25 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, 
 			histograms = append(histograms, ind.ID)
 		}
 	}
+	const none = "toInt64(0)"
 	has := func(bit event.Has) string { return fmt.Sprintf("bitAnd(has, %d) != 0", bit) }
+	count := func(bit event.Has) string {
+		if any.has&bit == 0 {
+			return none
+		}
+		return "toInt64(countIf(" + has(bit) + "))"
+	}
 	found := func(bit event.Finding) string {
+		if any.finding&bit == 0 {
+			return none
+		}
 		return fmt.Sprintf("toInt64(countIf(bitAnd(finding, %d) != 0))", bit)
 	}
 	sum := func(col string, bit event.Has) string {
-		return fmt.Sprintf("reinterpretAsFixedString(sumIf(toInt128(%s), %s))", col, has(bit))
+		if any.has&bit == 0 {
+			return "toFixedString('', 16)"
+		}
+		return fmt.Sprintf("reinterpretAsFixedString(sumIf(%s, %s))", col, has(bit))
 	}
 	histogram := "''"
 	if len(histograms) > 0 {
@@ -261,18 +340,17 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, 
 	}
 	var rows []string
 	for i, o := range s.sources() {
-		rows = append(rows, o.effectiveSQL(s.dates(g), repeated[i]))
+		rows = append(rows, o.effectiveSQL(g, s.dates(g), repeated[i]))
 	}
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(p) AS period, toInt64(count()) AS n, %s, %s,
-	toInt64(countIf(%s)), %s, reinterpretAsFixedString(sumIf(toInt128(value) * toInt128(value), %s)), %s, %s,
-	toInt64(countIf(%s)), toInt64(sum(dup)), %s, %s, %s, %s, %s
+	%s, %s, %s, %s, %s,
+	%s, toInt64(sum(dup)), %s, %s, %s, %s, %s
 FROM (SELECT *, %s AS p FROM (%s) WHERE kind = %d AND dated AND has(%s, indicator))
 WHERE %s
-GROUP BY indicator, version, stratum, unit, p
-ORDER BY indicator, version, stratum, unit, p%s`,
-		sum("numerator", event.HasNumerator), sum("denominator", event.HasDenominator),
-		has(event.HasValue), sum("value", event.HasValue), has(event.HasValue), sum("expected", event.HasExpected), histogram,
-		has(event.HasMissing), found(event.NumeratorAbove), found(event.Negative), found(event.ZeroDenominator),
+GROUP BY indicator, version, stratum, unit, p%s`,
+		sum("toInt128(numerator)", event.HasNumerator), sum("toInt128(denominator)", event.HasDenominator),
+		count(event.HasValue), sum("toInt128(value)", event.HasValue), sum("toInt128(value) * toInt128(value)", event.HasValue),
+		sum("toInt128(expected)", event.HasExpected), histogram, count(event.HasMissing), found(event.NumeratorAbove), found(event.Negative), found(event.ZeroDenominator),
 		found(event.RateMismatch), found(event.UnknownCode),
 		periodExpr(g, "d"), strings.Join(rows, " UNION ALL "), event.Observed, texts(ids), s.within("p"), wideDates)
 }
@@ -282,5 +360,5 @@ func (s Source) rejectedSQL(g catalog.Granularity, repeated string) string {
 	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(if(dated, %s, toDate32('1970-01-01'))) AS period, toUInt8(dated) AS has_period, toInt64(count())
 FROM (%s) WHERE kind = %d
 GROUP BY indicator, version, stratum, unit, period, has_period
-ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), s.effectiveSQL("1", repeated), event.Rejected, wideDates)
+ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), s.effectiveSQL(g, "1", repeated), event.Rejected, wideDates)
 }

@@ -291,6 +291,19 @@ func TestCurrentCellsAndVersions(t *testing.T) {
 		})
 		return vs
 	}
+	before, after, err := store.Changed(ctx, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(sorted([]cell.Version{version("b", 0, 2, true)}), before); d != "" {
+		t.Errorf("before revision 3 (-want +got):\n%s", d)
+	}
+	if d := cmp.Diff(sorted([]cell.Version{version("Å", 0, 3, false), version("b", 0, 3, false)}), after); d != "" {
+		t.Errorf("of revision 3 (-want +got):\n%s", d)
+	}
+	if before, after, err = store.Changed(ctx, 77); err != nil || len(before)+len(after) > 0 {
+		t.Errorf("a revision that is not there: %v %v %v", before, after, err)
+	}
 	feb := catalog.NewDate(2024, 2, 1)
 	for _, c := range []struct {
 		ids      []string

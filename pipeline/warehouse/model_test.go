@@ -44,9 +44,28 @@ type sent struct {
 	id       string
 	snapshot bool
 	from, to catalog.Date
+	// windows bound what it replaces by the length of the periods, nil: from..to
+	// of all; units those that it replaces, nil: every one.
+	windows  []event.Window
+	units    []string
 	order    string
 	replaces string
+	retracts bool // it only takes the place of what it replaces
 	blocks   [][]obs
+}
+
+// covers reports whether a snapshot replaces what a unit has on a day, of the
+// indicators with periods of length g.
+func (s *sent) covers(day int32, unit string, g catalog.Granularity) bool {
+	if s.units != nil && !slices.Contains(s.units, unit) {
+		return false
+	}
+	if s.windows == nil {
+		return catalog.DateOfDays(day).Within(s.from, s.to)
+	}
+	return slices.ContainsFunc(s.windows, func(w event.Window) bool {
+		return w.Period == g && catalog.DateOfDays(day).Within(w.From, w.To)
+	})
 }
 
 func (s *sent) rows() []obs { return slices.Concat(s.blocks...) }
@@ -91,18 +110,29 @@ func (w *world) ordered(n int) []sent {
 		}
 		all = append(all, p)
 	}
-	slices.SortFunc(all, func(a, b placed) int { return cmp.Or(strings.Compare(a.order, b.order), cmp.Compare(a.place, b.place)) })
-	out := make([]sent, len(all))
-	for i, p := range all {
-		out[i] = p.sent
+	number := func(s string) int { // no key comes first
+		n, err := strconv.Atoi(s)
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	slices.SortFunc(all, func(a, b placed) int {
+		return cmp.Or(cmp.Compare(number(a.order), number(b.order)), cmp.Compare(a.place, b.place))
+	})
+	var out []sent
+	for _, p := range all {
+		if !p.retracts {
+			out = append(out, p.sent)
+		}
 	}
 	return out
 }
 
-// baseOf is the place of the newest snapshot over a day, -1 for none.
-func baseOf(order []sent, day int32) int {
+// baseOf is the place of the newest snapshot over a unit's day, -1 for none.
+func baseOf(order []sent, day int32, unit string, g catalog.Granularity) int {
 	for i, s := range slices.Backward(order) {
-		if s.snapshot && catalog.DateOfDays(day).Within(s.from, s.to) {
+		if s.snapshot && s.covers(day, unit, g) {
 			return i
 		}
 	}
@@ -114,19 +144,26 @@ func baseOf(order []sent, day int32) int {
 func hasEffect(order []sent, i int) bool {
 	days := []int32{-200_000, 200_000}
 	for _, s := range order {
-		for _, d := range []catalog.Date{s.from, s.to} {
+		edges := []catalog.Date{s.from, s.to}
+		for _, w := range s.windows {
+			edges = append(edges, w.From, w.To)
+		}
+		for _, d := range edges {
 			if !d.IsZero() {
 				days = append(days, d.Days()-1, d.Days())
 			}
 		}
 	}
-	return slices.ContainsFunc(days, func(d int32) bool {
-		if b := baseOf(order, d); order[i].snapshot {
-			return b == i
-		} else {
-			return b < i
+	for _, day := range days {
+		for _, unit := range []string{"U1", "U2", "Å'\\3", "another"} {
+			for _, g := range []catalog.Granularity{catalog.Day, catalog.Week, catalog.Month, catalog.Tertial, catalog.Quarter, catalog.HalfYear, catalog.Year, "another"} {
+				if b := baseOf(order, day, unit, g); b == i || b < i && !order[i].snapshot {
+					return true
+				}
+			}
 		}
-	})
+	}
+	return false
 }
 
 // dated is the day on which the row lies for its indicator's periods.
@@ -142,18 +179,26 @@ type effective struct {
 	duplicates int64
 }
 
-// effective are the rows that hold after the first n deliveries.
-func (w *world) effective(n int) []effective {
+// effective are the rows that hold of the indicators with periods of length g
+// after the first n deliveries. What could not be read of a row may be anything,
+// so such a row stands also where its snapshot names nothing, until a newer one
+// comes over it.
+func (w *world) effective(n int, g catalog.Granularity) []effective {
 	order := w.ordered(n)
 	holds := func(i int, r obs) bool {
 		day, ok := w.dated(r)
+		s := order[i]
+		anybodys := r.kind == event.Rejected && (r.unit == "*" || r.indicator == "*") && (s.units != nil || s.windows != nil)
+		b := baseOf(order, day, r.unit, g)
 		switch {
+		case !hasEffect(order, i):
+			return false
 		case !ok:
-			return hasEffect(order, i)
-		case order[i].snapshot:
-			return baseOf(order, day) == i
+			return true
+		case s.snapshot && !anybodys:
+			return b == i
 		default:
-			return baseOf(order, day) < i
+			return b < i || s.snapshot && b == i
 		}
 	}
 	var out []effective
@@ -243,21 +288,27 @@ func (w *world) cells(n int, from, to catalog.Date, others ...*world) []cell.Ver
 		effective
 		by *world
 	}
-	var rows []brought
-	for _, o := range append([]*world{w}, others...) {
-		m := n
-		if o != w {
-			m = len(o.sent)
-		}
-		for _, r := range o.effective(m) {
-			rows = append(rows, brought{r, o})
+	lengths := map[catalog.Granularity][]brought{}
+	for _, i := range w.indicators {
+		lengths[i.Period] = nil
+	}
+	var rows []brought // each with the indicators of its length alone
+	for g := range lengths {
+		for _, o := range append([]*world{w}, others...) {
+			m := n
+			if o != w {
+				m = len(o.sent)
+			}
+			for _, r := range o.effective(m, g) {
+				lengths[g] = append(lengths[g], brought{r, o})
+				if ind := w.indicator(r.indicator); ind != nil && ind.Period == g {
+					rows = append(rows, brought{r, o})
+				}
+			}
 		}
 	}
 	for _, r := range rows {
 		ind := w.indicator(r.indicator)
-		if ind == nil {
-			continue
-		}
 		k, ok := keyOf(r.obs, ind.Period)
 		whole := ok && !slices.Contains([]string{r.version, r.unit, r.strata}, "*")
 		if !ok || !in(k.PeriodStart) {
@@ -304,7 +355,7 @@ func (w *world) cells(n int, from, to catalog.Date, others ...*world) []cell.Ver
 		count(&c.UnknownCodes, r.finding&event.UnknownCode != 0)
 	}
 	for k, c := range contents {
-		for _, r := range rows {
+		for _, r := range lengths[catalog.Granularity(k.Granularity)] {
 			if r.kind != event.Rejected || r.by.indicator(k.Indicator) == nil {
 				continue // a feed's unread row is of an indicator that the feed brings
 			}
@@ -440,6 +491,29 @@ func drawRow(t *rapid.T, w *world, snapshot bool, line uint64) obs {
 	return r
 }
 
+// drawWindows gives some of the feed's lengths of periods windows of their own,
+// and what spans them all.
+func drawWindows(t *rapid.T, w *world) (windows []event.Window, from, to catalog.Date) {
+	windows = []event.Window{}
+	for _, i := range w.indicators {
+		if slices.ContainsFunc(windows, func(o event.Window) bool { return o.Period == i.Period }) || len(windows) > 0 && oneIn(t, 3, "none of this length") {
+			continue
+		}
+		a, b := drawDate(t, "window from"), drawDate(t, "window to")
+		if b.Before(a) {
+			a, b = b, a
+		}
+		windows = append(windows, event.Window{Period: i.Period, From: a, To: b})
+		if from.IsZero() || a.Before(from) {
+			from = a
+		}
+		if to.Before(b) {
+			to = b
+		}
+	}
+	return windows, from, to
+}
+
 func drawWorld(t *rapid.T, id string) *world {
 	w := &world{feed: catalog.Feed{ID: id, Registry: registry}}
 	if oneIn(t, 4, "keyless") == false {
@@ -466,13 +540,25 @@ func drawWorld(t *rapid.T, id string) *world {
 				s.from, s.to = s.to, s.from
 			}
 		}
+		if s.snapshot && oneIn(t, 4, "of units") {
+			s.units = rapid.SampledFrom([][]string{{"U1"}, {"U1", "Å'\\3"}, {"U2", "U9"}}).Draw(t, "units")
+		}
+		if s.snapshot && oneIn(t, 4, "by length") {
+			s.windows, s.from, s.to = drawWindows(t, w)
+		}
 		if i > 0 && oneIn(t, 6, "again") {
 			// A delivery is read again once at most: what was replaced has no
 			// effect any more.
 			old := rapid.SampledFrom(w.sent).Draw(t, "old")
-			if !slices.ContainsFunc(w.sent, func(o sent) bool { return o.replaces == old.id }) {
+			if !old.retracts && !slices.ContainsFunc(w.sent, func(o sent) bool { return o.replaces == old.id }) {
 				s.replaces, s.order, s.snapshot = old.id, old.order, old.snapshot
+				s.retracts = rapid.Bool().Draw(t, "retracted")
 			}
+		}
+		if s.retracts {
+			s.snapshot, s.units, s.windows = false, nil, nil
+			w.sent = append(w.sent, s)
+			continue
 		}
 		line := uint64(1)
 		for range rapid.IntRange(1, 2).Draw(t, "blocks") {
@@ -513,7 +599,7 @@ func (w *world) observations(s sent) []*event.Observations {
 			o.Stratum = append(o.Stratum, r.strata)
 			o.EventDate = append(o.EventDate, r.event)
 			o.RegistrationDate = append(o.RegistrationDate, r.registered)
-			o.Subject = append(o.Subject, "")
+			o.Subject = append(o.Subject, [16]byte{})
 			o.Key = append(o.Key, key)
 			o.Has = append(o.Has, r.has)
 			o.Finding = append(o.Finding, r.finding)
@@ -538,8 +624,11 @@ type fataler interface {
 func (w *world) accepted(t fataler, s sent) (event.DeliveryAccepted, [][]byte) {
 	t.Helper()
 	a := event.DeliveryAccepted{Delivery: s.id, Feed: w.feed.ID, Registry: registry, OrderKey: s.order, Kind: "delta", Replaces: s.replaces}
-	if s.snapshot {
-		a.Kind, a.From, a.To = "snapshot", s.from, s.to
+	switch {
+	case s.retracts:
+		a.Kind = event.KindRetraction
+	case s.snapshot:
+		a.Kind, a.From, a.To, a.Units, a.Windows = "snapshot", s.from, s.to, s.units, s.windows
 	}
 	var payloads [][]byte
 	for _, o := range w.observations(s) {
@@ -577,8 +666,12 @@ func (w *world) ledger(t fataler) *run.State {
 	}
 	for i, d := range w.sent {
 		a, _ := w.accepted(t, d)
-		apply(event.DeliveryReceived{Delivery: d.id, Feed: w.feed.ID, Registry: registry, Raw: d.id, Replaces: d.replaces})
-		apply(a)
+		if d.retracts {
+			apply(event.DeliveryRetracted{Delivery: d.replaces, Retraction: d.id, By: "somebody"})
+		} else {
+			apply(event.DeliveryReceived{Delivery: d.id, Feed: w.feed.ID, Registry: registry, Raw: d.id, Replaces: d.replaces})
+			apply(a)
+		}
 		apply(event.RunOpened{Run: "r" + strconv.Itoa(i), Ordinal: i + 1, Deliveries: []string{d.id}})
 	}
 	return &s
@@ -594,7 +687,7 @@ func (w *world) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "feed %s, key %v\n", w.feed.ID, w.feed.Key)
 	for _, s := range w.sent {
-		fmt.Fprintf(&b, "%s snapshot=%v %s..%s order %q replaces %q\n", s.id, s.snapshot, s.from, s.to, s.order, s.replaces)
+		fmt.Fprintf(&b, "%s snapshot=%v %s..%s %v of %v order %q replaces %q retracts=%v\n", s.id, s.snapshot, s.from, s.to, s.windows, s.units, s.order, s.replaces, s.retracts)
 		for _, r := range s.rows() {
 			fmt.Fprintf(&b, "  %+v on %s\n", r, catalog.DateOfDays(r.event))
 		}

@@ -335,7 +335,7 @@ func TestViewColumns(t *testing.T) {
 	for view, want := range map[string]string{
 		"cell": aboutCell + "numerator denominator value ci_low ci_high expected coverage missing_share",
 		"chart": aboutCell + "chart value n sd centre lcl ucl target reference_value reference_source sigma_signal runs_signal rules phase " +
-			"baseline_from baseline_to dispersion why",
+			"baseline_from baseline_to dispersion why excluded p_value false_alarm",
 		"funnel":     aboutCell + "value denominator centre lcl95 ucl95 lcl998 ucl998 outlier phi tau2 units why",
 		"variation":  every + "period_start period_end data_through units mean phi tau2 tau2_low tau2_high i2 icc mor scv" + deciles,
 		"flag":       every + "unit period_start flag check severity observed expected direction cells text raised_at raised_run",

@@ -27,7 +27,7 @@ func (s *Sum) AddObservations(o *event.Observations) {
 		b = b[:0]
 		put(o.Line[i])
 		put(uint64(o.Kind[i]))
-		for _, v := range [...]string{o.Indicator[i], o.Version[i], o.Unit[i], o.Stratum[i], o.Subject[i], string(o.Key[i][:])} {
+		for _, v := range [...]string{o.Indicator[i], o.Version[i], o.Unit[i], o.Stratum[i], string(o.Subject[i][:]), string(o.Key[i][:])} {
 			put(xxhash.Sum64String(v))
 		}
 		put(uint64(int64(o.EventDate[i])))

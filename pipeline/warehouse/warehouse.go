@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 	"github.com/sourcegraph/conc/pool"
 
@@ -32,21 +33,27 @@ func NewWarehouse(conn driver.Conn) *Warehouse { return &Warehouse{conn} }
 // valid until f returns.
 type Blocks func(ctx context.Context, f func(payload []byte) error) error
 
-// insertersPerLoad is how many blocks are on their way to the engine at once:
-// two saturate two cores.
-const insertersPerLoad = 2
+const (
+	// insertersPerLoad is how many inserts are on their way to the engine at
+	// once: two saturate two cores.
+	insertersPerLoad = 2
+	// blocksPerInsert go into one insert, for an insert costs the engine more
+	// than a block. Together they stay below the rows that the engine makes a
+	// part of, so that an insert is there whole or not at all.
+	blocksPerInsert = 1_048_000 / block.MaxRows
+)
 
 // LoadObservations puts the blocks of an accepted delivery into obs, undecoded,
 // and checks that exactly its rows are there. Blocks that are there already,
 // from before a crash, are passed over; a block is there whole or not at all,
-// since it is one insert into one partition.
+// since it is within one insert into one partition.
 func (w *Warehouse) LoadObservations(ctx context.Context, d event.DeliveryAccepted, blocks Blocks) error {
 	return w.load(ctx, "obs", loadTarget{
-		where:    fmt.Sprintf("feed = %s AND delivery = %s", text(d.Feed), text(d.Delivery)),
-		identity: "block, line, indicator",
-		rows:     d.Blocks.Rows,
-		blocks:   d.Blocks.Blocks,
-		byBlock:  true,
+		where:   fmt.Sprintf("feed = %s AND delivery = %s", text(d.Feed), text(d.Delivery)),
+		parts:   "block", // a block is there whole, so counting blocks tells what is double
+		rows:    d.Blocks.Rows,
+		whole:   int64(d.Blocks.Blocks),
+		byBlock: true,
 	}, blocks)
 }
 
@@ -54,18 +61,19 @@ func (w *Warehouse) LoadObservations(ctx context.Context, d event.DeliveryAccept
 // exactly its versions are there.
 func (w *Warehouse) LoadCells(ctx context.Context, c event.CellsAppended, blocks Blocks) error {
 	return w.load(ctx, "cell", loadTarget{
-		where:    fmt.Sprintf("rev = %d AND delivery = %s", c.Rev, text(c.Delivery)),
-		identity: "indicator, version, granularity, stratum, unit, period_start",
-		rows:     c.Cells.Rows,
-		blocks:   c.Cells.Blocks,
+		where: fmt.Sprintf("rev = %d AND delivery = %s", c.Rev, text(c.Delivery)),
+		parts: "indicator, version, granularity, stratum, unit, period_start",
+		rows:  c.Cells.Rows,
+		whole: c.Cells.Rows,
 	}, blocks)
 }
 
+// loadTarget is what a table has to hold: so many rows, and of its parts, each
+// of which is there whole or not at all, exactly whole different ones.
 type loadTarget struct {
-	where, identity string
-	rows            int64
-	blocks          int
-	byBlock         bool // the table knows the number of the block
+	where, parts string
+	rows, whole  int64
+	byBlock      bool // the table knows the number of the block
 }
 
 func (w *Warehouse) load(ctx context.Context, table string, t loadTarget, blocks Blocks) error {
@@ -73,7 +81,7 @@ func (w *Warehouse) load(ctx context.Context, table string, t loadTarget, blocks
 	if err != nil {
 		return fmt.Errorf("load %s: %w", table, err)
 	}
-	if total == t.rows && distinct == t.rows {
+	if total == t.rows && distinct == t.whole {
 		return nil
 	}
 	present := map[int]bool{}
@@ -84,19 +92,39 @@ func (w *Warehouse) load(ctx context.Context, table string, t loadTarget, blocks
 			return fmt.Errorf("load %s: %w", table, err)
 		}
 	}
-	p := pool.New().WithContext(ctx).WithMaxGoroutines(insertersPerLoad).WithCancelOnError().WithFirstError()
+	// What repeated inserts leave double collapses in merges and in reconcile:
+	// looking for it within each insert is the dearest part of one.
+	insertCtx := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"optimize_on_insert": 0}))
+	p := pool.New().WithContext(insertCtx).WithMaxGoroutines(insertersPerLoad).WithCancelOnError().WithFirstError()
+	var batch [][]byte
+	insert := func() {
+		if len(batch) == 0 {
+			return
+		}
+		body := batch
+		batch = nil
+		p.Go(func(ctx context.Context) error {
+			stream, err := block.Join(nil, body...)
+			if err != nil {
+				return err
+			}
+			return w.conn.InsertFormat(ctx, "ArrowStream", "INSERT INTO "+table, bytes.NewReader(stream))
+		})
+	}
 	i := -1
 	readErr := blocks(ctx, func(payload []byte) error {
 		i++
 		if present[i] {
 			return nil
 		}
-		body := slices.Clone(payload)
-		p.Go(func(ctx context.Context) error {
-			return w.conn.InsertFormat(ctx, "ArrowStream", "INSERT INTO "+table, bytes.NewReader(body))
-		})
+		if batch = append(batch, slices.Clone(payload)); len(batch) == blocksPerInsert {
+			insert()
+		}
 		return ctx.Err()
 	})
+	if readErr == nil {
+		insert()
+	}
 	if err := errors.Join(readErr, p.Wait()); err != nil {
 		return fmt.Errorf("load %s: %w", table, err)
 	}
@@ -110,7 +138,7 @@ func (w *Warehouse) reconcile(ctx context.Context, table string, t loadTarget) e
 	if err != nil {
 		return fmt.Errorf("reconcile %s: %w", table, err)
 	}
-	if total > distinct && distinct == t.rows {
+	if total > t.rows && distinct == t.whole {
 		if err := w.conn.Exec(ctx, "OPTIMIZE TABLE "+table+" FINAL"); err != nil {
 			return fmt.Errorf("reconcile %s: %w", table, err)
 		}
@@ -118,15 +146,15 @@ func (w *Warehouse) reconcile(ctx context.Context, table string, t loadTarget) e
 			return fmt.Errorf("reconcile %s: %w", table, err)
 		}
 	}
-	if total != t.rows || distinct != t.rows {
-		return fmt.Errorf("%w: table %s has %d rows (%d distinct) where %s, the log %d; run replay",
-			ErrUnreconciled, table, total, distinct, t.where, t.rows)
+	if total != t.rows || distinct != t.whole {
+		return fmt.Errorf("%w: table %s has %d rows (%d different parts) where %s, the log %d (%d); run replay",
+			ErrUnreconciled, table, total, distinct, t.where, t.rows, t.whole)
 	}
 	return nil
 }
 
 func (w *Warehouse) count(ctx context.Context, table string, t loadTarget) (total, distinct int64, err error) {
-	q := fmt.Sprintf("SELECT toInt64(count()), toInt64(uniqExact(%s)) FROM %s WHERE %s", t.identity, table, t.where)
+	q := fmt.Sprintf("SELECT toInt64(count()), toInt64(uniqExact(%s)) FROM %s WHERE %s", t.parts, table, t.where)
 	err = w.conn.QueryRow(ctx, q).Scan(&total, &distinct)
 	return total, distinct, err
 }
@@ -199,10 +227,23 @@ func (w *Warehouse) dates(ctx context.Context, s Scope, a event.DeliveryAccepted
 	if a.Kind == "snapshot" {
 		keys += " OR dated AND " + Scope{From: a.From, To: a.To}.within("d")
 	}
-	rows := fmt.Sprintf(`SELECT %s AS dated, %s AS d, o.delivery AS delivery, o.key AS key, o.kind AS kind FROM obs AS o WHERE o.feed = %s AND o.kind != %d`,
+	rows := fmt.Sprintf(`SELECT %s AS dated, %s AS d, o.delivery AS delivery, o.key AS key, o.kind AS kind,
+	o.unit AS unit, o.indicator AS indicator FROM obs AS o WHERE o.feed = %s AND o.kind != %d`,
 		datedExpr(s.Indicators), dateExpr(s.Indicators), text(s.Feed.ID), event.Parked)
 	moves := "delivery = " + text(a.Delivery)
-	if len(s.Feed.Key) > 0 {
+	if len(dropped) > 0 { // a rejected row that may be anybody's goes with its delivery
+		moves += fmt.Sprintf(" OR kind = %d AND (unit = '*' OR indicator = '*') AND has(%s, delivery)", event.Rejected, texts(dropped))
+	}
+	more := len(s.Feed.Key) > 0
+	if more { // a key has no older row where there is no older delivery
+		var older uint8
+		if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT toUInt8(count() > 0) FROM (SELECT 1 FROM obs WHERE feed = %s AND delivery != %s LIMIT 1)",
+			text(s.Feed.ID), text(a.Delivery))).Scan(&older); err != nil {
+			return 0, 0, from, to, err
+		}
+		more = older != 0
+	}
+	if more {
 		moves += fmt.Sprintf(" OR key IN (SELECT key FROM (%s) WHERE key != toFixedString('', 16) AND (%s))", rows, keys)
 	}
 	q := fmt.Sprintf(`SELECT toInt64(countIf(dated)), toInt32(minIf(d, dated)), toInt32(maxIf(d, dated)), toInt64(countIf(NOT dated AND kind = %d))
@@ -224,16 +265,32 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 	for _, i := range s.Indicators {
 		byGranularity[i.Period] = append(byGranularity[i.Period], i)
 	}
-	repeated := make([]string, len(s.sources()))
-	for i, o := range s.sources() {
-		var err error
-		if repeated[i], err = w.repeated(ctx, o); err != nil {
-			return nil, fmt.Errorf("repeated keys of feed %s: %w", o.Feed.ID, err)
+	var any present
+	for _, o := range s.sources() {
+		var has, finding uint8
+		if err := w.conn.QueryRow(ctx, o.presentSQL()).Scan(&has, &finding); err != nil {
+			return nil, fmt.Errorf("numbers of feed %s: %w", o.Feed.ID, err)
 		}
+		any.has, any.finding = any.has|event.Has(has), any.finding|event.Finding(finding)
 	}
 	var out []cell.Version
+	repeated := map[repeatedOf]string{}
 	for g, indicators := range byGranularity {
-		vs, err := w.cellsOf(ctx, region, s, g, indicators, repeated)
+		keys := make([]string, len(s.sources()))
+		for i, o := range s.sources() {
+			of := repeatedOf{feed: i}
+			if o.byPeriod() {
+				of.period = g
+			}
+			var err error
+			if _, known := repeated[of]; !known {
+				if repeated[of], err = w.repeated(ctx, o, g); err != nil {
+					return nil, fmt.Errorf("repeated keys of feed %s: %w", o.Feed.ID, err)
+				}
+			}
+			keys[i] = repeated[of]
+		}
+		vs, err := w.cellsOf(ctx, region, s, g, indicators, keys, any)
 		if err != nil {
 			return nil, fmt.Errorf("cells of feed %s by %s: %w", s.Feed.ID, g, err)
 		}
@@ -246,17 +303,30 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 	return out, nil
 }
 
+// repeatedOf names the repeated keys of a source: most sources have the same
+// for all lengths of periods.
+type repeatedOf struct {
+	feed   int
+	period catalog.Granularity
+}
+
 // mostKeys is how many repeated keys a query names; more are found again.
 const mostKeys = 1000
 
 // repeated is the set of the source's keys that more than one row competes for,
 // as a query has it; empty: there are none. Most feeds have few or none, and
 // their cells then cost no more than a sum.
-func (w *Warehouse) repeated(ctx context.Context, o Source) (string, error) {
+func (w *Warehouse) repeated(ctx context.Context, o Source, g catalog.Granularity) (string, error) {
 	if len(o.Feed.Key) == 0 {
 		return "", nil
 	}
-	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT hex(key) FROM (%s) LIMIT %d%s", o.repeatedSQL(), mostKeys+1, wideDates))
+	// Keys are random, so that of no two the first halves are equal where the
+	// keys are not; that they are all different is known soon then.
+	var once uint8
+	if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT toUInt8(uniqExact(reinterpretAsUInt64(key)) = count()) FROM (%s)%s", o.standingSQL(g), wideDates)).Scan(&once); err != nil || once != 0 {
+		return "", err
+	}
+	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT hex(key) FROM (%s) LIMIT %d%s", o.repeatedSQL(g), mostKeys+1, wideDates))
 	if err != nil {
 		return "", err
 	}
@@ -270,13 +340,13 @@ func (w *Warehouse) repeated(ctx context.Context, o Source) (string, error) {
 		keys = append(keys, "unhex('"+k+"')")
 	}
 	if len(keys) > mostKeys {
-		return o.repeatedSQL(), rows.Err()
+		return o.repeatedSQL(g), rows.Err()
 	}
 	return strings.Join(keys, ", "), rows.Err()
 }
 
-func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catalog.Granularity, indicators []*catalog.Indicator, repeated []string) ([]cell.Version, error) {
-	rows, err := w.conn.Query(ctx, s.cellsSQL(g, indicators, repeated))
+func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catalog.Granularity, indicators []*catalog.Indicator, repeated []string, any present) ([]cell.Version, error) {
+	rows, err := w.conn.Query(ctx, s.cellsSQL(g, indicators, repeated, any))
 	if err != nil {
 		return nil, err
 	}
@@ -436,6 +506,21 @@ func (w *Warehouse) Versions(ctx context.Context, indicator string, rev uint64) 
 ORDER BY indicator, version, granularity, stratum, unit, period_start, rev
 LIMIT 1 BY indicator, version, granularity, stratum, unit, period_start, rev`, cellColumns(), text(indicator), rev)
 	return w.readCells(ctx, q)
+}
+
+// Changed are the versions of revision rev, and the newest versions before it
+// of the same cells; both sorted by key, tombstones included.
+func (w *Warehouse) Changed(ctx context.Context, rev uint64) (before, after []cell.Version, err error) {
+	const key = "registry, indicator, version, granularity, stratum, unit, period_start"
+	after, err = w.readCells(ctx, fmt.Sprintf("SELECT %s FROM cell WHERE rev = %d ORDER BY %s LIMIT 1 BY %s", cellColumns(), rev, key, key))
+	if err != nil || len(after) == 0 {
+		return nil, nil, err
+	}
+	before, err = w.readCells(ctx, fmt.Sprintf(`SELECT %s FROM cell WHERE rev < %d AND (%s) IN (SELECT %s FROM cell WHERE rev = %d)
+ORDER BY %s, rev DESC LIMIT 1 BY %s`, cellColumns(), rev, key, key, rev, key, key))
+	slices.SortFunc(before, func(a, b cell.Version) int { return a.Key.Compare(b.Key) })
+	slices.SortFunc(after, func(a, b cell.Version) int { return a.Key.Compare(b.Key) })
+	return before, after, err
 }
 
 func cellColumns() string { return strings.Join(block.CellSchema().Names(), ", ") }

@@ -32,18 +32,25 @@ var (
 	blocks = event.Range{Subject: "obs.nord.pvq.d1", First: 3, Last: 9, Blocks: 7, Rows: 400_000, Hash: hash}
 )
 
+var content = event.Content{Rows: 3, Numerator: cell.FixedOf(1_000_000), Denominator: cell.FixedOf(3_000_000), ValueCount: 2, Values: cell.FixedOf(-5),
+	ValueSquares: cell.FixedOf(25), Expected: cell.FixedOf(7), Missing: 1, Histogram: "1*2"}
+
 // samples has a full body of every type, and one with as little as can be.
 func samples() map[event.Type][2]event.Body {
 	return map[event.Type][2]event.Body{
 		event.TypeCatalogAdopted: {event.CatalogAdopted{Hash: "h", Previous: "g"}, event.CatalogAdopted{Hash: "h"}},
 		event.TypeDeliveryReceived: {
 			event.DeliveryReceived{Delivery: "d1", Raw: hash, Size: 10, Name: "n.csv", Feed: "nightly", Registry: "pvq", AsOf: day,
-				Reason: event.CauseCatalog, Replaces: "d0", Catalog: "h", Manifest: "m"},
+				Reason: event.CauseCatalog, Replaces: "d0", Catalog: "h", Keys: "k", Manifest: "m", Place: "7"},
 			event.DeliveryReceived{Delivery: "d1", Raw: hash, Feed: "f", Registry: "r", Reason: event.CauseNew, Catalog: "h"}},
 		event.TypeDeliveryAccepted: {
 			event.DeliveryAccepted{Delivery: "d1", Raw: hash, Name: "n.csv", Feed: "nightly", Registry: "pvq", AsOf: day, OrderKey: "k",
-				Kind: "snapshot", From: day, To: day.AddDays(30), Blocks: blocks, Lines: 4, Observed: 1, Deleted: 1, Rejected: 1, Parked: 1,
-				Rules: map[string]int64{"R01": 1}, Catalog: "h", Replaces: "d0"},
+				Kind: "snapshot", From: day, To: day.AddDays(30), Windows: []event.Window{{Period: catalog.Month, From: day, To: day.AddDays(30)}},
+				Units: []string{"SE0001"}, Number: 7, Step: 1, First: 1, Blocks: blocks, Lines: 4, Observed: 1, Deleted: 1, Rejected: 1, Parked: 1,
+				Rules: map[string]int64{"R01": 1}, Catalog: "h", Replaces: "d0",
+				Form: event.Form{Encoding: "utf-8", LineEnd: "CRLF", Quoted: true, Columns: []string{"c"}, Decimals: map[string]string{"c": "2"},
+					Dates: map[string]string{"d": "iso"}},
+				Findings: []event.Problem{{Line: 1, Column: "c", Rule: "C03", Text: "t", Hint: "h"}}},
 			event.DeliveryAccepted{Delivery: "d1", Raw: hash, Feed: "f", Registry: "r", Kind: "delta",
 				Blocks: event.Range{Subject: "obs.a", Hash: hash}, Catalog: "h"}},
 		event.TypeDeliveryRejected: {
@@ -52,9 +59,18 @@ func samples() map[event.Type][2]event.Body {
 			event.DeliveryRejected{Delivery: "d1", Raw: hash, Catalog: "h"}},
 		event.TypeDeliveryRepeated: {event.DeliveryRepeated{Delivery: "d1", Raw: hash, Name: "n", Feed: "f"},
 			event.DeliveryRepeated{Delivery: "d1", Raw: hash, Feed: "f"}},
+		event.TypeDeliveryRetracted: {event.DeliveryRetracted{Delivery: "d1", Retraction: "d2", By: "s1", On: day, Note: "n"},
+			event.DeliveryRetracted{Delivery: "d1", Retraction: "d2", By: "s1"}},
+		event.TypeSequenceSkipped: {event.SequenceSkipped{Feed: "f", From: 3, Through: 4, By: "s1", On: day, Note: "n"},
+			event.SequenceSkipped{Feed: "f", By: "s1"}},
+		event.TypeNoticeSent: {event.NoticeSent{Notice: "n1", Kind: event.NoticeDigest, Person: "p1", On: day, Through: 9, Tasks: 7, New: 1, Reminders: 1, Escalated: 1, Beyond: 4,
+			Offered: []string{"t1"}}, event.NoticeSent{Notice: "n1", Kind: event.NoticeImmediate, Person: "p1"}},
+		event.TypeIdentityFound: {event.IdentityFound{Delivery: "d1", Raw: hash, Feed: "f", Registry: "r", Outcome: event.OutcomeRows, Catalog: "h",
+			Columns: []event.IdentityColumn{{Column: "c", Level: "isolated", Kind: "personnummer", Hits: 1, Fields: 2}, {Level: "pattern"}}},
+			event.IdentityFound{Delivery: "d1", Raw: hash, Outcome: event.OutcomeFile, Catalog: "h"}},
 		event.TypeRunOpened: {event.RunOpened{Run: "r1", Ordinal: 1, AsOf: day, Deliveries: []string{"d1", "d2"}, Catalog: "h"},
 			event.RunOpened{Run: "r1", Catalog: "h"}},
-		event.TypeCellsAppended: {event.CellsAppended{Run: "r1", Delivery: "d1", Rev: 7, Cells: blocks, Tombstones: 2},
+		event.TypeCellsAppended: {event.CellsAppended{Run: "r1", Delivery: "d1", Rev: 7, Cells: blocks, Tombstones: 2, Restated: 1},
 			event.CellsAppended{Run: "r1", Delivery: "d1", Cells: event.Range{Subject: "cells.a", Hash: hash}}},
 		event.TypeRunChecked: {event.RunChecked{Run: "r1", Rev: 7, Flags: map[string]int{"C05": 1}}, event.RunChecked{Run: "r1"}},
 		event.TypeRunPublished: {event.RunPublished{Publication: 1, Run: "r1", AsOf: day, Catalog: "h", Through: 9,
@@ -62,16 +78,37 @@ func samples() map[event.Type][2]event.Body {
 		event.TypeFlagRaised: {
 			event.FlagRaised{Flag: "f1", Check: "C05", CheckVersion: 1, Severity: event.Hold, Indicator: "ind1", Unit: "u", Stratum: "f",
 				Period: day, Observed: 0.5, Expected: 0.25, Direction: "up", Low: -1, High: 1.5, Text: "t", Run: "r1", Rev: 7,
-				Guards: []event.Guard{guard}, Memory: "f0", Catalog: "h", AsOf: day},
+				Guards: []event.Guard{guard}, Memory: "f0", Catalog: "h", AsOf: day, Incident: "i1"},
 			event.FlagRaised{Flag: "f1", Check: "C05", CheckVersion: 1, Severity: event.Info, Indicator: "ind1", Run: "r1", Catalog: "h"}},
 		event.TypeFlagResolved: {event.FlagResolved{Flag: "f1", Reason: "resent", Run: "r1", Rev: 7}, event.FlagResolved{Flag: "f1", Reason: "covered", Run: "r1"}},
-		event.TypeDecisionMade: {event.DecisionMade{Decision: "x", Flag: "f1", Kind: event.Accept, By: "s1", Cause: "c", Note: "n", On: day, Until: day, Low: 1, High: 2},
+		event.TypeDecisionMade: {event.DecisionMade{Decision: "x", Flag: "f1", Kind: event.Accept, By: "s1", Cause: "c", Note: "n", On: day, Until: day, Low: 1, High: 2,
+			Evidence: "e", Batch: "b"},
 			event.DecisionMade{Decision: "x", Flag: "f1", Kind: event.Snooze, By: "s1"}},
-		event.TypeDecisionProposed: {event.DecisionProposed{Decision: "x", Flag: "f1", Kind: event.Waive, By: "s1", Cause: "c", Note: "n", On: day, Until: day},
+		event.TypeDecisionProposed: {event.DecisionProposed{Decision: "x", Flag: "f1", Kind: event.Waive, By: "s1", Cause: "c", Note: "n", On: day, Until: day,
+			Low: 1, High: 2, Evidence: "e", Corrections: []event.Correction{{Cell: guard, Old: content, New: content}}, Batch: "b"},
 			event.DecisionProposed{Decision: "x", Flag: "f1", Kind: event.Correct, By: "s1"}},
-		event.TypeDecisionConfirmed: {event.DecisionConfirmed{Decision: "x", Flag: "f1", By: "s2", On: day}, event.DecisionConfirmed{Decision: "x", Flag: "f1", By: "s2"}},
+		event.TypeDecisionConfirmed: {event.DecisionConfirmed{Decision: "x", Flag: "f1", By: "s2", On: day, Batch: "b"}, event.DecisionConfirmed{Decision: "x", Flag: "f1", By: "s2"}},
 		event.TypeReleaseMade: {event.ReleaseMade{Indicator: "ind1", Run: "r1", Rev: 7, CellsFrom: 1, CellsTo: 9, Except: []event.Guard{guard}, ExceptFlags: []string{"f1"}, Withdrawn: []event.Guard{guard}},
 			event.ReleaseMade{Indicator: "ind1", Run: "r1"}},
+		event.TypeDecisionRefused: {event.DecisionRefused{Decision: "x", Flag: "f1", By: "s2", Note: "n", On: day, Batch: "b"},
+			event.DecisionRefused{Decision: "x", Flag: "f1", By: "s2"}},
+		event.TypeDecisionWithdrawn: {event.DecisionWithdrawn{Decision: "x", Flag: "f1", By: "s1", Note: "n", On: day, Batch: "b"},
+			event.DecisionWithdrawn{Decision: "x", Flag: "f1", By: "s1"}},
+		event.TypeFlagReopened: {event.FlagReopened{Flag: "f1", Reason: "conflict", Run: "r1", Rev: 7, AsOf: day, Guards: []event.Guard{guard}},
+			event.FlagReopened{Flag: "f1", Reason: "expired"}},
+		event.TypeFlagJudged: {event.FlagJudged{Judgement: "j", Flag: "f1", By: "s1", Cause: "c", Evidence: "e", On: day},
+			event.FlagJudged{Judgement: "j", Flag: "f1", By: "s1", Cause: "c", Evidence: "e"}},
+		event.TypeImpactViewed: {event.ImpactViewed{Flag: "f1", Kind: event.Accept, By: "s1", Judgement: "j", On: day},
+			event.ImpactViewed{Flag: "f1", Kind: event.RejectIt, By: "s1", Judgement: "j"}},
+		event.TypeCorrectionRetired: {event.CorrectionRetired{Decision: "x", Flag: "f1", Cell: guard, Run: "r1", Rev: 7},
+			event.CorrectionRetired{Decision: "x", Flag: "f1", Cell: guard, Run: "r1"}},
+		event.TypeProtocolDrawn: {event.ProtocolDrawn{Protocol: "p", Indicator: "ind1", Version: "1", Seed: "7", Rev: 7, By: "s1", On: day, Inside: 5, Outside: 5, Rows: "h"},
+			event.ProtocolDrawn{Protocol: "p", Indicator: "ind1", Version: "1", Seed: "7", By: "s1", Rows: "h"}},
+		event.TypeProtocolSigned: {event.ProtocolSigned{Protocol: "p", Indicator: "ind1", Version: "1", Specification: "s", Comparison: "c",
+			InsideChecked: 5, InsideAgreed: 5, OutsideChecked: 5, OutsideAgreed: 4, Low: 0.5, High: 0.9, Level: "smoke_check", Checker: "s3", By: "s1", On: day, Note: "n"},
+			event.ProtocolSigned{Protocol: "p", Indicator: "ind1", Version: "1", Specification: "s", Comparison: "c", Level: "sample", Checker: "s3", By: "s1"}},
+		event.TypeProtocolRevoked: {event.ProtocolRevoked{Indicator: "ind1", Version: "1", By: "s1", Note: "n", On: day},
+			event.ProtocolRevoked{Indicator: "ind1", Version: "1", By: "s1", Note: "n"}},
 	}
 }
 
@@ -193,7 +230,7 @@ func sameFields(t *testing.T, at string, typ reflect.Type, s, root *schema) {
 		f := typ.Field(i)
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		names = append(names, name)
-		if options != "omitempty" {
+		if options != "omitempty" && options != "omitzero" {
 			required = append(required, name)
 		}
 		p, ok := s.Properties[name]
@@ -254,6 +291,8 @@ func sameKind(t *testing.T, at string, typ reflect.Type, s, root *schema) {
 		want = "object"
 	case typ.Kind() == reflect.Float64:
 		want = "number"
+	case typ.Kind() == reflect.Bool:
+		want = "boolean"
 	default:
 		want = "integer"
 	}
@@ -335,6 +374,41 @@ func TestSamplesAreFull(t *testing.T) {
 		for i := range v.NumField() {
 			if v.Field(i).IsZero() {
 				t.Errorf("%s: %s is not set", typ, v.Type().Field(i).Name)
+			}
+		}
+	}
+}
+
+// Bodies as earlier releases wrote them are valid, and written again they are
+// the same bytes: their events keep their ids.
+func TestEarlierBodiesAreKept(t *testing.T) {
+	fp := strings.Repeat("ab", 32)
+	for typ, texts := range map[event.Type][]string{
+		event.TypeFlagRaised: {`{"flag":"f1","check":"K09","check_version":1,"severity":"HOLD","indicator":"i","unit":"u","period":"2025-01-01","observed":1,"expected":2,"direction":"down","low":0,"high":3,"text":"t","run":"r","rev":7,"guards":[{"registry":"g","version":"1","granularity":"month","unit":"u","period":"2025-01-01","fingerprint":"` + fp + `"}],"catalog":"h","as_of":"2025-02-01"}`},
+		event.TypeDecisionMade: {`{"decision":"d","flag":"f1","kind":"accept","by":"p","cause":"true_change","on":"2025-02-02","until":"2025-05-03","low":0,"high":3}`,
+			`{"decision":"d","flag":"f1","kind":"comment","by":"p","note":"n","on":"2025-02-02","until":"","low":0,"high":0}`},
+		event.TypeDecisionProposed:  {`{"decision":"d","flag":"f1","kind":"waive","by":"p","cause":"false_alarm","note":"n","on":"2025-02-02","until":"2025-05-03"}`},
+		event.TypeDecisionConfirmed: {`{"decision":"d","flag":"f1","by":"q","on":"2025-02-02"}`},
+	} {
+		_, compiled := load(t, typ)
+		for _, text := range texts {
+			v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := compiled.Validate(v); err != nil {
+				t.Errorf("%s: %v", typ, err)
+			}
+			b := reflect.New(reflect.TypeOf(samples()[typ][0]))
+			if err := json.Unmarshal([]byte(text), b.Interface()); err != nil {
+				t.Fatal(err)
+			}
+			again, err := json.Marshal(b.Interface())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if string(again) != text {
+				t.Errorf("%s\n  was %s\n  is  %s", typ, text, again)
 			}
 		}
 	}

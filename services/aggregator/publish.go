@@ -15,7 +15,6 @@ import (
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/publication"
 	"larstrom/pipeline/run"
-	"larstrom/pipeline/spc"
 	"larstrom/pipeline/warehouse"
 )
 
@@ -158,7 +157,7 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, t
 		return b, nil, err
 	}
 	set, err := publication.Build(publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
-		Cells: shown(g, versions), Reach: b.reach})
+		Cells: publication.Visible(g, versions, ind, s.cfg.Catalog.Units, b.reach), Reach: b.reach})
 	if err != nil {
 		return b, nil, err
 	}
@@ -224,45 +223,20 @@ func compareRev(a, b uint64) int {
 	return 0
 }
 
-// shown are the cells as the gate shows them, with the content of the version
-// that is visible.
-func shown(g *gate.State, versions []cell.Version) []publication.Cell {
-	type ref struct {
-		key cell.Key
-		rev uint64
-	}
-	content := make(map[ref]*cell.Version, len(versions))
-	for i := range versions {
-		content[ref{versions[i].Key, versions[i].Rev}] = &versions[i]
-	}
-	var out []publication.Cell
-	for k, v := range g.Views {
-		c := publication.Cell{Key: k}
-		switch v.State {
-		case gate.Released:
-			c.State = spc.StateValue
-		case gate.HeldPrevious:
-			c.State = spc.StateHeldPrevious
-		case gate.HeldEmpty, gate.Waiting:
-			c.State = spc.StateHeldEmpty
-		case gate.Missing:
-			c.State, c.Tombstone = spc.StateValue, true
-		}
-		if v.State == gate.Released || v.State == gate.HeldPrevious {
-			version := content[ref{k, v.Shown.Rev}]
-			c.Content, c.Fingerprint, c.Tombstone = version.Content, version.Fingerprint, version.Tombstone
-		}
-		out = append(out, c)
-	}
-	return out
-}
-
 // deliveries are those of the runs up to and including r, and those that were
 // rejected up to a LEDGER sequence.
 func (s *Service) deliveries(r *run.Run, through uint64) []publication.Delivery {
 	var out []publication.Delivery
 	for _, d := range s.state.Deliveries() {
+		if d.Retracts != nil {
+			continue // said of the delivery that it withdraws
+		}
 		p := publication.Delivery{Received: d.DeliveryReceived, ReceivedAt: d.ReceivedAt}
+		if w := d.Retracted; w != nil {
+			if x := s.state.Delivery(w.Retraction); x.Run != "" && s.state.Run(x.Run).Ordinal <= r.Ordinal {
+				p.Retracted = w.On
+			}
+		}
 		switch {
 		case d.Rejected != nil && d.RejectedSeq <= through:
 			p.Rejected = d.Rejected

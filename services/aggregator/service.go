@@ -203,10 +203,11 @@ func (s *Service) cells(ctx context.Context, r *run.Run, d *run.Delivery) error 
 	s.cfg.Crash.Hit(crashpoint.Loaded)
 	s.cfg.Metrics.observe("load", s.cfg.Clock().Sub(started))
 	started = s.cfg.Clock()
-	changed, tombstones, err := s.changed(ctx, r, d)
+	changed, err := s.changed(ctx, r, d)
 	if err != nil {
 		return err
 	}
+	tombstones, restated := s.counts(r, d, changed)
 	region := s.cfg.Catalog.Region.Code
 	subject := event.CellsSubject(region, d.Registry, d.Delivery)
 	splitter := block.NewSplitter()
@@ -226,46 +227,97 @@ func (s *Service) cells(ctx context.Context, r *run.Run, d *run.Delivery) error 
 		return err
 	}
 	s.cfg.Crash.Hit(crashpoint.CellsAppended)
-	body := event.CellsAppended{Run: r.Run, Delivery: d.Delivery, Rev: d.Rev, Cells: rng, Tombstones: tombstones}
+	body := event.CellsAppended{Run: r.Run, Delivery: d.Delivery, Rev: d.Rev, Cells: rng, Tombstones: tombstones, Restated: restated}
 	if err := s.cfg.Warehouse.LoadCells(ctx, body, s.blocks(eventlog.CELLS, rng)); err != nil {
 		return err
 	}
 	s.cfg.Metrics.observe("cells", s.cfg.Clock().Sub(started))
 	s.cfg.Metrics.changed(len(changed))
-	s.cfg.Logger.Info("cells computed", "run", r.Run, "delivery", d.Delivery, "changed", len(changed), "tombstones", tombstones)
+	s.cfg.Logger.Info("cells computed", "run", r.Run, "delivery", d.Delivery, "changed", len(changed), "tombstones", tombstones, "restated", restated)
 	return s.appendRun(ctx, d.Delivery, body)
 }
 
 var errStopped = errors.New("the log takes no more blocks")
 
 // changed are the versions that a delivery brings, sorted by key.
-func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) (out []cell.Version, tombstones int64, err error) {
+func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) ([]cell.Version, error) {
 	feed, ok := s.index.Feed(d.Feed)
 	if !ok {
-		return nil, 0, fmt.Errorf("delivery %s: the catalog no longer has the feed %s; put it back", d.Delivery, d.Feed)
+		return nil, fmt.Errorf("delivery %s: the catalog no longer has the feed %s; put it back", d.Delivery, d.Feed)
 	}
 	scope := s.scope(feed, r, d.Delivery)
 	scope, touched, err := s.cfg.Warehouse.Touched(ctx, scope, *d.Accepted, s.state.Dropped(r, d))
 	if err != nil || !touched {
-		return nil, 0, err
+		return nil, err
 	}
 	now, err := s.cfg.Warehouse.Cells(ctx, s.cfg.Catalog.Region.Code, scope)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	before, err := s.cfg.Warehouse.CurrentCells(ctx, scope, d.Rev)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	if out, err = cell.Diff(nil, before, now, d.Rev); err != nil {
-		return nil, 0, err
-	}
-	for _, v := range out {
-		if v.Tombstone {
+	return cell.Diff(nil, before, now, d.Rev)
+}
+
+// counts are the tombstones among the versions that a delivery brings, and
+// those of closed periods.
+func (s *Service) counts(r *run.Run, d *run.Delivery, changed []cell.Version) (tombstones, restated int64) {
+	reached := s.state.Reached(r, d)
+	for i := range changed {
+		if changed[i].Tombstone {
 			tombstones++
 		}
+		if s.closed(changed[i].Key, reached) {
+			restated++
+		}
 	}
-	return out, tombstones, nil
+	return tombstones, restated
+}
+
+// closed reports whether the cell's period was mature with data that reach a
+// date.
+func (s *Service) closed(k cell.Key, reached catalog.Date) bool {
+	ind, ok := s.index.Indicator(k.Indicator)
+	if !ok || reached.IsZero() {
+		return false
+	}
+	end := catalog.Granularity(k.Granularity).PeriodEnd(catalog.DateOfDays(k.PeriodStart))
+	return !reached.Before(end.AddDays(ind.FollowUpDays + ind.MaturityLagDays))
+}
+
+// Restatement is one cell that a delivery changed.
+type Restatement struct {
+	cell.Change
+	// Closed: its period had been mature before the delivery came.
+	Closed bool
+}
+
+// ErrNoCells says that there is nothing to compare a delivery with yet, or ever.
+var ErrNoCells = errors.New("the delivery has changed no cells")
+
+// Restatements are the cells that a delivery changed, as they were before it
+// and as they were with it, in the order of their keys.
+func (s *Service) Restatements(ctx context.Context, state *run.State, delivery string) ([]Restatement, error) {
+	d := state.Delivery(delivery)
+	switch {
+	case d == nil:
+		return nil, fmt.Errorf("%w: the ledger has no delivery %q", ErrNoCells, delivery)
+	case d.Cells == nil:
+		return nil, fmt.Errorf("%w: %s is not accepted, or not computed yet", ErrNoCells, delivery)
+	}
+	before, after, err := s.cfg.Warehouse.Changed(ctx, d.Rev)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := cell.Changes(before, after)
+	reached := state.Reached(state.Run(d.Run), d)
+	out := make([]Restatement, len(changes))
+	for i, c := range changes {
+		out[i] = Restatement{c, s.closed(c.Key, reached)}
+	}
+	return out, err
 }
 
 // scope is all time of a feed's indicators, with everything that brings them,

@@ -39,9 +39,10 @@ func observations(n int, seed uint64, caseLevel bool) *event.Observations {
 		o.Stratum = append(o.Stratum, []string{"", "f", "m"}[r.IntN(3)])
 		o.EventDate = append(o.EventDate, int32(20000+r.IntN(365)))
 		o.RegistrationDate = append(o.RegistrationDate, int32(20100+r.IntN(365)))
-		subject, key := "", [16]byte{}
+		var subject, key [16]byte
 		if caseLevel {
-			subject = fmt.Sprintf("%016x", r.Uint64())
+			binary.LittleEndian.PutUint64(subject[:], r.Uint64())
+			binary.LittleEndian.PutUint64(subject[8:], r.Uint64())
 			binary.LittleEndian.PutUint64(key[:], r.Uint64())
 			binary.LittleEndian.PutUint64(key[8:], r.Uint64())
 		}
@@ -71,9 +72,9 @@ func anyObservations(t *rapid.T) *event.Observations {
 		o.Stratum = append(o.Stratum, text.Draw(t, "stratum"))
 		o.EventDate = append(o.EventDate, rapid.Int32().Draw(t, "event_date"))
 		o.RegistrationDate = append(o.RegistrationDate, rapid.Int32().Draw(t, "registration_date"))
-		o.Subject = append(o.Subject, text.Draw(t, "subject"))
+		o.Subject = append(o.Subject, [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "subject")))
 		o.Key = append(o.Key, [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "key")))
-		o.Has = append(o.Has, event.Has(rapid.IntRange(0, 127).Draw(t, "has")))
+		o.Has = append(o.Has, event.Has(rapid.IntRange(0, 255).Draw(t, "has")))
 		o.Finding = append(o.Finding, event.Finding(rapid.IntRange(0, 31).Draw(t, "finding")))
 		o.Numerator = append(o.Numerator, rapid.Int64().Draw(t, "numerator"))
 		o.Denominator = append(o.Denominator, rapid.Int64().Draw(t, "denominator"))
@@ -373,7 +374,7 @@ func TestSplitter(t *testing.T) {
 		t.Errorf("error of the callback came back as %v", err)
 	}
 	wide := observations(1, 1, false)
-	wide.Subject[0] = string(noise(2 << 20))
+	wide.Unit[0] = string(noise(2 << 20))
 	if err := block.NewSplitter().Observations(wide, func([]byte, int) error { return nil }); !errors.Is(err, block.ErrInvalid) {
 		t.Errorf("a row above the limit: error %v, want ErrInvalid", err)
 	}

@@ -24,7 +24,7 @@ const batchBudget = 1 << 30
 
 // known bits of the flag columns.
 const (
-	allHas     = event.HasMissing<<1 - 1
+	allHas     = event.HasReason | (event.HasReason - 1)
 	allFinding = event.UnknownCode<<1 - 1
 )
 
@@ -67,10 +67,11 @@ func DecodeObservations(b []byte, o *event.Observations) (err error) {
 	}
 	o.EventDate = appendDates(o.EventDate, rec.Column(11))
 	o.RegistrationDate = appendDates(o.RegistrationDate, rec.Column(12))
-	o.Subject = appendStrings(o.Subject, rec.Column(13).(*array.String))
-	keys := rec.Column(14).(*array.FixedSizeBinary)
-	for i := range n {
-		o.Key = append(o.Key, [16]byte(keys.Value(i)))
+	for i, dst := range []*[][16]byte{&o.Subject, &o.Key} {
+		values := rec.Column(13 + i).(*array.FixedSizeBinary)
+		for j := range n {
+			*dst = append(*dst, [16]byte(values.Value(j)))
+		}
 	}
 	if o.Has, err = flags(o.Has, rec, 15, allHas); err != nil {
 		return err
@@ -226,22 +227,6 @@ func appendDict(dst []string, rec arrow.Record, i int) ([]string, error) {
 		dst = append(dst, values[code])
 	}
 	return dst, nil
-}
-
-// appendStrings copies a column of strings: one allocation holds them all.
-func appendStrings(dst []string, a *array.String) []string {
-	n := a.Len()
-	first := a.ValueOffset(0)
-	end := a.ValueOffset(n-1) + a.ValueLen(n-1)
-	all := string(a.ValueBytes())
-	if end-first != len(all) {
-		panic("offsets of a string column do not span its bytes")
-	}
-	for i := range n {
-		from := a.ValueOffset(i) - first
-		dst = append(dst, all[from:from+a.ValueLen(i)])
-	}
-	return dst
 }
 
 func appendDates(dst []int32, c arrow.Array) []int32 {

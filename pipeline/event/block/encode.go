@@ -101,18 +101,14 @@ func (e *Encoder) Observations(o *event.Observations) ([]byte, error) {
 	e.dictionary(3, o.Stratum)
 	e.flat(arrow.FixedWidthTypes.Date32, n, arrow.Int32Traits.CastToBytes(o.EventDate))
 	e.flat(arrow.FixedWidthTypes.Date32, n, arrow.Int32Traits.CastToBytes(o.RegistrationDate))
-	e.text.reset(n)
-	for _, s := range o.Subject {
-		e.text.add(s)
+	e.fixed = grow(e.fixed, 2*16*n)
+	for i, column := range [...][][16]byte{o.Subject, o.Key} {
+		b := e.fixed[16*n*i : 16*n*(i+1)]
+		for j := range column {
+			copy(b[16*j:], column[j][:])
+		}
+		e.flat(e.obs.Field(len(e.columns)).Type, n, b)
 	}
-	if err := e.strings(n); err != nil {
-		return nil, fmt.Errorf("OBS block %d of delivery %q: column subject: %w", o.Block, o.Delivery, err)
-	}
-	e.fixed = grow(e.fixed, 16*n)
-	for i := range o.Key {
-		copy(e.fixed[16*i:], o.Key[i][:])
-	}
-	e.flat(e.obs.Field(len(e.columns)).Type, n, e.fixed)
 	e.flat(arrow.PrimitiveTypes.Uint8, n, bytesOf(&e.u8s[1], o.Has))
 	e.flat(arrow.PrimitiveTypes.Uint8, n, bytesOf(&e.u8s[2], o.Finding))
 	for _, c := range [...][]int64{o.Numerator, o.Denominator, o.Value, o.Expected} {

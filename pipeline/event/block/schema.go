@@ -134,7 +134,7 @@ func obsSpecs() []spec {
 		{"delivery", constant}, {"feed", constant}, {"registry", constant}, {"region", constant},
 		{"block", u32}, {"line", u64}, {"kind", u8},
 		{"indicator", dictionary}, {"version", dictionary}, {"unit", dictionary}, {"stratum", dictionary},
-		{"event_date", date}, {"registration_date", date}, {"subject", text}, {"key", fixed16},
+		{"event_date", date}, {"registration_date", date}, {"subject", fixed16}, {"key", fixed16},
 		{"has", u8}, {"finding", u8},
 		{"numerator", i64}, {"denominator", i64}, {"value", i64}, {"expected", i64},
 	}
