@@ -83,7 +83,8 @@ func (c *Catalog) seal() {
 }
 
 // normalise puts every list in which order has no meaning into one order.
-// Lists that keep theirs: Feed.Key, Columns.Strata, Dialect.Names.
+// Lists that keep theirs: Feed.Key, Columns.Strata, Columns.UnitElse,
+// Pivot.Columns, Dialect.Names.
 func normalise(c *Catalog) {
 	by(c.Registries, func(r Registry) []string { return []string{r.Code} })
 	by(c.Indicators, func(i Indicator) []string { return []string{i.ID} })
@@ -101,6 +102,8 @@ func normalise(c *Catalog) {
 		})
 		by(in.Versions, func(v Version) []string { return []string{v.From.String()} })
 		slices.Sort(in.Introduction.PilotUnits)
+		by(in.Phases, func(p Phase) []string { return []string{p.From.String(), p.Unit, p.Stratum} })
+		by(in.Exclude, func(e Exclusion) []string { return []string{e.Period.String(), e.Unit, e.Stratum} })
 	}
 	for i := range c.Units {
 		u := &c.Units[i]
@@ -113,11 +116,18 @@ func normalise(c *Catalog) {
 		slices.Sort(f.Files)
 		slices.SortStableFunc(f.Fixed, func(a, b FixedColumn) int { return cmp.Compare(a.From, b.From) })
 		slices.Sort(f.IgnoreColumns)
+		slices.Sort(f.UploadTokens)
+		slices.Sort(f.Identifiers)
+		for j := range f.Opaque {
+			slices.Sort(f.Opaque[j].Forms)
+		}
+		by(f.Opaque, func(o OpaqueColumn) []string { return append([]string{o.Column}, o.Forms...) })
 		slices.Sort(f.Dialect.Missing)
 		slices.Sort(f.Schedule.Roster)
 		if f.Operation != nil {
 			slices.Sort(f.Operation.Delete)
 		}
+		normaliseRows(f)
 		for j := range f.Measures {
 			if w := f.Measures[j].When; w != nil {
 				slices.Sort(w.In)
@@ -143,6 +153,37 @@ func normalise(c *Catalog) {
 			return slices.Concat([]string{r.Role, ""}, r.Units, []string{""}, r.Registries)
 		})
 	}
+}
+
+// normaliseRows orders what a feed says of its rows.
+func normaliseRows(f *Feed) {
+	if f.FHIR != nil {
+		slices.Sort(f.FHIR.Stratifiers)
+		by(f.FHIR.Measures, func(m FhirMeasure) []string { return []string{m.URL, m.Group} })
+	}
+	if f.Instruction != nil {
+		by(f.Instruction.Texts, func(t InstructionText) []string { return []string{t.Text, t.Then} })
+	}
+	if f.Pivot != nil {
+		slices.Sort(f.Pivot.Ignore)
+	}
+	if f.Reasons != nil {
+		slices.Sort(f.Reasons.Codes)
+	}
+	for i := range f.Columns.UnitElse {
+		slices.Sort(f.Columns.UnitElse[i].Blank)
+	}
+	for i := range f.Only {
+		slices.Sort(f.Only[i].In)
+	}
+	by(f.Only, func(o Only) []string { return append([]string{o.Column, o.Else}, o.In...) })
+	for i := range f.Translate {
+		slices.Sort(f.Translate[i].Columns)
+		slices.Sort(f.Translate[i].Texts)
+	}
+	by(f.Translate, func(t Translation) []string {
+		return slices.Concat([]string{t.Value, ""}, t.Columns, []string{""}, t.Texts)
+	})
 }
 
 func by[T any](list []T, key func(T) []string) {

@@ -18,7 +18,7 @@ func (r Redefinition) String() string {
 // Redefined are the changes between two catalogs that earlier cells do not
 // survive: what shapes a cell may not change under the same id, because cells
 // of the two kinds would stand in one series. What is only shown or checked
-// may change.
+// may change, and so may phases, exclusions and rules: they are about charts.
 func Redefined(was, now *Catalog) []Redefinition {
 	var all []Redefinition
 	index := now.Index()

@@ -24,6 +24,7 @@ type Index struct {
 	unitCodes  map[codeKey][]unitSpan
 	codes      map[codeKey][]span
 	tokens     []personToken
+	uploads    []feedToken
 }
 
 type codeKey struct{ system, code string }
@@ -40,6 +41,11 @@ type unitSpan struct {
 type personToken struct {
 	hash   [sha256.Size]byte
 	person *Person
+}
+
+type feedToken struct {
+	hash [sha256.Size]byte
+	feed *Feed
 }
 
 const (
@@ -118,6 +124,13 @@ func newIndex(c *Catalog) *Index {
 	}
 	for i := range c.Feeds {
 		x.feeds[c.Feeds[i].ID] = &c.Feeds[i]
+		for _, sum := range c.Feeds[i].UploadTokens {
+			var t feedToken
+			if n, err := hex.Decode(t.hash[:], []byte(sum)); err == nil && n == len(t.hash) {
+				t.feed = &c.Feeds[i]
+				x.uploads = append(x.uploads, t)
+			}
+		}
 	}
 	for i := range c.CodeSystems {
 		for _, code := range c.CodeSystems[i].Codes {
@@ -239,6 +252,19 @@ func (x *Index) PersonByToken(token string) (*Person, bool) {
 	for i := range x.tokens {
 		if subtle.ConstantTimeCompare(hash[:], x.tokens[i].hash[:]) == 1 {
 			found = x.tokens[i].person
+		}
+	}
+	return found, found != nil
+}
+
+// FeedByToken is the feed whose files the bearer of the token may hand in. The
+// time it takes tells nothing of how near a wrong token came.
+func (x *Index) FeedByToken(token string) (*Feed, bool) {
+	hash := sha256.Sum256([]byte(token))
+	var found *Feed
+	for i := range x.uploads {
+		if subtle.ConstantTimeCompare(hash[:], x.uploads[i].hash[:]) == 1 {
+			found = x.uploads[i].feed
 		}
 	}
 	return found, found != nil

@@ -449,10 +449,17 @@ func TestREADME(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := c.FeedFor("diab_2024.csv"); err != nil || len(f.Measures) != 1 || len(blocks) != 7 {
+	if f, err := c.FeedFor("diab_2024.csv"); err != nil || len(f.Measures) != 1 || len(blocks) != 12 {
 		t.Errorf("%d blocks, feed %v, %v", len(blocks), f, err)
 	}
-	for name, format := range map[string]string{"diab_1.txt": "fixed", "diab_1.ndjson.zst": "ndjson", "diab_1.xlsx": "xlsx"} {
+	if f, err := c.FeedFor("diabkontakt_1.csv"); err != nil || len(f.Identifiers) != 1 || len(f.Opaque) != 1 {
+		t.Errorf("feed %v, %v", f, err)
+	}
+	if f, err := c.FeedFor("register_diab_1.csv"); err != nil || f.Instruction == nil || len(f.Instruction.Texts) != 2 || f.Reasons == nil || len(f.Translate) != 3 {
+		t.Errorf("feed %v, %v", f, err)
+	}
+	for name, format := range map[string]string{"diab_1.txt": "fixed", "diab_1.ndjson.zst": "ndjson", "diab_1.xlsx": "xlsx",
+		"diab_1.parquet": "parquet", "diab_1.feather": "arrow", "diab_1.fhir.json.gz": "fhir"} {
 		if f, err := c.FeedFor(name); err != nil || f.Format != format {
 			t.Errorf("%s: feed %v, %v", name, f, err)
 		}

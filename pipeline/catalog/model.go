@@ -47,6 +47,9 @@ type Region struct {
 	// ReleaseAt is the civil time of day at which clean cells release;
 	// empty: at the end of the run.
 	ReleaseAt string `json:"release_at,omitempty" rule:"form=clock"`
+	// DigestAt is the civil time of day from which the day's notices go out,
+	// on working days; empty: 07:30.
+	DigestAt string `json:"digest_at,omitempty" rule:"form=clock"`
 }
 
 // Registry is a quality registry, a clinical database or a primary-care extract.
@@ -120,6 +123,39 @@ type Indicator struct {
 	Versions       []Version              `json:"versions,omitempty"` // by From, at least one
 	Introduction   Introduction           `json:"introduction,omitzero"`
 	Checks         map[string]CheckParams `json:"checks,omitempty"` // by check id, overrides of the defaults
+	// Phases are the parts that people made of charts, and Exclude the periods
+	// that they left out of them; neither changes a cell, and no chart makes one
+	// by itself.
+	Phases  []Phase     `json:"phases,omitempty"`  // by From, Unit, Stratum
+	Exclude []Exclusion `json:"exclude,omitempty"` // by Period, Unit, Stratum
+	// Rules is the set of rules that signal on its charts; empty: anhoej, which is
+	// 3 sigma and Anhøj. Sets are never united.
+	Rules string `json:"rules,omitempty" rule:"enum=anhoej,western-electric,nelson,mdc"`
+}
+
+// Phase begins a new part of charts, with a centre line and limits of its own:
+// the decision of a person.
+type Phase struct {
+	Unit    string `json:"unit,omitempty" rule:"form=unit"` // empty: of every unit
+	Stratum string `json:"stratum,omitempty"`               // empty: of every stratum
+	// From is the first day of its first period.
+	From Date `json:"from,omitzero" rule:"required"`
+	// BaselineFrom and BaselineTo are the periods that its centre line and limits
+	// come from, half-open; without BaselineFrom they begin with the phase, without
+	// both they are its first ones, as many as a baseline has.
+	BaselineFrom Date   `json:"baseline_from,omitzero"`
+	BaselineTo   Date   `json:"baseline_to,omitzero"`
+	Reason       string `json:"reason,omitempty" rule:"required"`
+	ApprovedBy   string `json:"approved_by,omitempty" rule:"required form=token"` // opaque, as the id of a person is
+}
+
+// Exclusion leaves one period out of centre line, limits and signals of charts;
+// it is drawn all the same.
+type Exclusion struct {
+	Unit    string `json:"unit,omitempty" rule:"form=unit"` // empty: of every unit
+	Stratum string `json:"stratum,omitempty"`               // empty: of every stratum
+	Period  Date   `json:"period,omitzero" rule:"required"` // its first day
+	Reason  string `json:"reason,omitempty" rule:"required"`
 }
 
 // Target is a goal that holds from a date on; it is never a limit. In YAML a
@@ -170,7 +206,12 @@ type CheckParams struct {
 	// Severity overrides the check's own; empty keeps it.
 	Severity string `json:"severity,omitempty" rule:"enum=REJECT,BLOCK,HOLD,NOTE,INFO"`
 	Off      bool   `json:"off,omitempty"`
-	Note     string `json:"note,omitempty" rule:"required"`
+	// Mode is shadow (findings are on record and ask nobody) or live.
+	Mode string `json:"mode,omitempty" rule:"enum=shadow,live"`
+	// From and To bound the days on which the thresholds hold; half-open.
+	From Date   `json:"from,omitzero"`
+	To   Date   `json:"to,omitzero"`
+	Note string `json:"note,omitempty" rule:"required"`
 }
 
 // Unit is a care unit at any level of the hierarchy.
@@ -183,6 +224,9 @@ type Unit struct {
 	From       Date        `json:"from,omitzero"`
 	To         Date        `json:"to,omitzero"`
 	Successors []Successor `json:"successors,omitempty"` // by From, Unit
+	// Checks are thresholds for the unit's cells, by check id; they go before
+	// those of the indicator and the feed.
+	Checks map[string]CheckParams `json:"checks,omitempty"`
 }
 
 // Code is a unit's code in one code system while it is valid. An open bound
@@ -216,7 +260,7 @@ type Feed struct {
 	Registry string `json:"registry,omitempty" rule:"required form=token"`
 	// Files are glob patterns (path.Match) on the base name.
 	Files  []string `json:"files,omitempty" rule:"required set form=glob"`
-	Format string   `json:"format,omitempty" rule:"enum=delimited,fixed,ndjson,xlsx default=delimited"`
+	Format string   `json:"format,omitempty" rule:"enum=delimited,fixed,ndjson,xlsx,parquet,arrow,fhir default=delimited"`
 	// Compression is what is around the file: empty for nothing.
 	Compression string  `json:"compression,omitempty" rule:"enum=gzip,zstd,zip"`
 	Limits      Limits  `json:"limits,omitzero"`
@@ -225,13 +269,17 @@ type Feed struct {
 	Fixed    []FixedColumn `json:"fixed,omitempty"` // by From
 	NDJSON   Ndjson        `json:"ndjson,omitzero"`
 	XLSX     Xlsx          `json:"xlsx,omitzero"`
+	FHIR     *Fhir         `json:"fhir,omitempty"`
 	TimeZone string        `json:"time_zone,omitempty" rule:"form=zone"` // default: the region's
 	// Delivery is snapshot or delta.
 	Delivery string `json:"delivery,omitempty" rule:"required enum=snapshot,delta"`
 	Scope    Scope  `json:"scope,omitzero"`
 	// Order.By: acceptance, name, manifest, column. Keys are compared as
-	// text, or with a Layout as dates.
+	// text, whole numbers as numbers, or with a Layout as dates.
 	Order Extract `json:"order,omitzero" rule:"enum=acceptance,name,manifest,column default=acceptance"`
+	// Sequence says that the order keys of a delta count its deliveries, so that
+	// one that is missing keeps back the next (check L03); nil: they only order.
+	Sequence *Sequence `json:"sequence,omitempty"`
 	// AsOf.By: arrival, name, manifest, column.
 	AsOf     Extract  `json:"as_of,omitzero" rule:"enum=arrival,name,manifest,column default=arrival"`
 	Complete Complete `json:"complete,omitzero"`
@@ -239,7 +287,25 @@ type Feed struct {
 	Key []string `json:"key,omitempty" rule:"unique form=column"`
 	// Operation tells upserts from deletes in a delta; nil: all upserts.
 	Operation *Operation `json:"operation,omitempty"`
-	Columns   Columns    `json:"columns,omitzero" rule:"required"`
+	// Instruction is the text in the file itself that says whether it replaces
+	// or adds; it goes before Delivery and Scope. nil: there is none.
+	Instruction *Instruction `json:"instruction,omitempty"`
+	// FromName is a regular expression on the base name of the file; its named
+	// groups are columns that have the same value in every row.
+	FromName string `json:"from_name,omitempty" rule:"form=pattern"`
+	// Pivot joins rows that each hold one number of the same observation.
+	Pivot *Pivot `json:"pivot,omitempty"`
+	// Only are conditions that every row must meet to be taken.
+	Only []Only `json:"only,omitempty"`
+	// Translate says what texts of columns mean. In a column that is named here
+	// any other text is a fault, except in those of codes (unit, indicator,
+	// version), where it is a code.
+	Translate []Translation `json:"translate,omitempty"`
+	// Reasons are codes that say why there is no number (check C17).
+	Reasons *Reasons `json:"reasons,omitempty"`
+	// MissingDenominator is one where a row without denominator is one case.
+	MissingDenominator string  `json:"missing_denominator,omitempty" rule:"enum=one"`
+	Columns            Columns `json:"columns,omitzero" rule:"required"`
 	// Measures of a wide row: each gives one observation per row. Empty for
 	// a long file, in which Columns name one indicator a row.
 	Measures []Measure `json:"measures,omitempty"` // by Indicator
@@ -249,6 +315,18 @@ type Feed struct {
 	Tolerance float64      `json:"tolerance,omitempty" rule:"min=0 max=1 default=0.01"` // share of a cell's rows that may be rejected
 	// IgnoreColumns are known and not used; any other unmapped column is a fault (C03).
 	IgnoreColumns []string `json:"ignore_columns,omitempty" rule:"set form=column"`
+	// Identifiers are columns beside the subject in which identifiers of persons
+	// may stand: columns of the key, or ignored ones. No text of them is shown
+	// or kept.
+	Identifiers []string `json:"identifiers,omitempty" rule:"set form=column"`
+	// Opaque are identifiers that are no person's and may look as if they were.
+	Opaque []OpaqueColumn `json:"opaque,omitempty"` // by Column
+	// UploadTokens are the hex SHA-256 of the tokens that hand in files of this
+	// feed, and of no other, over HTTPS.
+	UploadTokens []string `json:"upload_tokens,omitempty" rule:"set form=sha256"`
+	// Checks are thresholds for what the feed brings, by check id; those of an
+	// indicator go before them.
+	Checks map[string]CheckParams `json:"checks,omitempty"`
 }
 
 // Limits bound what is read; zero values are the release's defaults.
@@ -257,6 +335,17 @@ type Limits struct {
 	Bytes int64 `json:"bytes,omitempty" rule:"min=1"`
 	// Ratio is how many times its size a file may unpack to.
 	Ratio int `json:"ratio,omitempty" rule:"min=1"`
+	// Row is the most bytes of text that a row may have, Field a field of it.
+	Row   int `json:"row,omitempty" rule:"min=1 max=67108864"`
+	Field int `json:"field,omitempty" rule:"min=1 max=67108864"`
+}
+
+// OpaqueColumn exempts the texts of a column that have one of the forms from
+// check C15: d is a digit, x a letter, every other sign of ASCII stands for
+// itself.
+type OpaqueColumn struct {
+	Column string   `json:"column,omitempty" rule:"required form=column"`
+	Forms  []string `json:"forms,omitempty" rule:"required set form=opaque"`
 }
 
 // FixedColumn is one column of a file of fixed width. From and Width count
@@ -282,6 +371,58 @@ type Xlsx struct {
 	HeaderRow int `json:"header_row,omitempty" rule:"min=1 max=1000"`
 }
 
+// Fhir says how reports of FHIR R4 (MeasureReport) become rows, whose columns
+// have fixed names (FhirColumns).
+type Fhir struct {
+	// Form is json (empty; one resource, or a Bundle of them) or ndjson (one
+	// resource a line).
+	Form string `json:"form,omitempty" rule:"enum=json,ndjson"`
+	// Reports is the type of the reports.
+	Reports string `json:"reports,omitempty" rule:"required enum=summary,individual"`
+	// Unit is where the column unit is read.
+	Unit FhirUnit `json:"unit,omitzero"`
+	// SubjectSystem is the system of the identifier that the column subject
+	// holds; empty: it holds the reference, or whatever identifier there is.
+	SubjectSystem string `json:"subject_system,omitempty"`
+	// Exclusions says whether the counts of numerator and denominator still hold
+	// those of their exclusions and exceptions: subtract, they do; done, they do
+	// not. Empty: a report that has any is rejected.
+	Exclusions string `json:"exclusions,omitempty" rule:"enum=subtract,done"`
+	// Stratifiers are those whose strata become rows beside the row of their
+	// group, by code; others are not read.
+	Stratifiers []string `json:"stratifiers,omitempty" rule:"set"`
+	// Measures name the indicators; reports of others wait.
+	Measures []FhirMeasure `json:"measures,omitempty" rule:"required"` // by URL, Group
+}
+
+// FhirUnit is where a report names its organisation.
+type FhirUnit struct {
+	// From is reporter (empty) or subject.
+	From string `json:"from,omitempty" rule:"enum=reporter,subject"`
+	// System is that of the identifier; empty: the id in the reference to the
+	// Organization or Location, or whatever identifier there is.
+	System string `json:"system,omitempty"`
+}
+
+// FhirMeasure is one group of a measure and the indicator that it counts.
+type FhirMeasure struct {
+	// URL is canonical, with |version for that version only.
+	URL string `json:"url,omitempty" rule:"required"`
+	// Group is the code, text or id of the group; empty: the report has one.
+	Group     string `json:"group,omitempty"`
+	Indicator string `json:"indicator,omitempty" rule:"required form=token"`
+	// Version is what the column version holds; empty: that of the canonical URL.
+	Version string `json:"version,omitempty" rule:"form=version"`
+}
+
+// FhirColumns are the names of the columns of a report: what it says, and the
+// counts by population.
+func FhirColumns() []string {
+	return []string{"report", "measure", "indicator", "version", "unit", "subject", "date", "start", "end", "group", "stratifier", "stratum", "score",
+		"initial-population", "numerator", "numerator-exclusion", "denominator", "denominator-exclusion", "denominator-exception",
+		"measure-population", "measure-population-exclusion", "measure-observation"}
+}
+
 // Dialect is the byte-level form of delimited text. Of other formats it holds
 // what their text values look like.
 type Dialect struct {
@@ -289,8 +430,8 @@ type Dialect struct {
 	Delimiter string `json:"delimiter,omitempty" rule:"form=delimiter default=,"` // one character
 	Quote     string `json:"quote,omitempty" rule:"form=quote default=\""`        // one character, or empty for none
 	Decimal   string `json:"decimal,omitempty" rule:"form=decimal default=."`     // "." or ","
-	Thousands string `json:"thousands,omitempty" rule:"form=thousands"`           // empty, or one of " ", NBSP, ".", ","
-	Dates     string `json:"dates,omitempty" rule:"enum=iso,dd.mm.yyyy,dd-mm-yyyy,dd/mm/yyyy,yyyymmdd,year-month,year,quarter,week default=iso"`
+	Thousands string `json:"thousands,omitempty" rule:"form=thousands"`           // empty, or one of " ", NBSP, narrow NBSP, ".", ","
+	Dates     string `json:"dates,omitempty" rule:"enum=iso,dd.mm.yyyy,dd-mm-yyyy,dd/mm/yyyy,yyyymmdd,year-month,year,quarter,week,half-year,tertial,financial-year default=iso"`
 	Header    bool   `json:"header,omitempty" rule:"default=true"`
 	// Names are the column names of a file without header.
 	Names []string `json:"names,omitempty" rule:"unique form=column"`
@@ -298,6 +439,76 @@ type Dialect struct {
 	NamelessLast bool `json:"nameless_last,omitempty"`
 	// Missing are the texts that mean "no value"; the empty field always does.
 	Missing []string `json:"missing,omitempty" rule:"set"`
+	// Preamble is what stands before the header, or before the first row of a
+	// file without header.
+	Preamble Preamble `json:"preamble,omitzero"`
+	// Guards takes ="…" as the text inside: so a spreadsheet is kept from
+	// changing codes into numbers.
+	Guards bool `json:"guards,omitempty"`
+}
+
+// Preamble is the lines before the header: a number of them, or all before the
+// first line that matches.
+type Preamble struct {
+	Lines int    `json:"lines,omitempty" rule:"min=1 max=1000"`
+	Until string `json:"until,omitempty" rule:"form=pattern"` // of the header line, as it stands in the file
+}
+
+// Instruction is a text in the file that says whether it replaces or adds. It
+// stands alone in its line.
+type Instruction struct {
+	// At is above (the first line, before the header; a preamble may follow)
+	// or below (the first line after the header).
+	At    string            `json:"at,omitempty" rule:"enum=above,below default=below"`
+	Texts []InstructionText `json:"texts,omitempty" rule:"required"`
+	// Column holds in every row what follows the text; empty: nothing follows.
+	Column string `json:"column,omitempty" rule:"form=column"`
+}
+
+// InstructionText is one instruction and what it does.
+type InstructionText struct {
+	Text string `json:"text,omitempty" rule:"required"`
+	// Then is replace (the file is a snapshot) or append (a delta: rows are
+	// added, or replace those of their key).
+	Then string `json:"then,omitempty" rule:"required enum=replace,append"`
+	// Scope is what a replacing file replaces: all, or file (the periods that
+	// occur in it).
+	Scope string `json:"scope,omitempty" rule:"enum=all,file default=all"`
+	// Units are those that it replaces: every, or file (those that occur in
+	// it).
+	Units string `json:"units,omitempty" rule:"enum=every,file default=every"`
+}
+
+// Pivot joins rows that follow each other and agree in every column that the
+// feed reads. Name says which number a row holds and Value holds it; the
+// joined row has a column for each of Columns.
+type Pivot struct {
+	Name    string   `json:"name,omitempty" rule:"required form=column"`
+	Value   string   `json:"value,omitempty" rule:"required form=column"`
+	Columns []string `json:"columns,omitempty" rule:"required unique form=column"`
+	Ignore  []string `json:"ignore,omitempty" rule:"set"` // names of rows that are not used
+}
+
+// Only takes rows in which the column has one of the values. Else says what
+// becomes of the others: skip (they are none of this feed's) or reject.
+type Only struct {
+	Column string   `json:"column,omitempty" rule:"required form=column"`
+	In     []string `json:"in,omitempty" rule:"required set"`
+	Else   string   `json:"else,omitempty" rule:"enum=skip,reject default=skip"`
+}
+
+// Translation says what texts in columns mean; an empty Value: no value.
+type Translation struct {
+	Columns []string `json:"columns,omitempty" rule:"required set form=column"`
+	Texts   []string `json:"texts,omitempty" rule:"required set"`
+	Value   string   `json:"value,omitempty"`
+}
+
+// Reasons are codes that stand for a number that there is not: in Column, with
+// the numbers left blank, or without Column in place of the numbers.
+type Reasons struct {
+	Column string   `json:"column,omitempty" rule:"form=column"`
+	Codes  []string `json:"codes,omitempty" rule:"required set"`
 }
 
 // Scope says what a snapshot replaces. In YAML a plain string is the window.
@@ -319,6 +530,16 @@ type Extract struct {
 	Layout  string `json:"layout,omitempty" rule:"form=layout"`   // Go layout of the date; as_of: 2006-01-02 by default
 }
 
+// Sequence is how a feed counts its deliveries. In YAML a plain number is the
+// step.
+type Sequence struct {
+	// Step is from one number to the next; where Order has a Layout, in days.
+	Step int64 `json:"step,omitempty" rule:"required min=1 short"`
+	// First is the number that the feed begins with; 0: that of the first
+	// delivery that is accepted. With a Layout there is none.
+	First int64 `json:"first,omitempty" rule:"min=1"`
+}
+
 // Complete says how a whole file is told from one that was cut short. In YAML
 // a plain string is By.
 type Complete struct {
@@ -327,6 +548,9 @@ type Complete struct {
 	// JSON file NAME.manifest.json with sha256 and rows must be there), none.
 	By      string `json:"by,omitempty" rule:"enum=newline,trailer,manifest,none default=newline short"`
 	Pattern string `json:"pattern,omitempty" rule:"form=pattern"`
+	// PatienceMinutes is how long the drop folder waits for the rest of a file
+	// that has stopped growing before it rejects it; 0: 60.
+	PatienceMinutes int `json:"patience_minutes,omitempty" rule:"min=1 max=10080"`
 }
 
 // Operation is the column that says upsert or delete.
@@ -338,11 +562,17 @@ type Operation struct {
 // Columns map a file's columns to an observation. A value that begins with
 // "=" is a constant, not a column.
 type Columns struct {
-	Unit             string   `json:"unit,omitempty" rule:"required form=source"`
-	UnitSystem       string   `json:"unit_system,omitempty" rule:"required form=token"` // code system of the unit column
-	Indicator        string   `json:"indicator,omitempty" rule:"form=source"`           // long files
-	IndicatorVersion string   `json:"indicator_version,omitempty" rule:"form=source"`
-	EventDate        string   `json:"event_date,omitempty" rule:"required form=source"`
+	Unit       string `json:"unit,omitempty" rule:"required form=source"`
+	UnitSystem string `json:"unit_system,omitempty" rule:"required form=token"` // code system of the unit column
+	// UnitElse are the columns that name the unit where Unit is blank; the
+	// first that is not blank does.
+	UnitElse         []UnitColumn `json:"unit_else,omitempty"`
+	Indicator        string       `json:"indicator,omitempty" rule:"form=source"` // long files
+	IndicatorVersion string       `json:"indicator_version,omitempty" rule:"form=source"`
+	EventDate        string       `json:"event_date,omitempty" rule:"required form=source"`
+	// PeriodEnd is the last day of the row's period, which EventDate begins:
+	// together they are one period of the indicator.
+	PeriodEnd        string   `json:"period_end,omitempty" rule:"form=column"`
 	RegistrationDate string   `json:"registration_date,omitempty" rule:"form=source"`
 	Subject          string   `json:"subject,omitempty" rule:"form=column"`
 	Strata           []string `json:"strata,omitempty" rule:"unique form=source"` // joined by "/" in this order
@@ -351,6 +581,15 @@ type Columns struct {
 	Value            string   `json:"value,omitempty" rule:"form=source"`
 	Expected         string   `json:"expected,omitempty" rule:"form=source"`
 	Rate             string   `json:"rate,omitempty" rule:"form=source"` // the sender's own rate, compared by check C12
+}
+
+// UnitColumn is one more column that can name the unit.
+type UnitColumn struct {
+	Column string `json:"column,omitempty" rule:"required form=column"`
+	System string `json:"system,omitempty" rule:"required form=token"`
+	// Blank are columns with which the row would be of a unit below this one:
+	// where any of them has a value, this column names no unit.
+	Blank []string `json:"blank,omitempty" rule:"set form=column"`
 }
 
 // Measure is one indicator of a wide row.
@@ -405,6 +644,9 @@ type Person struct {
 	ID    string `json:"id,omitempty" rule:"required form=token"`
 	Name  string `json:"name,omitempty" rule:"required"`
 	Email string `json:"email,omitempty" rule:"form=email"`
+	// Language of what is written to the person; empty: that of the region's
+	// first registry.
+	Language string `json:"language,omitempty" rule:"enum=sv,nb,da,en"`
 	Roles []Role `json:"roles,omitempty" rule:"required"` // by Role
 	// TokenSHA256 is the hex SHA-256 of the person's token.
 	TokenSHA256 string `json:"token_sha256,omitempty" rule:"form=sha256"`

@@ -104,7 +104,7 @@ type form struct {
 	hint    string
 }
 
-const nbsp = "\u00a0"
+const nbsp, narrowNBSP = "\u00a0", "\u202f"
 
 // formOf knows the forms that rule tags name. Forms with neither pattern nor
 // list are checked by code, in checkText.
@@ -139,6 +139,9 @@ func formOf(name string) form {
 	case "check":
 		return form{pattern: `^(C(0[1-9]|1[0-8])|K(0[1-9]|1[0-3])|P0[1-7]|T(0[1-9]|10)|D0[1-7]|X0[1-7])$`,
 			says: "must be the id of a check", hint: "C01-C18, K01-K13, P01-P07, T01-T10, D01-D07 or X01-X07"}
+	case "opaque":
+		return form{pattern: "^[dx !-/:-@\\[-`{-~]{1,24}$", says: "must be the form of an identifier",
+			hint: "write d for each digit, x for each letter and other signs as they are, at most 24: as dddddddddd or xx-dddd"}
 	case "delimiter":
 		return form{only: []string{",", ";", "\t", "|", "~", "^", ":"}, says: "must be a delimiter"}
 	case "quote":
@@ -146,7 +149,7 @@ func formOf(name string) form {
 	case "decimal":
 		return form{only: []string{".", ","}, says: "must be a decimal sign"}
 	case "thousands":
-		return form{only: []string{"", " ", nbsp, ".", ","}, says: "must be a separator of thousands"}
+		return form{only: []string{"", " ", nbsp, narrowNBSP, ".", ","}, says: "must be a separator of thousands"}
 	default:
 		return form{}
 	}

@@ -182,15 +182,22 @@ func (v *validator) indicator(in *Indicator, p *place) {
 	for i, u := range in.Introduction.PilotUnits {
 		v.refers(intro.field("pilot_units").item(i), "unit", u, v.units)
 	}
-	for id, params := range in.Checks {
+	v.checks(in.Checks, p)
+	v.charting(in, p)
+}
+
+// checks holds thresholds to what they must be together.
+func (v *validator) checks(all map[string]CheckParams, p *place) {
+	for id, params := range all {
 		at := p.field("checks").field(id)
-		changes := params.Count != nil || params.Fraction != nil || params.P != nil || params.Severity != "" || params.Off
-		for _, key := range []string{"count", "fraction", "p", "severity", "off"} {
+		changes := params.Count != nil || params.Fraction != nil || params.P != nil || params.Severity != "" || params.Off || params.Mode != ""
+		for _, key := range []string{"count", "fraction", "p", "severity", "off", "mode"} {
 			changes = changes || at.field(key).broken
 		}
 		if !changes {
-			v.bad(at, id, "changes nothing of the check", "give count, fraction, p, severity or off, or remove it")
+			v.bad(at, id, "changes nothing of the check", "give count, fraction, p, severity, mode or off, or remove it")
 		}
+		v.ordered(at, params.From, params.To)
 	}
 }
 
@@ -248,6 +255,7 @@ func (v *validator) versions(in *Indicator, p *place) {
 }
 
 func (v *validator) unit(u *Unit, p *place) {
+	v.checks(u.Checks, p)
 	if !v.ordered(p, u.From, u.To) {
 		return
 	}
@@ -483,6 +491,8 @@ func (v *validator) feed(f *Feed, p *place) {
 	known := v.refers(p.field("registry"), "registry", f.Registry, v.registries)
 	v.dialect(f, p.field("dialect"))
 	v.format(f, p)
+	v.rows(f, p)
+	v.checks(f.Checks, p)
 	scope := p.field("scope")
 	if !scope.field("window").broken {
 		v.pair(f.Scope.Window == "months", f.Scope.Months != 0, scope.field("months"), "the window months", "as {window: months, months: 24}")
@@ -499,6 +509,7 @@ func (v *validator) feed(f *Feed, p *place) {
 		}
 	}
 	v.extract(&f.Order, p.field("order"), f)
+	v.sequence(f, p.field("sequence"))
 	v.extract(&f.AsOf, p.field("as_of"), f)
 	complete := p.field("complete")
 	if !complete.field("by").broken {
@@ -525,6 +536,7 @@ func (v *validator) feed(f *Feed, p *place) {
 	}
 	v.unitSystem(f, p)
 	v.mapping(f, p)
+	v.identity(f, p)
 	if len(f.Measures) > 0 {
 		for i := range f.Measures {
 			v.measure(f, i, p)
@@ -534,19 +546,150 @@ func (v *validator) feed(f *Feed, p *place) {
 	}
 }
 
+// identity holds that columns with identifiers of persons leave no text: they
+// make a key, or are ignored.
+func (v *validator) identity(f *Feed, p *place) {
+	for i, name := range f.Identifiers {
+		at := p.field("identifiers").item(i)
+		switch {
+		case at.broken || name == "":
+		case name == f.Columns.Subject:
+			v.bad(at, name, "the subject column is one of identifiers already", "remove it here")
+		case !slices.Contains(f.Key, name) && !slices.Contains(f.IgnoreColumns, name):
+			v.bad(at, name, "a column of identifiers is one of the key, or ignored", "its text may not go into strata, codes or numbers; list it under ignore_columns, or make it the subject")
+		case slices.Contains(used(f), name):
+			v.bad(at, name, "a column of identifiers is read as something else, too", "its text may not go into units, strata, dates, codes or numbers")
+		}
+	}
+	for i, o := range f.Opaque {
+		at := p.field("opaque").item(i)
+		if at.broken || o.Column == "" {
+			continue
+		}
+		for j := range i {
+			if f.Opaque[j].Column == o.Column {
+				v.bad(at.field("column"), o.Column, "stands twice", fmt.Sprintf("the first is in line %d; give it all forms", p.field("opaque").item(j).line))
+				break
+			}
+		}
+		if o.Column == f.Columns.Subject || slices.Contains(f.Identifiers, o.Column) {
+			v.bad(at.field("column"), o.Column, "the column holds identifiers of persons", "remove it here, or there")
+		}
+	}
+}
+
+// used are the columns whose texts become a part of an observation.
+func used(f *Feed) []string {
+	c := &f.Columns
+	out := append([]string{c.Unit, c.Indicator, c.IndicatorVersion, c.EventDate, c.RegistrationDate,
+		c.Numerator, c.Denominator, c.Value, c.Expected, c.Rate, f.Order.Column, f.AsOf.Column}, c.Strata...)
+	for _, m := range f.Measures {
+		out = append(out, m.Numerator, m.Denominator, m.Value, m.Expected, m.Rate)
+		if m.When != nil {
+			out = append(out, m.When.Column)
+		}
+	}
+	for _, code := range f.Codes {
+		out = append(out, code.Column)
+	}
+	return out
+}
+
 func (v *validator) unitSystem(f *Feed, p *place) {
-	at := p.field("columns").field("unit_system")
-	if at.broken || v.d.incomplete || f.Columns.UnitSystem == "" || slices.Contains(v.unitSystems, f.Columns.UnitSystem) {
+	v.knownSystem(f.Columns.UnitSystem, p.field("columns").field("unit_system"))
+	for i, u := range f.Columns.UnitElse {
+		v.knownSystem(u.System, p.field("columns").field("unit_else").item(i).field("system"))
+	}
+}
+
+func (v *validator) knownSystem(system string, at *place) {
+	if at.broken || v.d.incomplete || system == "" || slices.Contains(v.unitSystems, system) {
 		return
 	}
-	hint := meant(f.Columns.UnitSystem, v.unitSystems)
+	hint := meant(system, v.unitSystems)
 	if hint == "" {
 		hint = "units have codes of " + strings.Join(v.unitSystems, ", ")
 		if len(v.unitSystems) == 0 {
 			hint = "no unit has any code yet"
 		}
 	}
-	v.bad(at, f.Columns.UnitSystem, "no unit has a code of that system", hint)
+	v.bad(at, system, "no unit has a code of that system", hint)
+}
+
+// rows holds what a feed says of its rows beside their columns.
+func (v *validator) rows(f *Feed, p *place) {
+	preamble := p.field("dialect").field("preamble")
+	if f.Dialect.Preamble.Lines > 0 && f.Dialect.Preamble.Until != "" {
+		v.bad(preamble, "", "a preamble has lines or until, not both", "until is safer: it does not depend on the number of lines")
+	}
+	if at := preamble.field("until"); f.Dialect.Preamble.Until != "" && !f.Dialect.Header && !at.broken {
+		v.bad(at, f.Dialect.Preamble.Until, "only a file with a header has until", "give the number of lines: preamble: {lines: 2}")
+	}
+	if in := f.Instruction; in != nil {
+		at := p.field("instruction")
+		if f.Format != "delimited" && f.Format != "xlsx" && !p.field("format").broken {
+			v.bad(at, "", "the format "+f.Format+" has no instruction", "remove it, or correct format")
+		}
+		if in.At == "above" && f.Format == "xlsx" {
+			v.bad(at.field("at"), in.At, "a workbook has no line above its header", "begin at the header with xlsx.header_row, and write at: below")
+		}
+		for i, t := range in.Texts {
+			if t.Then == "append" && len(f.Key) == 0 && !p.field("key").broken {
+				v.bad(at.field("texts").item(i).field("then"), t.Then, "a feed whose files append needs a key", "name the columns that tell one row from every other")
+			}
+			if t.Then == "append" && at.field("texts").item(i).field("scope").given {
+				v.bad(at.field("texts").item(i).field("scope"), t.Scope, "only a file that replaces has a scope", "remove scope, or correct then")
+			}
+			for j := range i {
+				if a, b := t.Text, in.Texts[j].Text; a != "" && b != "" && (a == b || in.Column != "" && (strings.HasPrefix(a, b) || strings.HasPrefix(b, a))) {
+					v.bad(at.field("texts").item(i).field("text"), a, "begins as another instruction", fmt.Sprintf("the other is in line %d", at.field("texts").item(j).line))
+				}
+			}
+		}
+	}
+	if names := groupNames(f.FromName); f.FromName != "" && !p.field("from_name").broken {
+		if len(names) == 0 {
+			v.bad(p.field("from_name"), f.FromName, "must have a named group", `as '_(?P<year>\d{4})\.csv$'`)
+		}
+	}
+	if f.Reasons != nil && f.Reasons.Column == "" && !p.field("reasons").broken {
+		for i, code := range f.Reasons.Codes {
+			if slices.Contains(f.Dialect.Missing, code) {
+				v.bad(p.field("reasons").field("codes").item(i), code, "is a text for no value and a reason", "remove it here, or from dialect.missing")
+			}
+		}
+	}
+	if pv := f.Pivot; pv != nil {
+		at := p.field("pivot")
+		for i, n := range pv.Ignore {
+			if slices.Contains(pv.Columns, n) {
+				v.bad(at.field("ignore").item(i), n, "is ignored and a column", "remove it here, or from columns")
+			}
+		}
+		if pv.Name != "" && pv.Name == pv.Value {
+			v.bad(at.field("value"), pv.Value, "is the column of the name", "the name and the number stand in two columns")
+		}
+	}
+	said := map[[2]string]int{}
+	for i, t := range f.Translate {
+		for _, c := range t.Columns {
+			for k, text := range t.Texts {
+				if first, ok := said[[2]string{c, text}]; ok {
+					v.bad(p.field("translate").item(i).field("texts").item(k), text, "is translated twice in column "+c, fmt.Sprintf("the first is in line %d", p.field("translate").item(first).line))
+				}
+				said[[2]string{c, text}] = i
+			}
+		}
+	}
+}
+
+// groupNames are the named groups of a pattern.
+func groupNames(pattern string) []string {
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(re.SubexpNames(), func(s string) bool { return s == "" })
 }
 
 // format holds that a feed has the keys of its format and no others, so that
@@ -555,7 +698,7 @@ func (v *validator) format(f *Feed, p *place) {
 	if p.field("format").broken {
 		return
 	}
-	for _, only := range []struct{ key, format string }{{"fixed", "fixed"}, {"ndjson", "ndjson"}, {"xlsx", "xlsx"}} {
+	for _, only := range []struct{ key, format string }{{"fixed", "fixed"}, {"ndjson", "ndjson"}, {"xlsx", "xlsx"}, {"fhir", "fhir"}} {
 		if at := p.field(only.key); at.given && f.Format != only.format {
 			v.bad(at, "", "only the format "+only.format+" has "+only.key, "remove it, or correct format")
 		}
@@ -563,30 +706,78 @@ func (v *validator) format(f *Feed, p *place) {
 	var useless []string
 	switch f.Format {
 	case "fixed":
-		useless = []string{"delimiter", "quote", "names", "nameless_last"}
+		useless = []string{"delimiter", "quote", "names", "nameless_last", "guards"}
 	case "ndjson":
-		useless = []string{"delimiter", "quote", "header", "names", "nameless_last"}
+		useless = []string{"delimiter", "quote", "header", "names", "nameless_last", "preamble", "guards"}
 	case "xlsx":
-		useless = []string{"encoding", "delimiter", "quote"}
+		useless = []string{"encoding", "delimiter", "quote", "preamble", "guards"}
+	case "parquet", "arrow":
+		useless = []string{"encoding", "delimiter", "quote", "header", "names", "nameless_last", "preamble", "guards"}
+	case "fhir":
+		useless = []string{"delimiter", "quote", "header", "names", "nameless_last", "preamble", "guards", "thousands"}
 	}
 	for _, key := range useless {
 		if at := p.field("dialect").field(key); at.given {
 			v.bad(at, "", "the format "+f.Format+" has no "+key, "remove it, or correct format")
 		}
 	}
-	if at := p.field("dialect").field("encoding"); f.Format == "ndjson" && !at.broken && f.Dialect.Encoding != "utf-8" && f.Dialect.Encoding != "utf-8-bom" {
+	if at := p.field("dialect").field("encoding"); (f.Format == "ndjson" || f.Format == "fhir") && !at.broken && f.Dialect.Encoding != "utf-8" && f.Dialect.Encoding != "utf-8-bom" {
 		v.bad(at, f.Dialect.Encoding, "JSON is written in UTF-8", "remove it, or write utf-8-bom if the sender writes a byte order mark")
 	}
 	if at := p.field("complete"); at.given && !at.field("by").broken {
 		switch {
-		case f.Complete.By == "trailer" && (f.Format == "ndjson" || f.Format == "xlsx"):
+		case f.Complete.By == "trailer" && f.Format != "delimited" && f.Format != "fixed":
 			v.bad(at.field("by"), f.Complete.By, "the format "+f.Format+" has no trailer", "let a manifest count the rows: complete: manifest")
 		case f.Complete.By == "newline" && f.Format == "xlsx":
 			v.bad(at.field("by"), f.Complete.By, "a workbook has no last line", "it has an end of its own; remove complete")
+		case f.Complete.By == "newline" && (f.Format == "parquet" || f.Format == "arrow" || f.Format == "fhir" && f.FHIR != nil && f.FHIR.Form != "ndjson"):
+			v.bad(at.field("by"), f.Complete.By, "the format "+f.Format+" has no last line", "it has an end of its own; remove complete")
 		}
 	}
-	if f.Format == "fixed" {
+	switch f.Format {
+	case "fixed":
 		v.fixed(f, p.field("fixed"))
+	case "fhir":
+		v.fhir(f, p)
+	}
+}
+
+// fhir holds that reports become rows whose period, unit and indicator are
+// told.
+func (v *validator) fhir(f *Feed, p *place) {
+	at, columns := p.field("fhir"), p.field("columns")
+	if at.broken || columns.broken {
+		return
+	}
+	if f.FHIR == nil {
+		v.bad(at, "", "the format fhir needs to know its reports", "as fhir: {reports: summary, unit: {system: …}, measures: [{url: …, indicator: …}]}")
+		return
+	}
+	if dates := p.field("dialect").field("dates"); f.Dialect.Dates != "iso" && !dates.broken {
+		v.bad(dates, f.Dialect.Dates, "FHIR writes dates as ISO does", "remove it")
+	}
+	if f.Columns.PeriodEnd != "end" && f.FHIR.Reports == "summary" && !columns.field("period_end").broken {
+		v.bad(columns.field("period_end"), f.Columns.PeriodEnd, "a summary is of a period, which must be one of the indicator", "as event_date: start, period_end: end")
+	}
+	if f.Columns.Subject != "" && f.FHIR.Reports == "summary" {
+		v.bad(columns.field("subject"), f.Columns.Subject, "a summary has no subject", "remove it, or correct fhir.reports")
+	}
+	if len(f.FHIR.Stratifiers) > 0 && !slices.Contains(f.Columns.Strata, "stratum") && !columns.field("strata").broken {
+		v.bad(columns.field("strata"), "", "the strata of the stratifiers need columns.strata", "as strata: [stratum]; else each would count as the whole once more")
+	}
+	for i, m := range f.FHIR.Measures {
+		item := at.field("measures").item(i)
+		for j, o := range f.FHIR.Measures[:i] {
+			if o.URL == m.URL && o.Group == m.Group && m.URL != "" {
+				v.bad(item, m.URL, "stands twice", fmt.Sprintf("the first is in line %d; remove one of them, or name their groups", at.field("measures").item(j).line))
+				break
+			}
+		}
+		if v.refers(item.field("indicator"), "indicator", m.Indicator, v.indicators) {
+			if in := v.indicatorOf[m.Indicator]; in.Registry != f.Registry && !p.field("registry").broken {
+				v.bad(item.field("indicator"), m.Indicator, "the indicator belongs to the registry "+in.Registry+", the feed to "+f.Registry, "")
+			}
+		}
 	}
 }
 
@@ -641,7 +832,7 @@ func (v *validator) dialect(f *Feed, p *place) {
 		v.bad(at(quote, delimiter), d.Quote, "quote must differ from delimiter, decimal and thousands", "")
 	}
 	names := p.field("names")
-	if names.broken || p.field("header").broken || f.Format == "fixed" || f.Format == "ndjson" {
+	if names.broken || p.field("header").broken || f.Format != "delimited" && f.Format != "xlsx" {
 		return
 	}
 	switch {
@@ -686,6 +877,19 @@ func (v *validator) extract(e *Extract, p *place, f *Feed) {
 	}
 }
 
+// sequence holds what numbered deliveries need.
+func (v *validator) sequence(f *Feed, p *place) {
+	switch {
+	case f.Sequence == nil || p.broken:
+	case f.Delivery != "delta":
+		v.bad(p, "", "only a delta has a sequence", "a snapshot replaces what an earlier one said, so none is missed; remove sequence, or correct delivery")
+	case f.Order.By == "acceptance":
+		v.bad(p, "", "a sequence needs an order", `say where the number stands, as order: {by: name, pattern: '_(\d+)\.csv$'}`)
+	case f.Order.Layout != "" && f.Sequence.First != 0:
+		v.bad(p.field("first"), "", "days have no first number", "remove first; the first delivery that comes begins the sequence")
+	}
+}
+
 // source is one column that a feed reads.
 type source struct {
 	at   *place
@@ -727,6 +931,35 @@ func (v *validator) mapping(f *Feed, p *place) {
 	if f.Operation != nil {
 		use(p.field("operation").field("column"), f.Operation.Column)
 	}
+	use(cols.field("period_end"), c.PeriodEnd)
+	for i, u := range c.UnitElse {
+		at := cols.field("unit_else").item(i)
+		use(at.field("column"), u.Column)
+		for j, name := range u.Blank {
+			use(at.field("blank").item(j), name)
+		}
+	}
+	for i, o := range f.Only {
+		use(p.field("only").item(i).field("column"), o.Column)
+	}
+	if f.Reasons != nil {
+		use(p.field("reasons").field("column"), f.Reasons.Column)
+	}
+	if f.Instruction != nil {
+		use(p.field("instruction").field("column"), f.Instruction.Column)
+	}
+	if f.Pivot != nil {
+		use(p.field("pivot").field("name"), f.Pivot.Name)
+		use(p.field("pivot").field("value"), f.Pivot.Value)
+	}
+	for i, t := range f.Translate {
+		for j, name := range t.Columns {
+			at := p.field("translate").item(i).field("columns").item(j)
+			if !at.broken && !slices.ContainsFunc(used, func(s source) bool { return s.name == name }) && !v.measured(f, name) {
+				v.bad(at, name, "the feed does not read the column", "translate columns that are mapped")
+			}
+		}
+	}
 	for i, m := range f.Measures {
 		at := p.field("measures").item(i)
 		for _, s := range []source{{at.field("numerator"), m.Numerator}, {at.field("denominator"), m.Denominator},
@@ -749,9 +982,13 @@ func (v *validator) mapping(f *Feed, p *place) {
 			names = append(names, c.Name)
 		}
 	}
-	if (!f.Dialect.Header || f.Format == "fixed") && len(names) > 0 {
+	if f.Format == "fhir" {
+		names = FhirColumns()
+	}
+	if (!f.Dialect.Header || f.Format == "fixed" || f.Format == "fhir") && len(names) > 0 {
 		for _, s := range used {
-			if !slices.Contains(names, s.name) {
+			if !slices.Contains(names, s.name) && !slices.Contains(groupNames(f.FromName), s.name) &&
+				(f.Pivot == nil || !slices.Contains(f.Pivot.Columns, s.name)) {
 				v.bad(s.at, s.name, "the file has no column of that name", meant(s.name, names))
 			}
 		}
@@ -773,6 +1010,13 @@ func (v *validator) mapping(f *Feed, p *place) {
 			}
 		}
 	}
+}
+
+// measured reports whether a measure reads the column.
+func (v *validator) measured(f *Feed, name string) bool {
+	return slices.ContainsFunc(f.Measures, func(m Measure) bool {
+		return slices.Contains([]string{m.Numerator, m.Denominator, m.Value, m.Expected, m.Rate}, name) || m.When != nil && m.When.Column == name
+	})
 }
 
 // needs are the columns without which an indicator of a type has no value;
@@ -803,6 +1047,12 @@ func periodsOf(dates string) []string {
 		return []string{string(Month), string(Tertial), string(Quarter), string(HalfYear), string(Year)}
 	case "week":
 		return []string{string(Week)}
+	case "tertial":
+		return []string{string(Tertial), string(Year)}
+	case "half-year":
+		return []string{string(HalfYear), string(Year)}
+	case "financial-year":
+		return []string{string(Year)}
 	default:
 		return nil
 	}
@@ -904,6 +1154,18 @@ func (v *validator) persons() {
 				v.bad(at, "", "two people must not have one token", "the other is at "+first.String()+"; give each a token of their own")
 			}
 			tokens[person.TokenSHA256] = at
+		}
+	}
+	for i, f := range v.c.Feeds {
+		for j, sum := range f.UploadTokens {
+			at := v.list("feeds").item(i).field("upload_tokens").item(j)
+			if at.broken {
+				continue
+			}
+			if first, ok := tokens[sum]; ok {
+				v.bad(at, "", "an upload token must be of one feed and of nobody", "the other is at "+first.String()+"; make one for each with larstrom token")
+			}
+			tokens[sum] = at
 		}
 	}
 }

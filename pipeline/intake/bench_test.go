@@ -70,7 +70,7 @@ func BenchmarkRead(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				s := &nothingSink{}
-				if _, err := Read(context.Background(), bytes.NewReader(text), &f, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01")}, s); err != nil || s.rows != benchRows {
+				if _, err := Read(context.Background(), bytes.NewReader(text), &f, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01"), Keys: keys()}, s); err != nil || s.rows != benchRows {
 					b.Fatal(err, s.rows)
 				}
 			}
@@ -185,7 +185,7 @@ func BenchmarkFormats(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				s := &nothingSink{}
-				if _, err := Read(context.Background(), bytes.NewReader(file), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01")}, s); err != nil || s.rows != rows {
+				if _, err := Read(context.Background(), bytes.NewReader(file), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01"), Keys: keys()}, s); err != nil || s.rows != rows {
 					b.Fatal(err, s.rows)
 				}
 			}

@@ -1,34 +1,165 @@
 package intake
 
-import "larstrom/pipeline/event"
+import (
+	"sync"
+
+	"github.com/sourcegraph/conc/stream"
+
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/pseudonym"
+)
 
 // MaxBlockRows is how many rows a block has; the last of a file has what is
 // left. The encoder may cut a block further to fit a message of the log; where
 // it cuts depends on the rows alone, too.
 const MaxBlockRows = 64_000
 
+// maxUnhashed is how many bytes of keys and subjects a block holds before they
+// are hashed: more than most blocks have, so that it is done beside.
+const maxUnhashed = 8 << 20
+
 // blockWriter collects a block.
 type blockWriter struct {
-	obs event.Observations
-	// subjects are the pseudonyms of the block on end, ends where each ends:
-	// one string for all of them instead of one each.
-	subjects []byte
-	ends     []int32
+	number uint32 // within the file; the sink may give the block another
+	obs    event.Observations
+	// keys are what the keys of the rows that have none yet are hashes of, on
+	// end, keyEnds where each ends; one of no length is none.
+	keys    []byte
+	keyEnds []int32
+	// subjects are the same for the pseudonyms, sums those that have been made,
+	// and subjectAt says which of all of them a row has; -1: none.
+	subjects    []byte
+	subjectEnds []int32
+	sums        [][16]byte
+	subjectAt   []int32
 }
 
-// finish cuts the pseudonyms out of their common string.
-func (w *blockWriter) finish() {
-	all := string(w.subjects)
+// emit adds the key and the subject of a row.
+func (w *blockWriter) emit(key []byte, subject int32) {
+	w.keys = append(w.keys, key...)
+	w.keyEnds = append(w.keyEnds, int32(len(w.keys)))
+	w.subjectAt = append(w.subjectAt, subject)
+}
+
+// subject adds a subject and says which it is.
+func (w *blockWriter) subject(text []byte) int32 {
+	w.subjects = append(w.subjects, text...)
+	w.subjectEnds = append(w.subjectEnds, int32(len(w.subjects)))
+	return int32(len(w.sums) + len(w.subjectEnds) - 1)
+}
+
+// hash makes the hashes, which is the dearest part of most rows and needs
+// nothing but the block. Keys may be nil where there is nothing to hash.
+func (w *blockWriter) hash(k *pseudonym.Keys) {
+	if k == nil {
+		w.obs.Key = append(w.obs.Key, make([][16]byte, len(w.keyEnds))...)
+		w.keyEnds = w.keyEnds[:0]
+		return
+	}
+	subjects, naturals := k.Subjects(), k.Naturals()
 	from := int32(0)
-	w.obs.Subject = w.obs.Subject[:0]
-	for _, end := range w.ends {
-		w.obs.Subject = append(w.obs.Subject, all[from:end])
+	for _, end := range w.keyEnds {
+		var key [16]byte
+		if end > from {
+			key = naturals.Sum(w.keys[from:end])
+		}
+		w.obs.Key = append(w.obs.Key, key)
 		from = end
 	}
+	from = 0
+	for _, end := range w.subjectEnds {
+		w.sums = append(w.sums, subjects.Sum(w.subjects[from:end]))
+		from = end
+	}
+	w.keys, w.keyEnds, w.subjects, w.subjectEnds = w.keys[:0], w.keyEnds[:0], w.subjects[:0], w.subjectEnds[:0]
+}
+
+// finish makes what is still missing of the block.
+func (w *blockWriter) finish(k *pseudonym.Keys) {
+	w.hash(k)
+	for _, at := range w.subjectAt {
+		var subject [16]byte
+		if at >= 0 {
+			subject = w.sums[at]
+		}
+		w.obs.Subject = append(w.obs.Subject, subject)
+	}
+}
+
+// begin makes it the block of that number, of the same file as o.
+func (w *blockWriter) begin(number uint32, o *event.Observations) {
+	w.number = number
+	w.obs.Region, w.obs.Registry, w.obs.Feed, w.obs.Delivery, w.obs.Block = o.Region, o.Registry, o.Feed, o.Delivery, number
 }
 
 func (w *blockWriter) reset() {
 	w.obs.Reset()
-	w.obs.Block++
-	w.subjects, w.ends = w.subjects[:0], w.ends[:0]
+	w.keys, w.keyEnds = w.keys[:0], w.keyEnds[:0]
+	w.subjects, w.subjectEnds, w.sums, w.subjectAt = w.subjects[:0], w.subjectEnds[:0], w.sums[:0], w.subjectAt[:0]
+}
+
+// blocksAhead bounds the blocks that are finished while the next one is filled.
+const blocksAhead = 2
+
+// handover finishes blocks beside each other and hands them to the sink in
+// their order, while the file is read on.
+type handover struct {
+	sink Sink
+	keys *pseudonym.Keys // nil: there is nothing to hash
+	out  *stream.Stream
+	free chan *blockWriter
+
+	mu  sync.Mutex // one call of the sink at a time
+	err error      // the first of a block, after which there are no more
+}
+
+func newHandover(sink Sink, keys *pseudonym.Keys) *handover {
+	h := &handover{sink: sink, keys: keys, out: stream.New().WithMaxGoroutines(blocksAhead), free: make(chan *blockWriter, blocksAhead)}
+	for range blocksAhead {
+		h.free <- &blockWriter{}
+	}
+	return h
+}
+
+// swap takes a full block and gives an empty one for the next rows, or the
+// error of the sink for an earlier one.
+func (h *handover) swap(w *blockWriter) (*blockWriter, error) {
+	next := <-h.free
+	if err := h.failed(); err != nil {
+		h.free <- next
+		return w, err
+	}
+	next.reset()
+	next.begin(w.number+1, &w.obs)
+	h.out.Go(func() stream.Callback {
+		w.finish(h.keys)
+		return func() {
+			defer func() { h.free <- w }()
+			h.mu.Lock()
+			defer h.mu.Unlock()
+			if h.err == nil {
+				h.err = h.sink.Block(&w.obs)
+			}
+		}
+	})
+	return next, nil
+}
+
+// reject hands one fault on.
+func (h *handover) reject(r *Reject) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.sink.Reject(r)
+}
+
+func (h *handover) failed() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.err
+}
+
+// wait returns when the sink has had every block, with its error.
+func (h *handover) wait() error {
+	h.out.Wait()
+	return h.failed()
 }

@@ -2,17 +2,20 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
+	"maps"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/record"
 )
 
 // anyOf stands for what a rejected or parked row does not tell.
@@ -26,7 +29,7 @@ const maxCached = 1 << 16
 type conformer struct {
 	feed    *catalog.Feed
 	idx     Catalog
-	sink    Sink
+	out     *handover
 	res     *Result
 	number  numberForm
 	date    dateForm
@@ -43,25 +46,63 @@ type conformer struct {
 	key                                                               []ref
 	codes                                                             []codeRef
 	columns                                                           [2]columnValue // as-of, order
+	places                                                            []place        // columns of the unit, the first before the others
+	periodEnd, reason, instructed                                     ref
+	only                                                              []onlyRef
+	strict                                                            []ref    // columns of texts of which the feed translates all
+	header                                                            []string // of the file; nil: it has none
+	ruleIDs                                                           *regexp.Regexp
 	long                                                              bool
 	wide                                                              []*measure
 	narrow                                                            map[string]*measure // by indicator, of a long file; nil: unknown
 
-	units   map[string]*unitEntry
 	texts   map[string]string // strata of the block
-	block   blockWriter
+	block   *blockWriter
 	faults  []fault
 	scratch []byte
-	keyFrom int // where the key's values begin in scratch
+	keyEnd  int // where the key's values end in scratch
 	raw     []string
 	ratio   ratio
 
-	subjectPrefix [16]byte
+	subjectPrefix    [16]byte
+	look             *look
+	delivery         Delivery
+	maxRow, maxField int
+	others           [][]byte // values of the row that no column has
+	// reported is what the format finds wrong with the row, and at where the
+	// row stands in its words.
+	reported []record.Fault
+	at       string
 	// ragged lines could not be split, or not into the header's columns.
 	ragged     int64
 	lastRagged string
 	// loose holds the dates of rows whose indicator is not known.
 	loose dateSpan
+	// last is the row before the one at hand, now what is known of that.
+	last, now lastRow
+	// joined are the rows of the file that the row was made of beside the
+	// first, and absent the positions of columns
+	joined [][]string
+	absent []int // of which not exactly one of them had the value
+	// register is what the file's instruction names, and units those that
+	// occur in the file; nil: neither is asked for.
+	register []byte
+	units    map[string]bool
+}
+
+// place is one column that names the unit of a row.
+type place struct {
+	ref
+	system string
+	known  map[string]*unitEntry
+	blank  []ref // with any of which the row is of a unit below
+}
+
+// onlyRef is a condition on all rows.
+type onlyRef struct {
+	ref
+	in     []string
+	reject bool
 }
 
 type codeRef struct {
@@ -138,9 +179,14 @@ type row struct {
 	has          event.Has // date bits
 	finding      event.Finding
 	subject      bool
-	subjectHex   [32]byte
+	subjectEnd   int   // in scratch, where it begins behind the key
+	subjectAt    int32 // in the block subjectIn, if it is there already
+	subjectIn    uint32
 	hasKey       bool
 	reject, park bool
+	reason       bool  // the row says why it has no number
+	end          int32 // last day of its period
+	hasEnd       bool
 }
 
 func newConformer(feed *catalog.Feed, idx Catalog, d Delivery, sink Sink, res *Result) (*conformer, error) {
@@ -152,14 +198,23 @@ func newConformer(feed *catalog.Feed, idx Catalog, d Delivery, sink Sink, res *R
 		return nil, fmt.Errorf("feed %s: dialect.decimal is %q; it must be one character", feed.ID, feed.Dialect.Decimal)
 	}
 	c := &conformer{
-		feed: feed, idx: idx, sink: sink, res: res,
+		feed: feed, idx: idx, res: res,
 		number: numberForm{decimal: feed.Dialect.Decimal[0], thousands: feed.Dialect.Thousands},
 		date:   dateForm{form: feed.Dialect.Dates, zone: zone},
 		long:   len(feed.Measures) == 0,
-		narrow: map[string]*measure{}, units: map[string]*unitEntry{}, texts: map[string]string{},
+		narrow: map[string]*measure{}, texts: map[string]string{}, ruleIDs: ruleIDs(),
 	}
 	c.subjectPrefix = prefix("subject", feed.Registry)
-	c.block.obs = event.Observations{Region: d.Region, Registry: feed.Registry, Feed: feed.ID, Delivery: d.ID}
+	if Pseudonymised(feed) {
+		if d.Keys == nil {
+			return nil, fmt.Errorf("feed %s: it has a subject or a key, and the keys of region %s, which make pseudonyms of them, are not here", feed.ID, d.Region)
+		}
+	}
+	c.out = newHandover(sink, d.Keys)
+	c.block = &blockWriter{}
+	c.delivery = d
+	c.maxRow, c.maxField = cmp.Or(feed.Limits.Row, maxRow), cmp.Or(feed.Limits.Field, maxField)
+	c.block.begin(0, &event.Observations{Region: d.Region, Registry: feed.Registry, Feed: feed.ID, Delivery: d.ID})
 	c.setAsOf(d.AsOf)
 	return c, nil
 }
@@ -180,8 +235,24 @@ func (c *conformer) setAsOf(asOf catalog.Date) {
 func (c *conformer) bind(l *layout) error {
 	c.layout = l
 	f := c.feed
+	var err error
+	if c.look, err = newLook(f, c.delivery, l); err != nil {
+		return err
+	}
+	if text, found := hideNumbers(c.look.scanner, string(c.shared.Preamble)); found {
+		c.shared.Preamble = []byte(text) // it stands above the rejected rows, too
+	}
 	c.unit, c.indicator, c.version = l.resolve(f.Columns.Unit), l.resolve(f.Columns.Indicator), l.resolve(f.Columns.IndicatorVersion)
+	c.places = append(c.places, place{ref: c.unit, system: f.Columns.UnitSystem, known: map[string]*unitEntry{}})
+	for _, u := range f.Columns.UnitElse {
+		p := place{ref: l.resolve(u.Column), system: u.System, known: map[string]*unitEntry{}}
+		for _, name := range u.Blank {
+			p.blank = append(p.blank, l.resolve(name))
+		}
+		c.places = append(c.places, p)
+	}
 	c.event, c.registration = l.resolve(f.Columns.EventDate), l.resolve(f.Columns.RegistrationDate)
+	c.periodEnd = l.resolve(f.Columns.PeriodEnd)
 	c.subject = l.resolve(f.Columns.Subject)
 	for _, s := range f.Columns.Strata {
 		c.strata = append(c.strata, l.resolve(s))
@@ -194,6 +265,21 @@ func (c *conformer) bind(l *layout) error {
 	}
 	if f.Operation != nil {
 		c.operation = l.resolve(f.Operation.Column)
+	}
+	for _, o := range f.Only {
+		c.only = append(c.only, onlyRef{l.resolve(o.Column), o.In, o.Else == "reject"})
+	}
+	if f.Reasons != nil {
+		c.reason = l.resolve(f.Reasons.Column)
+	}
+	if f.Instruction != nil {
+		c.instructed = l.resolve(f.Instruction.Column)
+	}
+	for _, name := range l.texts {
+		code := name == f.Columns.Unit || name == f.Columns.Indicator || name == f.Columns.IndicatorVersion
+		if r := l.resolve(name); r.words != nil && !code && !slices.ContainsFunc(c.strict, func(s ref) bool { return s.name == name }) {
+			c.strict = append(c.strict, r)
+		}
 	}
 	if f.AsOf.By == "column" {
 		c.columns[0].ref = l.resolve(f.AsOf.Column)
@@ -278,14 +364,20 @@ func trim(b []byte) []byte {
 	if len(b) == 0 || b[0] > ' ' && b[0] < 0x80 && b[len(b)-1] > ' ' && b[len(b)-1] < 0x80 {
 		return b
 	}
-	return bytes.Trim(b, " \t\u00a0")
+	return bytes.Trim(b, " \t\u00a0\u202f")
 }
 
 func get(fields [][]byte, r *ref) []byte {
 	if r.col < 0 {
 		return r.constant
 	}
-	return trim(fields[r.col])
+	b := trim(fields[r.col])
+	if r.words != nil {
+		if word, ok := r.words[string(b)]; ok {
+			return word
+		}
+	}
+	return b
 }
 
 // missing reports whether a text means "no value".
@@ -313,7 +405,11 @@ func (c *conformer) unreadable(line, lines uint64, raw []string, rule, text, hin
 	c.ragged += int64(lines)
 	c.lastRagged = text
 	c.res.Lines += int64(lines)
+	if err := c.doubt(line, raw); err != nil {
+		return err
+	}
 	c.faults = c.faults[:0]
+	c.look.unsplitRow(raw)
 	if lines > 1 {
 		text = fmt.Sprintf("%s; %d lines go with it", text, lines)
 	}
@@ -321,13 +417,13 @@ func (c *conformer) unreadable(line, lines uint64, raw []string, rule, text, hin
 	for i := range lines {
 		r := row{line: line + i, unit: anyOf, stratum: anyOf}
 		if c.unit.set && c.unit.col < 0 {
-			c.findUnit(&r, c.unit.constant)
+			c.findUnit(&r, &c.places[0], c.unit.constant)
 		}
 		if len(c.strata) == 0 {
 			r.stratum = ""
 		}
 		for _, m := range c.wide {
-			if err := c.emit(event.Rejected, m.ind.ID, anyOf, &r, [16]byte{}, 0, 0, [4]int64{}); err != nil {
+			if err := c.emit(event.Rejected, m.ind.ID, anyOf, &r, nil, 0, 0, [4]int64{}); err != nil {
 				return err
 			}
 		}
@@ -338,7 +434,7 @@ func (c *conformer) unreadable(line, lines uint64, raw []string, rule, text, hin
 					id = m.ind.ID
 				}
 			}
-			if err := c.emit(event.Rejected, id, anyOf, &r, [16]byte{}, 0, 0, [4]int64{}); err != nil {
+			if err := c.emit(event.Rejected, id, anyOf, &r, nil, 0, 0, [4]int64{}); err != nil {
 				return err
 			}
 		}
@@ -350,20 +446,35 @@ func (c *conformer) unreadable(line, lines uint64, raw []string, rule, text, hin
 // row takes the fields of one record. Those at the positions in faulty have
 // the text of an error in place of a value.
 func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
-	if extra := len(fields) - c.layout.width; extra != 0 {
-		if extra != 1 || !c.layout.nameless || len(trim(fields[c.layout.width])) > 0 {
-			hint := "the delimiter may stand inside a field that is not quoted"
-			if extra < 0 {
-				hint = "the line may have been cut"
-			}
-			return c.unreadable(line, 1, rawOf(fields), RuleDialect, fmt.Sprintf("%d fields where the header has %d", len(fields), c.layout.width), hint)
-		}
-		fields = fields[:c.layout.width]
+	if name, text := c.tooLong(fields); text != "" {
+		return c.unreadable(line, 1, rawOf(fields), RuleDialect, text, "the field may hold what belongs into others; or, if it is right, raise limits."+name+" of the feed")
 	}
-	c.res.Lines++
+	fields = c.withoutAdded(fields)
+	if c.again(fields) {
+		return c.headerAgain(line, fields)
+	}
+	whole, ok := c.layout.fit(fields)
+	if !ok {
+		hint := "the delimiter may stand inside a field that is not quoted"
+		if len(fields) < c.layout.fields() {
+			hint = "the line may have been cut"
+		}
+		text := fmt.Sprintf("%d fields where the header has %d", len(fields), c.layout.fields())
+		if len(fields) == c.layout.fields() {
+			text = "a value in the last column, which has no name"
+		}
+		return c.unreadable(line, 1, rawOf(fields), RuleDialect, text, hint)
+	}
+	fields = whole
+	c.now.took = true
+	c.res.Lines += c.lines()
 	c.faults = c.faults[:0]
+	c.identityOf(fields)
 	for _, col := range faulty {
 		c.errorCell(col, fields)
+	}
+	for _, r := range c.reported {
+		c.fault(fault{column: r.Column, rule: r.Rule, text: r.Text, hint: r.Hint})
 	}
 	for i := range c.columns {
 		if v := &c.columns[i]; v.set {
@@ -372,22 +483,54 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 			}
 		}
 	}
+	if c.register != nil && !bytes.Equal(get(fields, &c.instructed), c.register) {
+		return fileError(event.Problem{Line: line, Column: c.instructed.name, Rule: RuleWhole,
+			Text: "the column has another value than the file's instruction",
+			Hint: "the instruction may replace what is stored, so every row must be of what it names; send one file for each"})
+	}
 	r := row{line: line, unit: anyOf}
 	deleted := c.operation.set && slices.Contains(c.feed.Operation.Delete, string(get(fields, &c.operation)))
+	if c.only != nil && !c.takes(fields) {
+		if c.feed.Delivery != "delta" || len(c.key) == 0 {
+			c.res.Skipped += c.lines()
+			c.now.took, c.last.after = false, 0
+			return nil
+		}
+		deleted = true // the row may have been taken before
+	}
+	for i := range c.strict {
+		if at := &c.strict[i]; at.strange(fields) && !c.missing(get(fields, at)) {
+			c.fault(fault{column: at.name, value: get(fields, at), field: textField, rule: RuleType, text: "a text that the feed does not translate",
+				hint: "add it under translate of the feed"})
+		}
+	}
+	if c.reason.set {
+		c.reasonOf(&r, fields)
+	}
 	r.event, r.has = c.day(fields, &c.event, true, "event", event.HasEventDate)
 	if c.registration.set {
 		reg, has := c.day(fields, &c.registration, false, "registration", event.HasRegistrationDate)
 		r.reg, r.has = reg, r.has|has
 	}
+	if c.periodEnd.set {
+		var has event.Has
+		r.end, has = c.day(fields, &c.periodEnd, true, "period end", 1)
+		r.hasEnd = has != 0
+	}
 	c.unitOf(&r, fields)
+	if c.units != nil && r.unit != anyOf {
+		c.units[r.unit] = true
+	}
 	c.stratumOf(&r, fields)
+	if c.look.stratum {
+		r.stratum = anyOf
+	}
 	c.keyOf(&r, fields)
 	if c.subject.set {
 		if b := get(fields, &c.subject); !c.missing(b) {
-			r.subject = true
-			c.scratch = append(append(c.scratch[:c.keyFrom], c.subjectPrefix[:]...), b...)
-			sum := sha256.Sum256(c.scratch[c.keyFrom:])
-			hex.Encode(r.subjectHex[:], sum[:16])
+			r.subject, r.subjectAt = true, -1
+			c.scratch = append(append(c.scratch[:c.keyEnd], c.subjectPrefix[:]...), b...)
+			r.subjectEnd = len(c.scratch)
 		}
 	}
 	c.codesOf(&r, fields)
@@ -410,7 +553,7 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 		if m.when.set && !slices.Contains(m.in, string(get(fields, &m.when))) {
 			// In a delta the row may have met the condition before.
 			if c.feed.Delivery == "delta" && r.hasKey && !r.reject {
-				if err := c.emit(event.Deleted, m.ind.ID, c.versionAt(m, &r), &r, c.hashKey(m.prefix), 0, 0, [4]int64{}); err != nil {
+				if err := c.emit(event.Deleted, m.ind.ID, c.versionAt(m, &r), &r, c.keyOfMeasure(m.prefix), 0, 0, [4]int64{}); err != nil {
 					return err
 				}
 			}
@@ -423,8 +566,42 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 	if len(c.faults) == 0 {
 		return nil
 	}
-	c.raw = rawOf(fields)
-	return c.report(line, 1)
+	c.raw = rawOf(c.delivered(fields))
+	return c.report(line, c.lines())
+}
+
+// lines is how many rows of the file the row was made of.
+func (c *conformer) lines() int64 { return 1 + int64(len(c.joined)) }
+
+// delivered are the fields that stand in the file.
+func (c *conformer) delivered(fields [][]byte) [][]byte {
+	return fields[:min(len(fields), c.layout.delivered)]
+}
+
+// Limits of a row and of a field where the feed has no others, in bytes. A
+// format of lines refuses a longer one before it is split.
+const (
+	maxRow   = 1 << 20
+	maxField = 64 << 10
+)
+
+// tooLong says which limit of the feed a row breaks.
+func (c *conformer) tooLong(fields [][]byte) (limit, text string) {
+	row, longest := 0, 0
+	for _, f := range fields {
+		row += len(f)
+		longest = max(longest, len(f))
+	}
+	if row <= min(c.maxField, c.maxRow) { // and so no field is longer
+		return "", ""
+	}
+	if longest > c.maxField {
+		return "field", fmt.Sprintf("a field of %d bytes, and the limit is %d", longest, c.maxField)
+	}
+	if row > c.maxRow {
+		return "row", fmt.Sprintf("a row of %d bytes, and the limit is %d", row, c.maxRow)
+	}
+	return "", ""
 }
 
 // errorCell faults a column that is read and holds the text of an error. A
@@ -511,38 +688,51 @@ func (c *conformer) day(fields [][]byte, at *ref, must bool, what string, bit ev
 }
 
 func (c *conformer) unitOf(r *row, fields [][]byte) {
-	code := get(fields, &c.unit)
+	at := &c.places[0]
+	code := get(fields, &at.ref)
+	for i := 1; i < len(c.places) && c.missing(code); i++ {
+		at, code = &c.places[i], nil
+		if !slices.ContainsFunc(at.blank, func(b ref) bool { return !c.missing(get(fields, &b)) }) {
+			code = get(fields, &at.ref)
+		}
+	}
+	if c.missing(code) && len(c.places) > 1 {
+		code = nil
+	}
 	if len(code) == 0 {
 		c.fault(fault{column: c.unit.name, rule: RuleUnit, text: "no unit code", hint: "every row names its unit by its " + c.feed.Columns.UnitSystem + " code"})
 		return
 	}
-	if !c.findUnit(r, code) && r.has&event.HasEventDate != 0 {
-		c.fault(fault{column: c.unit.name, value: code, field: codeField, rule: RuleUnit, parked: true,
-			text: "no unit of the catalog has this " + c.feed.Columns.UnitSystem + " code on the row's date",
-			hint: "add the code, or its dates, to a unit of the catalog; the row waits until then"})
+	if !c.findUnit(r, at, code) && r.has&event.HasEventDate != 0 {
+		hint := "add the code, or its dates, to a unit of the catalog; the row waits until then"
+		if mask(code, codeField) != string(code) {
+			hint = "its value is not shown, as it may identify a person: look at the line in the file; if it is a unit's code, add it, or its dates, to that unit of the catalog, and the row waits until then; if not, correct the row, or columns.unit of the feed"
+		}
+		c.fault(fault{column: at.name, value: code, field: codeField, rule: RuleUnit, parked: true,
+			text: "no unit of the catalog has this " + at.system + " code on the row's date", hint: hint})
 	}
 }
 
 // findUnit looks a code up at the event date; without one, whether the code
 // has only ever meant one unit.
-func (c *conformer) findUnit(r *row, code []byte) bool {
-	e := c.units[string(code)]
+func (c *conformer) findUnit(r *row, at *place, code []byte) bool {
+	e := at.known[string(code)]
 	if e == nil {
-		if len(c.units) >= maxCached {
-			clear(c.units)
+		if len(at.known) >= maxCached {
+			clear(at.known)
 		}
 		e = &unitEntry{code: string(code)}
-		c.units[e.code] = e
+		at.known[e.code] = e
 	}
 	if r.has&event.HasEventDate == 0 {
-		if u, ok := c.idx.UnitByCode(c.feed.Columns.UnitSystem, e.code, catalog.Date{}); ok {
+		if u, ok := c.idx.UnitByCode(at.system, e.code, catalog.Date{}); ok {
 			r.unit = u.ID
 			return true
 		}
 		return false
 	}
 	if r.event < e.lo || r.event >= e.hi {
-		c.lookUp(e, r.event)
+		c.lookUp(e, at.system, r.event)
 	}
 	if e.ok {
 		r.unit = e.id
@@ -552,16 +742,16 @@ func (c *conformer) findUnit(r *row, code []byte) bool {
 
 // lookUp asks the catalog and keeps for which days the answer holds: those of
 // the unit's own code and life.
-func (c *conformer) lookUp(e *unitEntry, day int32) {
+func (c *conformer) lookUp(e *unitEntry, system string, day int32) {
 	at := catalog.DateOfDays(day)
-	u, ok := c.idx.UnitByCode(c.feed.Columns.UnitSystem, e.code, at)
+	u, ok := c.idx.UnitByCode(system, e.code, at)
 	e.ok, e.id, e.lo, e.hi = ok, "", day, day+1
 	if !ok {
 		return
 	}
 	e.id = u.ID
 	for _, code := range u.Codes {
-		if code.System != c.feed.Columns.UnitSystem || code.Code != e.code || !at.Within(code.From, code.To) || !at.Within(u.From, u.To) {
+		if code.System != system || code.Code != e.code || !at.Within(code.From, code.To) || !at.Within(u.From, u.To) {
 			continue
 		}
 		lo1, hi1 := days(code.From, code.To)
@@ -598,6 +788,10 @@ func (c *conformer) stratumOf(r *row, fields [][]byte) {
 			r.stratum = anyOf
 			return
 		}
+		if s.strange(fields) && !c.missing(b) { // which is a fault of its own
+			r.stratum = anyOf
+			return
+		}
 		if i > 0 {
 			c.scratch = append(c.scratch, '/')
 		}
@@ -624,24 +818,25 @@ func (c *conformer) keyOf(r *row, fields [][]byte) {
 		r.hasKey = r.hasKey || len(b) > 0
 		c.scratch = appendPart(c.scratch, b)
 	}
-	c.keyFrom = len(c.scratch)
+	c.keyEnd = len(c.scratch)
 	if !r.hasKey && len(c.key) > 0 && c.feed.Delivery == "delta" {
 		c.fault(fault{column: c.key[0].name, rule: RuleType, text: "no key", hint: "every row of a delta has a value in " + strings.Join(c.feed.Key, ", ")})
 	}
 }
 
-// hashKey is the key of a row for one indicator; zero: the row has none.
-func (c *conformer) hashKey(prefix [16]byte) [16]byte {
+// keyOfMeasure is what the key of a row for one indicator is the hash of, up to
+// the next call.
+func (c *conformer) keyOfMeasure(prefix [16]byte) []byte {
 	copy(c.scratch, prefix[:])
-	sum := sha256.Sum256(c.scratch[:c.keyFrom])
-	return [16]byte(sum[:16])
+	return c.scratch[:c.keyEnd]
 }
 
-func (c *conformer) keyFor(r *row, prefix [16]byte) [16]byte {
+// keyFor is the same; nil: the row has no key.
+func (c *conformer) keyFor(r *row, prefix [16]byte) []byte {
 	if !r.hasKey {
-		return [16]byte{}
+		return nil
 	}
-	return c.hashKey(prefix)
+	return c.keyOfMeasure(prefix)
 }
 
 func (c *conformer) codesOf(r *row, fields [][]byte) {
@@ -698,8 +893,8 @@ func (c *conformer) deleteRow(r *row, fields [][]byte) error {
 	if len(c.faults) == 0 {
 		return nil
 	}
-	c.raw = rawOf(fields)
-	return c.report(r.line, 1)
+	c.raw = rawOf(c.delivered(fields))
+	return c.report(r.line, c.lines())
 }
 
 // findIndicator is the measure of a long row's indicator, nil where the
@@ -796,8 +991,8 @@ func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
 		return nil
 	}
 
-	n, has, finding, ok := c.numbersOf(m, fields)
-	if !ok {
+	n, has, finding, ok := c.numbersOf(m, fields, r.reason)
+	if !ok || c.periodEnd.set && !c.onePeriod(m, r) {
 		reject = true
 	}
 	if known {
@@ -868,8 +1063,11 @@ const maxValue = 1_000_000_000 * cell.Micro
 //     two differ in how the missing share is shown, not in what is read);
 //   - not_met: a missing numerator is 0, and the row also counts as missing.
 //     Without a denominator to stand against, as exclude.
-func (c *conformer) numbersOf(m *measure, fields [][]byte) (n [4]int64, has event.Has, finding event.Finding, ok bool) {
+//
+// A row that says why it has no number has none, whatever the policy is.
+func (c *conformer) numbersOf(m *measure, fields [][]byte, reason bool) (n [4]int64, has event.Has, finding event.Finding, ok bool) {
 	ok = true
+	numbers := ""
 	for i := range m.numbers {
 		bit := event.HasNumerator << i
 		at := &m.numbers[i]
@@ -881,6 +1079,26 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte) (n [4]int64, has even
 		}
 		b := get(fields, at)
 		if c.missing(b) {
+			if c.lacks(at) {
+				ok = false
+			} else if bit == event.HasDenominator && c.feed.MissingDenominator == "one" {
+				n[i], has = cell.Micro, has|bit
+			}
+			continue
+		}
+		if c.feed.Reasons != nil && !c.reason.set && slices.Contains(c.feed.Reasons.Codes, string(b)) {
+			if !reason {
+				c.count(b)
+			}
+			reason = true
+			continue
+		}
+		if at.col >= 0 {
+			numbers = at.name
+		}
+		if at.strange(fields) {
+			c.untranslated(at, b)
+			ok = false
 			continue
 		}
 		v, bad := c.number.micro(b)
@@ -901,6 +1119,8 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte) (n [4]int64, has even
 	if m.rate.set {
 		if rate = get(fields, &m.rate); c.missing(rate) {
 			rate = nil
+		} else if c.feed.Reasons != nil && !c.reason.set && slices.Contains(c.feed.Reasons.Codes, string(rate)) {
+			rate, reason = nil, true
 		} else if _, bad := c.number.micro(rate); bad != numberOK {
 			text, hint := bad.texts(c.number)
 			if !c.told(RuleType, m.rate.name) {
@@ -909,8 +1129,21 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte) (n [4]int64, has even
 			ok = false
 		}
 	}
+	if rate != nil {
+		numbers = m.rate.name
+	}
+	if reason && numbers != "" {
+		if !c.told(RuleReason, numbers) {
+			c.fault(fault{column: numbers, rule: RuleReason, text: "a number, in a row that says why it has none",
+				hint: "leave the number out, or the reason"})
+		}
+		ok = false
+	}
 	if !ok {
 		return n, has, 0, false
+	}
+	if reason {
+		return [4]int64{}, event.HasMissing | event.HasReason, 0, true
 	}
 	if absent := m.needs &^ has; absent != 0 {
 		if m.ind.Missing == "not_met" && absent == event.HasNumerator {
@@ -938,8 +1171,13 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte) (n [4]int64, has even
 }
 
 // emit appends one observation and hands the block on when it is full.
-func (c *conformer) emit(kind event.Kind, id, version string, r *row, key [16]byte, has event.Has, finding event.Finding, n [4]int64) error {
-	w := &c.block
+func (c *conformer) emit(kind event.Kind, id, version string, r *row, key []byte, has event.Has, finding event.Finding, n [4]int64) error {
+	if c.block.obs.Len() == MaxBlockRows {
+		if err := c.flush(); err != nil {
+			return err
+		}
+	}
+	w := c.block
 	o := &w.obs
 	o.Line = append(o.Line, r.line)
 	o.Kind = append(o.Kind, kind)
@@ -949,42 +1187,44 @@ func (c *conformer) emit(kind event.Kind, id, version string, r *row, key [16]by
 	o.Stratum = append(o.Stratum, r.stratum)
 	o.EventDate = append(o.EventDate, r.event)
 	o.RegistrationDate = append(o.RegistrationDate, r.reg)
-	o.Key = append(o.Key, key)
 	o.Has = append(o.Has, has|r.has)
 	o.Finding = append(o.Finding, finding|r.finding)
 	o.Numerator = append(o.Numerator, n[0])
 	o.Denominator = append(o.Denominator, n[1])
 	o.Value = append(o.Value, n[2])
 	o.Expected = append(o.Expected, n[3])
+	at := int32(-1)
 	if r.subject {
-		w.subjects = append(w.subjects, r.subjectHex[:]...)
+		if r.subjectAt < 0 || r.subjectIn != w.number {
+			r.subjectAt, r.subjectIn = w.subject(c.scratch[c.keyEnd:r.subjectEnd]), w.number
+		}
+		at = r.subjectAt
 	}
-	w.ends = append(w.ends, int32(len(w.subjects)))
+	w.emit(key, at)
+	if len(w.keys)+len(w.subjects) > maxUnhashed {
+		w.hash(c.delivery.Keys)
+	}
 	switch kind {
 	case event.Observed:
 		c.res.Observed++
 	case event.Deleted:
 		c.res.Deleted++
 	}
-	if o.Len() == MaxBlockRows {
-		return c.flush()
-	}
 	return nil
 }
 
 // flush hands the block on.
 func (c *conformer) flush() error {
-	w := &c.block
-	if w.obs.Len() == 0 {
+	n := c.block.obs.Len()
+	if n == 0 {
 		return nil
 	}
-	w.finish()
-	c.res.Rows += int64(w.obs.Len())
-	c.res.Blocks++
-	if err := c.sink.Block(&w.obs); err != nil {
+	var err error
+	if c.block, err = c.out.swap(c.block); err != nil {
 		return err
 	}
-	w.reset()
+	c.res.Rows += int64(n)
+	c.res.Blocks++
 	clear(c.texts)
 	return nil
 }
@@ -992,6 +1232,16 @@ func (c *conformer) flush() error {
 // report hands the faults of a line on. The line counts once.
 func (c *conformer) report(line uint64, lines int64) error {
 	rejected := false
+	raw, hidden := c.look.masked(c.raw)
+	more := c.joined
+	for i, fields := range more {
+		if text, also := c.look.masked(fields); also {
+			if hidden = true; &more[0] == &c.joined[0] {
+				more = slices.Clone(c.joined)
+			}
+			more[i] = text
+		}
+	}
 	for i := range c.faults {
 		f := &c.faults[i]
 		rejected = rejected || !f.parked
@@ -1003,11 +1253,15 @@ func (c *conformer) report(line uint64, lines int64) error {
 		if len(c.res.First) < MaxFirst {
 			c.res.First = append(c.res.First, out)
 		}
-		out.Raw, out.Layout = c.raw, &c.shared
-		if err := c.sink.Reject(&out); err != nil {
+		out.Raw, out.More, out.Layout = raw, more, &c.shared
+		if hidden && i == 0 {
+			out.Hint += fmt.Sprintf("; this is line %d of the file, and identifiers are not repeated here", line)
+		}
+		if err := c.out.reject(&out); err != nil {
 			return err
 		}
 	}
+	c.now.rejected, c.now.parked = rejected, !rejected
 	if rejected {
 		c.res.Rejected += lines
 	} else {
@@ -1019,7 +1273,7 @@ func (c *conformer) report(line uint64, lines int64) error {
 // place is the cell of a workbook where a fault stands, or the row of it.
 func (c *conformer) place(line uint64, column string) string {
 	if c.shared.Sheet == "" {
-		return ""
+		return c.at
 	}
 	letters := ""
 	if at, ok := c.layout.columns[column]; ok {
@@ -1056,4 +1310,43 @@ func (c *conformer) span() (from, to catalog.Date) {
 		add(catalog.DateOfDays(c.loose.lo), catalog.DateOfDays(c.loose.hi).AddDays(1))
 	}
 	return from, to
+}
+
+// windows are the spans of the periods that occur in the file by their lengths,
+// where these tell more than the span of all: where there are several, and where
+// rows are of indicators that are not known, which no period of any other
+// indicator may be lost to.
+func (c *conformer) windows() []event.Window {
+	spans := map[catalog.Granularity]dateSpan{}
+	one := func(m *measure) {
+		if m == nil {
+			return
+		}
+		all := spans[m.ind.Period]
+		if m.span.any {
+			all.add(m.span.lo)
+			all.add(m.span.hi)
+		}
+		spans[m.ind.Period] = all
+	}
+	for _, m := range c.wide {
+		one(m)
+	}
+	for _, m := range c.narrow {
+		one(m)
+	}
+	if len(c.wide) > 0 && len(spans) == 1 && !c.loose.any {
+		return nil
+	}
+	var out []event.Window
+	for _, g := range slices.Sorted(maps.Keys(spans)) {
+		if s := spans[g]; s.any {
+			out = append(out, event.Window{Period: g, From: g.PeriodStart(catalog.DateOfDays(s.lo)), To: g.PeriodEnd(g.PeriodStart(catalog.DateOfDays(s.hi)))})
+		}
+	}
+	if len(out) == 0 && c.loose.any { // rows, but none that replaces anything
+		at := catalog.DateOfDays(c.loose.lo)
+		out = []event.Window{{Period: catalog.Day, From: at, To: at}}
+	}
+	return out
 }

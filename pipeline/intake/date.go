@@ -36,16 +36,22 @@ func (d dateForm) hint() string {
 	case "year-month":
 		return "a month is written 2024-05, 2024M05 or 202405"
 	case "quarter":
-		return "a quarter is written 2024Q1, 2024K1 or 2024-Q1"
+		return "a quarter is written 2024Q1, 2024K1, 2024-Q1 or 2024 Q1"
 	case "week":
-		return "an ISO week is written 2024-W05 or 2024V05"
+		return "an ISO week is written 2024-W05, 2024V05 or 2024U05"
+	case "half-year":
+		return "a half-year is written 2024-H1, 2024H1 or 2024 H1"
+	case "tertial":
+		return "a tertial is written 2024-T1, 2024T1 or 2024 T1"
+	case "financial-year":
+		return "a financial year, from 1 April, is written 2023-24, 2023/24, 202324 or 2324"
 	default:
 		return "a year is written 2024"
 	}
 }
 
-// days reads a date as days since 1970-01-01. A year, quarter, month or week
-// is its first day; a week is an ISO week.
+// days reads a date as days since 1970-01-01. A year, half-year, tertial,
+// quarter, month or week is its first day; a week is an ISO week.
 func (d dateForm) days(b []byte) (int32, bool) {
 	switch d.form {
 	case "iso":
@@ -83,16 +89,47 @@ func (d dateForm) days(b []byte) (int32, bool) {
 		if w := afterYear(b); len(w) == 3 && (w[0]|0x20 == 'w' || w[0]|0x20 == 'v' || w[0]|0x20 == 'u') {
 			return isoWeek(number(b[:4]), number(w[1:]))
 		}
+	case "half-year":
+		if h := afterYear(b); len(h) == 2 && h[0]|0x20 == 'h' && h[1] >= '1' && h[1] <= '2' {
+			return civil(number(b[:4]), int(h[1]-'1')*6+1, 1)
+		}
+	case "tertial":
+		if t := afterYear(b); len(t) == 2 && t[0]|0x20 == 't' && t[1] >= '1' && t[1] <= '3' {
+			return civil(number(b[:4]), int(t[1]-'1')*4+1, 1)
+		}
+	case "financial-year":
+		return financialYear(b)
 	}
 	return 0, false
 }
 
-// afterYear is what follows the year and a hyphen that may stand after it.
+// financialYear is 1 April of the first of two years that follow each other.
+func financialYear(b []byte) (int32, bool) {
+	first, second := -1, -1
+	switch {
+	case len(b) == 4:
+		first, second = 2000+number(b[:2]), number(b[2:])
+		if number(b[:2]) < 0 {
+			return 0, false
+		}
+	case len(b) == 6:
+		first, second = number(b[:4]), number(b[4:])
+	case len(b) == 7 && (b[4] == '-' || b[4] == '/'):
+		first, second = number(b[:4]), number(b[5:])
+	}
+	if first < 0 || second != (first+1)%100 {
+		return 0, false
+	}
+	return civil(first, 4, 1)
+}
+
+// afterYear is what follows the year and a hyphen or space that may stand
+// after it.
 func afterYear(b []byte) []byte {
 	if len(b) < 5 {
 		return nil
 	}
-	if b[4] == '-' {
+	if b[4] == '-' || b[4] == ' ' {
 		return b[5:]
 	}
 	return b[4:]

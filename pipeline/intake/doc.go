@@ -14,8 +14,9 @@
 //
 // A format turns bytes into records: a line number and the fields as text in
 // UTF-8 (package record). Everything after that (types, units, policies, keys)
-// is here and knows no format. The formats are delimited, fixed, ndjson and
-// xlsx; package compressed takes off what is around any of them.
+// is here and knows no format. The formats are delimited, fixed, ndjson, xlsx,
+// parquet, arrowipc and fhir; package typed writes the values of typed columns,
+// package compressed takes off what is around any of them.
 //
 // # What becomes of a row
 //
@@ -38,15 +39,29 @@
 //     one, a code tells its unit if it has only ever named one, and the version
 //     of a rejected row is "*". A date after the as-of date is a slip: the row
 //     is rejected, and its date tells nothing.
-//   - The key is a SHA-256, cut to 16 bytes, over the hash of registry, feed
-//     and indicator and over the values of the key columns, each with its
-//     length. The subject is hashed in the same way with its registry, so that
-//     no clear identifier enters the log. A row whose key columns are all empty
-//     has no key; in a delta it is rejected.
+//   - The key is an HMAC-SHA-256, cut to 16 bytes, over the hash of registry,
+//     feed and indicator and over the values of the key columns, each with its
+//     length. The subject is taken in the same way with its registry, under
+//     another key, so that no clear identifier enters the log (package
+//     pseudonym). A row whose key columns are all empty has no key; in a delta
+//     it is rejected.
 //   - In a delta, a row that does not meet the condition of a measure deletes
 //     what an earlier row of its key may have given that measure.
 //   - In a snapshot of months, a row outside them is rejected and leaves no
 //     observation: no later snapshot would ever replace it.
+//   - What a file says of itself (feed.Instruction) goes before what its feed
+//     says: Result.Kind, Scope and Units tell it.
+//   - A row that does not meet the feed's conditions (only) is none of its rows;
+//     in a delta it takes its key away, as it may have been one before.
+//   - Texts that the feed translates are what it says, and no other text is a
+//     value in their column; in those of codes it is a code.
+//   - A row that says why it has no number (reasons, check C17) has none, by no
+//     policy a zero; with a number beside the reason it is rejected.
+//   - Rows that each hold one number (pivot) are one observation if they follow
+//     each other and none of the numbers is absent or there twice; else they are
+//     rejected.
+//   - A line without any delimiter after a row may be the end of it: both are
+//     rejected. The header again is a line that is rejected and no row.
 //
 // # What never happens
 //
@@ -54,5 +69,14 @@
 // to the sink before it returns a *FileError is to be erased by the caller.
 // No text that may identify a person leaves in a reject, a problem, a receipt
 // or an error (see mask); the fields of rejected rows go to the rejected-rows
-// file alone, which is the sender's own.
+// file alone, which is the sender's own, and there, too, declared identifiers
+// and whatever looks like an identity number are outlines.
+//
+// # Identity numbers
+//
+// Check C15 looks at every field that is not declared (package identity). What a
+// number in a column means is known at the end of the file, so no block counts
+// before: a column of them makes Read fail, and a column whose numbers only the
+// whole explains makes it ask for a second reading (Reread). Whatever the end
+// is, no number has been in a block before.
 package intake

@@ -3,6 +3,7 @@ package intake
 import (
 	"fmt"
 	"regexp"
+	"strconv"
 	"time"
 
 	"larstrom/pipeline/catalog"
@@ -83,10 +84,11 @@ func OrderKey(feed *catalog.Feed, name string, m *Manifest) (key string, inColum
 // Scope "file" takes the span of the result, "months" the last Months months
 // up to and with the month of the as-of date.
 func Window(feed *catalog.Feed, res *Result) (from, to catalog.Date) {
-	if feed.Delivery != "snapshot" {
+	kind, scope := meant(feed, res)
+	if kind != "snapshot" {
 		return catalog.Date{}, catalog.Date{}
 	}
-	switch feed.Scope.Window {
+	switch scope.Window {
 	case "file":
 		return res.From, res.To
 	case "months":
@@ -96,11 +98,64 @@ func Window(feed *catalog.Feed, res *Result) (from, to catalog.Date) {
 	}
 }
 
+// Windows are what a snapshot replaces of the periods of each length, where it
+// replaces the periods of its own rows; nil: Window of all lengths.
+func Windows(feed *catalog.Feed, res *Result) []event.Window {
+	if kind, scope := meant(feed, res); kind != "snapshot" || scope.Window != "file" {
+		return nil
+	}
+	return res.Windows
+}
+
+// Number is the delivery's own in a feed that numbers its deliveries, by its
+// order key; ok is false in any other. Where the order has a layout it counts
+// days. A *FileError says that the key is no such number.
+func Number(feed *catalog.Feed, key string) (n int64, ok bool, err error) {
+	q := feed.Sequence
+	if q == nil {
+		return 0, false, nil
+	}
+	if feed.Order.Layout != "" {
+		at, err := time.Parse("2006-01-02T15:04:05.000000000", key)
+		if err != nil {
+			return 0, false, fmt.Errorf("order key %q: %w", key, err)
+		}
+		return int64(catalog.DateOf(at).Days()), true, nil
+	}
+	n, err = strconv.ParseInt(key, 10, 64)
+	switch {
+	case err != nil || n < 0:
+		return 0, false, fileError(event.Problem{Rule: RuleWhole, Text: "the order key is not a number, and the feed counts its deliveries",
+			Hint: "number the files one after the other, or remove sequence from feed " + feed.ID})
+	case q.First > 0 && n < q.First:
+		return 0, false, fileError(event.Problem{Rule: RuleWhole, Text: fmt.Sprintf("delivery %d comes before the first of the feed, %d", n, q.First),
+			Hint: "hold the number against sequence.first of feed " + feed.ID})
+	case q.First > 0 && (n-q.First)%q.Step != 0:
+		return 0, false, fileError(event.Problem{Rule: RuleWhole, Text: fmt.Sprintf("there is no delivery %d where the first is %d and each comes %d later", n, q.First, q.Step),
+			Hint: "hold the number against sequence of feed " + feed.ID})
+	}
+	return n, true, nil
+}
+
+// Kind is snapshot or delta, as the file itself or its feed says.
+func Kind(feed *catalog.Feed, res *Result) string {
+	kind, _ := meant(feed, res)
+	return kind
+}
+
+// meant is what the file is by its result, or by its feed.
+func meant(feed *catalog.Feed, res *Result) (kind string, scope catalog.Scope) {
+	if res.Kind != "" {
+		return res.Kind, res.Scope
+	}
+	return feed.Delivery, feed.Scope
+}
+
 // Unplaced is the error of a snapshot that replaces the periods of its own
 // rows and has rows, but none with a date that can be read: without a period
 // it would replace every one. It is nil for any other file.
 func Unplaced(feed *catalog.Feed, res *Result) error {
-	if feed.Delivery != "snapshot" || feed.Scope.Window != "file" || res.Lines == 0 || !res.From.IsZero() {
+	if kind, scope := meant(feed, res); kind != "snapshot" || scope.Window != "file" || res.Lines == 0 || !res.From.IsZero() {
 		return nil
 	}
 	return fileError(event.Problem{Rule: RuleWhole, Column: feed.Columns.EventDate,

@@ -251,7 +251,7 @@ func TestBadFilesOfFormats(t *testing.T) {
 	if got := problems(t, err); got[0] != "C01  the file holds more than 50 bytes" {
 		t.Error(got)
 	}
-	feed.Format = "parquet"
+	feed.Format = "sas"
 	if _, _, err := readText(t, feed, delimitedText, delivery()); err == nil || !strings.Contains(err.Error(), "not read") {
 		t.Error(err)
 	}
@@ -407,7 +407,7 @@ func TestManifestOfPackedFile(t *testing.T) {
 
 // TestRejectedRowsOfFormats: they go back as text with delimiters.
 func TestRejectedRowsOfFormats(t *testing.T) {
-	for format, text := range map[string]string{"fixed": fixedText, "ndjson": ndjsonText} {
+	for format, text := range map[string]string{"ndjson": ndjsonText} {
 		var out bytes.Buffer
 		rows := NewRejectedRows(&out, formatFeed(format))
 		sink := rejectSink{rows}

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -17,14 +18,38 @@ type ref struct {
 	set      bool
 	col      int // -1 for a constant
 	constant []byte
+	// words are what texts of the column mean; nil: they are what they say.
+	words map[string][]byte
+}
+
+// strange reports whether the column has a text that the feed does not
+// translate, in a column of which it translates texts.
+func (r *ref) strange(fields [][]byte) bool {
+	if r.words == nil || r.col < 0 {
+		return false
+	}
+	_, ok := r.words[string(trim(fields[r.col]))]
+	return !ok
 }
 
 // layout maps names to positions in one file.
 type layout struct {
-	columns  map[string]int
-	width    int      // named columns
-	nameless bool     // one more, without name and values, may follow
-	texts    []string // columns in which any text would be taken for a value
+	columns map[string]int
+	width   int // named columns
+	// delivered are those of them that stand in the file; the others were
+	// joined from several rows.
+	delivered int
+	nameless  bool // one more, without name and values, may follow
+	// tail says of it that rows have it (1) or not (-1), as the header or the
+	// first row does; 0: that is not known yet. Were a row free to leave it
+	// out, one with a delimiter too few would still have all columns.
+	tail  int
+	texts []string // columns in which any text would be taken for a value
+	// named are the columns whose value the file's name gives.
+	named map[string][]byte
+	words map[string]map[string][]byte // by column
+	// added are three more columns, those of a file of rejected rows.
+	added bool
 }
 
 // resolve finds a source of the feed: a column or, after "=", a constant.
@@ -35,7 +60,73 @@ func (l *layout) resolve(source string) ref {
 	if text, ok := strings.CutPrefix(source, "="); ok {
 		return ref{set: true, col: -1, constant: []byte(text)}
 	}
-	return ref{name: source, set: true, col: l.columns[source]}
+	words := l.words[source]
+	if value, ok := l.named[source]; ok {
+		if word, ok := words[string(value)]; ok {
+			value = word
+		}
+		return ref{name: source, set: true, col: -1, constant: value}
+	}
+	return ref{name: source, set: true, col: l.columns[source], words: words}
+}
+
+// fit takes the nameless last column off the fields of a row. They are not ok
+// if they are more or fewer than the columns.
+func (l *layout) fit(fields [][]byte) (row [][]byte, ok bool) {
+	extra := len(fields) - l.width
+	if !l.nameless || extra < 0 || extra > 1 {
+		return fields, extra == 0
+	}
+	if extra == 1 && len(trim(fields[l.width])) > 0 {
+		return fields, false
+	}
+	if l.tail == 0 {
+		l.tail = 2*extra - 1
+	}
+	return fields[:l.width], (extra == 1) == (l.tail == 1)
+}
+
+// fields is how many a row has.
+func (l *layout) fields() int { return l.width + max(l.tail, 0) }
+
+// words are what the feed says that texts mean, by column.
+func words(feed *catalog.Feed) map[string]map[string][]byte {
+	all := map[string]map[string][]byte{}
+	for _, t := range feed.Translate {
+		for _, c := range t.Columns {
+			if all[c] == nil {
+				all[c] = map[string][]byte{}
+			}
+			for _, text := range t.Texts {
+				all[c][text] = []byte(t.Value)
+			}
+		}
+	}
+	return all
+}
+
+// named are the columns that the feed takes from the name of the file.
+func named(feed *catalog.Feed, name string) (map[string][]byte, error) {
+	if feed.FromName == "" {
+		return nil, nil
+	}
+	re, err := regexp.Compile(feed.FromName)
+	if err != nil {
+		return nil, fmt.Errorf("feed %s: from_name: %w", feed.ID, err)
+	}
+	m := re.FindStringSubmatch(name)
+	if m == nil {
+		return nil, fileError(event.Problem{Rule: RuleWhole,
+			Text: fmt.Sprintf("the file name does not have the form %q from which columns are read", feed.FromName),
+			Hint: "name the file as feed " + feed.ID + " says, or change from_name there"})
+	}
+	all := map[string][]byte{}
+	for i, group := range re.SubexpNames() {
+		if group != "" {
+			all[group] = []byte(m[i])
+		}
+	}
+	return all, nil
 }
 
 // wanted are the columns that the feed reads, in its order, each once.
@@ -49,7 +140,11 @@ func wanted(feed *catalog.Feed) []string {
 		}
 	}
 	c := feed.Columns
-	add(c.Unit, c.Indicator, c.IndicatorVersion, c.EventDate, c.RegistrationDate, c.Subject)
+	add(c.Unit, c.Indicator, c.IndicatorVersion, c.EventDate, c.PeriodEnd, c.RegistrationDate, c.Subject)
+	for _, u := range c.UnitElse {
+		add(u.Column)
+		add(u.Blank...)
+	}
 	add(c.Strata...)
 	if len(feed.Measures) == 0 {
 		add(c.Numerator, c.Denominator, c.Value, c.Expected, c.Rate)
@@ -68,7 +163,33 @@ func wanted(feed *catalog.Feed) []string {
 		add(feed.Operation.Column)
 	}
 	add(feed.Order.Column, feed.AsOf.Column)
-	return names
+	for _, o := range feed.Only {
+		add(o.Column)
+	}
+	if feed.Reasons != nil {
+		add(feed.Reasons.Column)
+	}
+	if feed.Instruction != nil {
+		add(feed.Instruction.Column)
+	}
+	given := groups(feed.FromName)
+	if p := feed.Pivot; p != nil {
+		add(p.Name, p.Value)
+		given = append(given, p.Columns...)
+	}
+	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(given, n) })
+}
+
+// groups are the named groups of a pattern.
+func groups(pattern string) []string {
+	if pattern == "" {
+		return nil
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(re.SubexpNames(), func(s string) bool { return s == "" })
 }
 
 // texts are the columns in which any text would be taken for a value.
@@ -76,6 +197,12 @@ func texts(feed *catalog.Feed) []string {
 	c := feed.Columns
 	all := []string{c.Unit, c.Indicator, c.IndicatorVersion, c.Subject, feed.Order.Column, feed.AsOf.Column}
 	all = append(append(all, c.Strata...), feed.Key...)
+	for _, o := range feed.Only {
+		all = append(all, o.Column)
+	}
+	if feed.Instruction != nil {
+		all = append(all, feed.Instruction.Column)
+	}
 	for _, m := range feed.Measures {
 		if m.When != nil {
 			all = append(all, m.When.Column)
@@ -95,7 +222,7 @@ func texts(feed *catalog.Feed) []string {
 // one that it ignores. A column that is ignored may be absent: no fact
 // depends on it.
 func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
-	l := &layout{columns: make(map[string]int, len(names)), texts: texts(feed)}
+	l := &layout{columns: make(map[string]int, len(names)), texts: texts(feed), words: words(feed)}
 	var problems []event.Problem
 	bad := func(column, text, hint string) {
 		problems = append(problems, event.Problem{Line: 1, Column: column, Rule: RuleHeader, Text: text, Hint: hint})
@@ -103,6 +230,9 @@ func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
 	want := wanted(feed)
 	known := func(name string) bool {
 		return slices.Contains(want, name) || slices.Contains(feed.IgnoreColumns, name)
+	}
+	if n := len(names) - len(addedColumns()); n > 0 && feed.Dialect.Header && slices.Equal(names[n:], addedColumns()) && !slices.ContainsFunc(names[n:], known) {
+		l.added, names = true, names[:n]
 	}
 	count := 0
 	for _, n := range names {
@@ -127,7 +257,7 @@ func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
 	for i, n := range names {
 		switch _, twice := l.columns[n]; {
 		case n == "" && i == len(names)-1 && feed.Dialect.NamelessLast && i > 0:
-			l.nameless = true
+			l.nameless, l.tail = true, 1
 			continue
 		case n == "":
 			bad("", fmt.Sprintf("column %d has no name", i+1), "name it; or, if it is a last column without values, declare nameless_last: true in the feed")
@@ -165,8 +295,12 @@ func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
 	if feed.Dialect.NamelessLast {
 		l.nameless = true
 	}
+	l.delivered = l.width
 	return l, problems
 }
+
+// addedColumns stand behind those of the file in its file of rejected rows.
+func addedColumns() []string { return []string{"rule", "column", "hint"} }
 
 func digits(s string) int {
 	n := 0

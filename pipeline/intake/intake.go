@@ -6,6 +6,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/pseudonym"
 )
 
 // The rules that intake applies, by their ids in the catalogue of checks.
@@ -17,6 +18,8 @@ const (
 	RuleType      = "C06" // numbers, dates, texts of the wrong form
 	RuleUnit      = "C07" // unknown unit
 	RuleIndicator = "C08" // unknown indicator or version
+	RuleReason    = "C17" // codes that say why there is no number
+	RuleIdentity  = "C15" // personal identity numbers where none is declared
 	RuleFuture    = "T01" // dates after the as-of date
 )
 
@@ -44,7 +47,16 @@ type Delivery struct {
 	AsOf catalog.Date
 	// Manifest is the manifest that came with the file, or nil.
 	Manifest *Manifest
+	// Keys make the pseudonyms of a feed with a subject or a key, which cannot
+	// be read without.
+	Keys *pseudonym.Keys
+	// Looked is what an earlier reading of the file found (Reread); nil: this
+	// is the first.
+	Looked *Looked
 }
+
+// Pseudonymised reports whether files of the feed are read with keys.
+func Pseudonymised(feed *catalog.Feed) bool { return feed.Columns.Subject != "" || len(feed.Key) > 0 }
 
 // Sink takes what Read finds, in the order of the file. Both methods must
 // have used or copied their argument when they return: its memory is used
@@ -62,7 +74,8 @@ type Reject struct {
 	// Line is the physical line on which the row begins, from 1.
 	Line   uint64
 	Column string
-	// Place is the cell of a workbook, as Blad1!C7; else empty.
+	// Place is the cell of a workbook, as Blad1!C7, or the entry of a Bundle, as
+	// entry 3, line 57; else empty.
 	Place string
 	// Value is masked where it may identify a person.
 	Value string
@@ -74,6 +87,8 @@ type Reject struct {
 	// Raw are the fields as delivered; where the row could not be split, one
 	// field with its text. They are for the rejected-rows file alone.
 	Raw []string
+	// More are the fields of further rows that were joined to the first.
+	More [][]string
 	// Layout is that of the file.
 	Layout *Layout
 }
@@ -86,6 +101,11 @@ type Layout struct {
 	LineEnd string
 	// Sheet is that of a workbook, whose lines are its rows; else empty.
 	Sheet string
+	// Preamble is the text above the header, with its line ends.
+	Preamble []byte
+	// Instruction is one that says of rows of this file that they are added;
+	// where the feed has none, the file's own. Empty: the feed has none.
+	Instruction string
 }
 
 // Result sums up a file that became facts.
@@ -98,13 +118,24 @@ type Result struct {
 	// Observed and Deleted are observations: a wide line gives several.
 	Observed, Deleted int64
 	// Rejected and Parked are lines; a line that is both counts as rejected.
-	Rejected, Parked int64
+	// Skipped are lines that the feed does not take.
+	Rejected, Parked, Skipped int64
+	// Kind is snapshot or delta and Scope what a snapshot replaces, where the
+	// file itself says it; else they are empty, and those of the feed hold.
+	Kind  string
+	Scope catalog.Scope
+	// Units are those that a snapshot replaces, by id; empty: every unit.
+	Units []string
+	// Reasons counts the lines without number by the reason that they give.
+	Reasons map[string]int64
 	// Rules counts the rejected and parked lines by rule; a line with faults
 	// under two rules counts under both.
 	Rules map[string]int64
 	// From and To (half-open) span the periods that occur in the file; zero
 	// where no row has a date.
 	From, To catalog.Date
+	// Windows are the same by the lengths of the periods, where that tells more.
+	Windows []event.Window
 	// AsOf is that of the delivery, or the one read from the feed's column.
 	AsOf catalog.Date
 	// OrderKey is set where the feed reads it from a column.
@@ -116,6 +147,8 @@ type Result struct {
 	Layout Layout
 	// Findings are peculiarities of the file that changed no value.
 	Findings []event.Problem
+	// Identity are the columns in which identity numbers stood here and there.
+	Identity []event.IdentityColumn
 }
 
 // MaxFirst is how many faults a result, and so a receipt, names.
@@ -128,6 +161,9 @@ type FileError struct {
 	// wait for the rest before it rejects.
 	Incomplete bool
 	Problems   []event.Problem
+	// Identity are the columns in which identity numbers stood, as far as the
+	// file was read.
+	Identity []event.IdentityColumn
 }
 
 // Error names every problem on a line of its own.

@@ -2,8 +2,8 @@ package intake
 
 import (
 	"strings"
-	"unicode"
-	"unicode/utf8"
+
+	"larstrom/pipeline/intake/identity"
 )
 
 // What a value may show of itself in a reject, a problem or a receipt.
@@ -33,7 +33,7 @@ const (
 )
 
 const (
-	maxShape  = 24
+	maxShape  = identity.MaxMask
 	maxDigits = 6
 	maxCode   = 12
 )
@@ -98,29 +98,4 @@ func nothing(value []byte) bool {
 }
 
 // shape keeps of a text only which characters are letters, digits and spaces.
-func shape(value []byte) string {
-	var b strings.Builder
-	n := 0
-	for len(value) > 0 {
-		if n == maxShape {
-			b.WriteString("...")
-			break
-		}
-		r, size := utf8.DecodeRune(value)
-		value = value[size:]
-		n++
-		switch {
-		case unicode.IsDigit(r) || unicode.IsNumber(r):
-			b.WriteByte('d')
-		case unicode.IsLetter(r) || unicode.IsMark(r):
-			b.WriteByte('x')
-		case r > ' ' && r < 0x7f:
-			b.WriteRune(r)
-		case unicode.IsSpace(r):
-			b.WriteByte(' ')
-		default:
-			b.WriteByte('?')
-		}
-	}
-	return b.String()
-}
+func shape(value []byte) string { return identity.Mask(value) }

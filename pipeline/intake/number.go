@@ -41,6 +41,8 @@ func (n numberForm) groupsHint() string {
 		return " and a space between thousands, or none"
 	case "\u00a0":
 		return " and a no-break space between thousands, or none"
+	case "\u202f":
+		return " and a narrow no-break space between thousands, or none"
 	default:
 		return " and " + n.thousands + " between thousands, or none"
 	}

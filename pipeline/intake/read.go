@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -8,17 +9,24 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"regexp"
+	"runtime"
+	"slices"
 	"strconv"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/arrowipc"
 	"larstrom/pipeline/intake/compressed"
 	"larstrom/pipeline/intake/delimited"
+	"larstrom/pipeline/intake/fhir"
 	"larstrom/pipeline/intake/fixed"
 	"larstrom/pipeline/intake/lines"
 	"larstrom/pipeline/intake/ndjson"
+	"larstrom/pipeline/intake/parquet"
 	"larstrom/pipeline/intake/record"
+	"larstrom/pipeline/intake/typed"
 	"larstrom/pipeline/intake/xlsx"
 )
 
@@ -33,8 +41,9 @@ const (
 
 // Read reads one file of the feed: it hands blocks and rejects to the sink in
 // the order of the file and sums up. It returns a *FileError where the file
-// becomes no fact, the sink's own error where the sink fails, the reader's
-// where the bytes cannot be read, and the context's when it ends.
+// becomes no fact, a *Reread where it must be read once more, the sink's own
+// error where the sink fails, the reader's where the bytes cannot be read, and
+// the context's when it ends.
 //
 // The result and what the sink sees depend on the bytes, the feed, the catalog
 // and the delivery alone. Memory does not grow with the file.
@@ -45,9 +54,18 @@ const (
 // does not depend on the rows; of a delta, always.
 func Read(ctx context.Context, r io.Reader, feed *catalog.Feed, idx Catalog, d Delivery, sink Sink) (Result, error) {
 	f := &file{ctx: ctx, feed: feed, d: d, res: Result{Rules: map[string]int64{}}}
-	if err := f.read(r, idx, sink); err != nil {
+	err := f.read(r, idx, sink)
+	if f.c != nil {
+		// An earlier block is before what was found meanwhile.
+		err = cmp.Or(f.c.out.wait(), err)
+	}
+	if err != nil {
+		if bad, ok := errors.AsType[*FileError](err); ok && f.c != nil && f.c.look != nil {
+			bad.Identity = f.c.look.found()
+		}
 		return Result{}, err
 	}
+	f.res.Identity = f.c.look.found()
 	return f.res, nil
 }
 
@@ -65,8 +83,13 @@ type rows interface {
 func (f *file) open(r io.Reader) (rows, io.Closer, error) {
 	feed := f.feed
 	limits := compressed.Limits{Bytes: feed.Limits.Bytes, Ratio: int64(feed.Limits.Ratio)}
-	if feed.Format == "xlsx" && feed.Compression == "" {
-		return f.workbook(r, limits)
+	if feed.Compression == "" {
+		switch feed.Format {
+		case "xlsx":
+			return f.workbook(r, limits)
+		case "parquet":
+			return f.parquet(r, limits)
+		}
 	}
 	in, err := compressed.NewReader(r, feed.Compression, limits)
 	if err != nil {
@@ -80,13 +103,27 @@ func (f *file) open(r io.Reader) (rows, io.Closer, error) {
 			return nil, nil, err
 		}
 		return book, held, nil
+	case "parquet":
+		table, held, err := f.parquet(in, limits)
+		if err := errors.Join(err, in.Close()); err != nil { // it has been read whole
+			return nil, nil, err
+		}
+		return table, held, nil
+	case "arrow":
+		out, err = arrowipc.NewReader(in, arrowipc.Options{Names: wanted(feed), All: true, Form: f.form(), Limits: limits})
+	case "fhir":
+		out, err = fhir.NewReader(in, f.fhir())
 	case "", "delimited":
-		out, err = delimited.NewReader(in, feed.Dialect, delimited.Options{Trailer: f.trailer != nil})
+		text, fault := delimited.NewReader(in, feed.Dialect, delimited.Options{MaxRecord: feed.Limits.Row, Trailer: f.trailer != nil, Preamble: f.preamble, Workers: splitters()})
+		if fault == nil {
+			return text, &closers{text, in}, nil
+		}
+		err = fault
 	case "fixed":
-		out, err = fixed.NewReader(in, feed.Dialect.Encoding, feed.Fixed, feed.Dialect.Header, lines.Options{Trailer: f.trailer != nil})
+		out, err = fixed.NewReader(in, feed.Dialect.Encoding, feed.Fixed, feed.Dialect.Header, lines.Options{MaxLine: feed.Limits.Row, Trailer: f.trailer != nil, Preamble: f.preamble})
 	case "ndjson":
 		out, err = ndjson.NewReader(in, ndjson.Options{Encoding: feed.Dialect.Encoding, Names: wanted(feed), Ignored: feed.IgnoreColumns,
-			AbsentIsMissing: feed.NDJSON.Absent == "missing", Decimal: decimal(feed)})
+			AbsentIsMissing: feed.NDJSON.Absent == "missing", Decimal: decimal(feed), Lines: lines.Options{MaxLine: feed.Limits.Row}})
 	default:
 		err = fmt.Errorf("format %q is not read", feed.Format)
 	}
@@ -94,6 +131,21 @@ func (f *file) open(r io.Reader) (rows, io.Closer, error) {
 		return nil, nil, errors.Join(err, in.Close())
 	}
 	return out, in, nil
+}
+
+// splitters is how many goroutines split text ahead: more than a few wait for
+// the one that reads.
+func splitters() int { return min(runtime.GOMAXPROCS(0), 4) }
+
+// closers ends what reads before what it reads from.
+type closers []io.Closer
+
+func (c *closers) Close() error {
+	var errs []error
+	for _, one := range *c {
+		errs = append(errs, one.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // workbook reads one that can be read at any place, or is held in memory.
@@ -105,6 +157,29 @@ func (f *file) workbook(r io.Reader, limits compressed.Limits) (rows, io.Closer,
 		return nil, nil, err
 	}
 	return book, book, nil
+}
+
+// parquet reads one that can be read at any place, or is held in memory.
+func (f *file) parquet(r io.Reader, limits compressed.Limits) (rows, io.Closer, error) {
+	table, err := parquet.NewReader(r, parquet.Options{Names: wanted(f.feed), All: true, Form: f.form(), Limits: limits})
+	if err != nil {
+		return nil, nil, err
+	}
+	return table, table, nil
+}
+
+// form is how typed values are written.
+func (f *file) form() typed.Form {
+	return typed.Form{Decimal: decimal(f.feed), Dates: f.feed.Dialect.Dates, Zone: f.c.date.zone}
+}
+
+func (f *file) fhir() fhir.Options {
+	opt := fhir.Options{Encoding: f.feed.Dialect.Encoding, Names: wanted(f.feed), Decimal: decimal(f.feed), Zone: f.c.date.zone}
+	if o := f.feed.FHIR; o != nil {
+		opt.Lines, opt.Reports, opt.Unit, opt.SubjectSystem = o.Form == "ndjson", o.Reports, o.Unit, o.SubjectSystem
+		opt.Exclusions, opt.Stratifiers, opt.Measures = o.Exclusions, o.Stratifiers, o.Measures
+	}
+	return opt
 }
 
 // decimal is the decimal sign of the feed; newConformer holds that it is one.
@@ -121,6 +196,14 @@ type file struct {
 	trailer *regexp.Regexp
 	sum     hash.Hash
 	records int64 // data records, as a trailer or manifest counts them
+	// preamble is what stands above the header, and named the columns that the
+	// file's name gives.
+	preamble record.Preamble
+	named    map[string][]byte
+	joiner   *joiner // of a feed with a pivot
+	// instructed is an instruction for the file of rejected rows.
+	instructed string
+	headerLine uint64
 }
 
 func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
@@ -134,6 +217,15 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 		}
 	}
 	var err error
+	f.preamble.Lines = f.feed.Dialect.Preamble.Lines
+	if until := f.feed.Dialect.Preamble.Until; until != "" {
+		if f.preamble.Until, err = regexp.Compile(until); err != nil {
+			return fmt.Errorf("feed %s: dialect.preamble.until: %w", f.feed.ID, err)
+		}
+	}
+	if f.named, err = named(f.feed, f.d.Name); err != nil {
+		return err
+	}
 	if f.c, err = newConformer(f.feed, idx, f.d, sink, &f.res); err != nil {
 		return err
 	}
@@ -160,14 +252,24 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 			return fileFault(err)
 		}
 		if n == 0 {
-			f.c.shared.LineEnd = f.rows.End().LineEnd // without a header it shows only now
+			end := f.rows.End() // without a header it shows only now
+			f.c.shared.LineEnd, f.c.shared.Preamble = end.LineEnd, end.Preamble
 		}
 		if rec.Malformed != "" {
 			f.records += int64(rec.Lines)
+			f.c.at = rec.Place
 			err = f.c.unreadable(rec.Line, rec.Lines, []string{string(rec.Raw)}, rec.Rule, rec.Malformed, rec.Hint)
 		} else {
 			f.records++
+			if f.joiner != nil {
+				f.c.joined, f.c.absent = f.joiner.joined, f.joiner.absent
+				f.records += int64(len(f.c.joined))
+			}
+			f.c.others, f.c.reported, f.c.at = rec.Others, rec.Faults, rec.Place
+			before := f.c.before()
 			err = f.c.row(rec.Line, rec.Fields, rec.Faulty)
+			f.c.keep(rec, before)
+			f.c.joined = nil
 		}
 		if err != nil {
 			return err
@@ -182,7 +284,16 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 	if n := f.c.ragged; n > 1 && float64(n) > maxRaggedShare*float64(f.res.Lines) {
 		return f.ragged()
 	}
+	if err := f.c.look.verdict(); err != nil {
+		return err
+	}
+	if f.joiner != nil { // lines with names that are not used
+		f.res.Lines += f.joiner.passed
+		f.res.Skipped += f.joiner.passed
+	}
 	f.res.From, f.res.To = f.c.span()
+	f.res.Windows = f.c.windows()
+	f.res.Units = slices.Sorted(maps.Keys(f.c.units))
 	f.res.Layout = f.c.shared
 	for _, n := range f.rows.End().Findings {
 		f.res.Findings = append(f.res.Findings, event.Problem{Line: n.Line, Rule: RuleDialect, Text: n.Text, Hint: n.Hint})
@@ -214,8 +325,20 @@ func (f *file) columns() error {
 	switch f.feed.Format {
 	case "fixed": // which holds a header against these
 		names, inFile = fixed.Names(f.feed.Fixed), false
-	case "ndjson":
+	case "ndjson", "fhir":
 		names, inFile = wanted(f.feed), false
+	case "parquet", "arrow":
+		inFile = false
+		if table, ok := f.rows.(interface{ Columns() []string }); ok && f.rows.End().Any {
+			names = table.Columns()
+		} else {
+			return emptyFile()
+		}
+	}
+	if in := f.feed.Instruction; in != nil && in.At == "above" {
+		if err := f.instruction(); err != nil {
+			return err
+		}
 	}
 	if inFile {
 		rec, err := f.rows.Next()
@@ -233,6 +356,7 @@ func (f *file) columns() error {
 		case rec.Malformed != "":
 			return fileError(event.Problem{Line: rec.Line, Rule: RuleDialect, Text: "the header: " + rec.Malformed, Hint: rec.Hint})
 		}
+		f.headerLine = rec.Line
 		names = make([]string, len(rec.Fields))
 		for i, field := range rec.Fields {
 			names[i] = string(trim(field))
@@ -240,10 +364,29 @@ func (f *file) columns() error {
 	}
 	l, problems := header(f.feed, names)
 	if len(problems) > 0 {
+		for i := range problems {
+			problems[i].Line = max(f.headerLine, 1)
+		}
 		return &FileError{Problems: problems}
 	}
+	l.named = f.named
+	if inFile {
+		f.c.header = names[:l.width]
+	}
+	if l.added {
+		names = names[:len(names)-len(addedColumns())]
+	}
+	if in := f.feed.Instruction; in != nil && in.At != "above" {
+		if err := f.instruction(); err != nil {
+			return err
+		}
+	}
 	end := f.rows.End()
-	f.c.shared = Layout{Columns: names, LineEnd: end.LineEnd, Sheet: end.Sheet}
+	f.c.shared = Layout{Columns: names, LineEnd: end.LineEnd, Sheet: end.Sheet, Preamble: end.Preamble, Instruction: f.instructed}
+	if f.feed.Pivot != nil {
+		f.joiner = newJoiner(f.rows, f.feed, l)
+		f.rows = f.joiner
+	}
 	return f.c.bind(l)
 }
 

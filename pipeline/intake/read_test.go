@@ -88,7 +88,7 @@ SE1-S;wait;2024-12-31;-3;2
 		`20 C06 num "x"`,
 	})
 	want := Result{Lines: 21, Rows: 21, Blocks: 1, Observed: 11, Rejected: 7, Parked: 3, AsOf: day("2024-12-31"),
-		From: day("2023-12-01"), To: day("2025-01-01"), Faults: 11, Rules: map[string]int64{"C06": 4, "C07": 3, "C08": 3, "T01": 1},
+		From: day("2023-12-01"), To: day("2025-01-01"), Windows: []event.Window{{Period: catalog.Month, From: day("2023-12-01"), To: day("2025-01-01")}}, Faults: 11, Rules: map[string]int64{"C06": 4, "C07": 3, "C08": 3, "T01": 1},
 		Layout: Layout{Columns: []string{"unit", "ind", "date", "num", "den"}, LineEnd: "\n"}}
 	if got := res; !maps.Equal(got.Rules, want.Rules) || len(got.First) != 11 {
 		t.Errorf("rules %v, first %d; want %v, 11", got.Rules, len(got.First), want.Rules)
@@ -128,7 +128,7 @@ NOPE1;2024-05-01;p4;K;6;2;1;C
 		t.Errorf("%d lines, %d rejected, %d parked, %d observed", res.Lines, res.Rejected, res.Parked, res.Observed)
 	}
 	o := &s.obs
-	if o.Subject[0] == "" || o.Subject[0] != o.Subject[5] || o.Subject[0] == o.Subject[3] || len(o.Subject[0]) != 32 || o.Subject[11] != "" {
+	if o.Subject[0] == [16]byte{} || o.Subject[0] != o.Subject[5] || o.Subject[0] == o.Subject[3] || o.Subject[11] != [16]byte{} {
 		t.Errorf("subjects %q", o.Subject)
 	}
 	if o.Key[0] == o.Key[1] || o.Key[0] == o.Key[3] || o.Key[0] == [16]byte{} {
@@ -228,7 +228,7 @@ SE1-N;smr;;2024-05-01;;3;;2,5;;
 SE1-N;smr;;2024-05-01;2024-06-02;3;;;;
 SE1-N;smr;;2024-05-01;2024-06-99;3;;2,5;;
 SE1-S;n;;2031-05-01;;1;;;;
-`, Delivery{Region: "r1", ID: "d1"})
+`, Delivery{Region: "r1", ID: "d1", Keys: keys()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,7 +381,7 @@ func TestNamelessLast(t *testing.T) {
 	row := "SE1-N;n;2024-01-01;1;"
 	for text, faults := range map[string]int{
 		"unit;ind;date;num;den;\n" + row + ";\n":       0,
-		"unit;ind;date;num;den;\n" + row + "\n":        0,
+		"unit;ind;date;num;den;\n" + row + "\n":        1,
 		"unit;ind;date;num;den\n" + row + ";\n":        0,
 		"unit;ind;date;num;den;\n" + row + ";x\n":      1,
 		"unit;ind;date;num;den;\n" + row + ";;\n":      1,
@@ -448,7 +448,7 @@ func TestColumnsThatDateAndOrder(t *testing.T) {
 	feed.AsOf = catalog.Extract{By: "column", Column: "made", Layout: "02.01.2006"}
 	feed.Order = catalog.Extract{By: "column", Column: "seq"}
 	head := "unit;ind;date;num;den;made;seq\n"
-	d := Delivery{Region: "r1", ID: "d1"}
+	d := Delivery{Region: "r1", ID: "d1", Keys: keys()}
 	s, res, err := readText(t, feed, head+"SE1-N;n;2024-01-01;1;;05.01.2024;17\nSE1-N;n;2024-01-06;1;;05.01.2024;17\n", d)
 	if err != nil || res.AsOf != day("2024-01-05") || res.OrderKey != "17" {
 		t.Fatalf("%+v, %v", res, err)
@@ -773,7 +773,7 @@ func TestErrorsThatAreNotTheFiles(t *testing.T) {
 	}
 	for _, change := range []func(*catalog.Feed){
 		func(f *catalog.Feed) { f.TimeZone = "Nowhere/City" }, func(f *catalog.Feed) { f.Dialect.Decimal = "" },
-		func(f *catalog.Feed) { f.Dialect.Encoding = "ebcdic" }, func(f *catalog.Feed) { f.Format = "parquet" },
+		func(f *catalog.Feed) { f.Dialect.Encoding = "ebcdic" }, func(f *catalog.Feed) { f.Format = "sas" },
 		func(f *catalog.Feed) { f.Complete = catalog.Complete{By: "trailer", Pattern: "("} },
 		func(f *catalog.Feed) {
 			f.Measures = []catalog.Measure{{Indicator: "gone", Numerator: "num", Denominator: "den"}}
@@ -1000,7 +1000,7 @@ func TestMemoryIsFlat(t *testing.T) {
 		at++
 		return nil
 	})
-	res, err := Read(context.Background(), io.MultiReader(parts...), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01")}, sink)
+	res, err := Read(context.Background(), io.MultiReader(parts...), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01"), Keys: keys()}, sink)
 	if err != nil || res.Lines != (times+1)*MaxBlockRows || at != times+1 {
 		t.Fatalf("%d lines, %d blocks, %v", res.Lines, at, err)
 	}
@@ -1029,7 +1029,7 @@ func TestBlocksEncode(t *testing.T) {
 			return nil
 		})
 	})
-	if _, err := Read(context.Background(), bytes.NewReader(text), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2023-01-01")}, sink); err != nil || rows != 20_000 {
+	if _, err := Read(context.Background(), bytes.NewReader(text), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2023-01-01"), Keys: keys()}, sink); err != nil || rows != 20_000 {
 		t.Errorf("%d rows, %v", rows, err)
 	}
 }
@@ -1061,7 +1061,7 @@ func TestRealAttendances(t *testing.T) {
 		Columns:  catalog.Columns{Unit: "org_code", UnitSystem: "ods", EventDate: "period", Strata: []string{"type"}},
 		Measures: []catalog.Measure{{Indicator: "four-hours", Numerator: "breaches", Denominator: "attendances"}}}
 	s := &taken{}
-	res, err := Read(context.Background(), strings.NewReader(string(b)), feed, c.Index(), Delivery{Region: "r", ID: "d"}, s)
+	res, err := Read(context.Background(), strings.NewReader(string(b)), feed, c.Index(), Delivery{Region: "r", ID: "d", Keys: keys()}, s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -1193,7 +1193,7 @@ func TestUnplaced(t *testing.T) {
 	for window, refused := range map[string]bool{"file": true, "all": false} {
 		feed := longFeed()
 		feed.Scope.Window = window
-		_, res, err := readText(t, feed, text, Delivery{AsOf: day("2024-06-01")})
+		_, res, err := readText(t, feed, text, Delivery{AsOf: day("2024-06-01"), Keys: keys()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -1201,7 +1201,7 @@ func TestUnplaced(t *testing.T) {
 			t.Errorf("scope %s: %v", window, err)
 		}
 	}
-	_, res, err := readText(t, longFeed(), text+"SE1-N;ctl;2024-04-01;1;2\n", Delivery{AsOf: day("2024-06-01")})
+	_, res, err := readText(t, longFeed(), text+"SE1-N;ctl;2024-04-01;1;2\n", Delivery{AsOf: day("2024-06-01"), Keys: keys()})
 	if err != nil || Unplaced(longFeed(), &res) != nil {
 		t.Errorf("one dated row: %v %v", err, Unplaced(longFeed(), &res))
 	}
@@ -1211,7 +1211,7 @@ func TestUnplaced(t *testing.T) {
 func TestValueBound(t *testing.T) {
 	for value, rejected := range map[string]int64{"1000000000": 0, "-1000000000": 0, "1000000000,000001": 1, "-1000000001": 1} {
 		text := wideHeader + "SE1-N;2024-02-03;p;k;1;1;" + value + ";A\n"
-		_, res, err := readText(t, wideFeed(), text, Delivery{AsOf: day("2024-06-01")})
+		_, res, err := readText(t, wideFeed(), text, Delivery{AsOf: day("2024-06-01"), Keys: keys()})
 		if err != nil || res.Rejected != rejected {
 			t.Errorf("%s: %v, %d rejected", value, err, res.Rejected)
 		}

@@ -40,10 +40,13 @@ type Receipt struct {
 	Accepted     int64        `json:"accepted"`
 	Rejected     int64        `json:"rejected"`
 	Parked       int64        `json:"parked"`
+	Skipped      int64        `json:"skipped,omitempty"` // lines that the feed does not take
 	Observations int64        `json:"observations"`
 	Deletions    int64        `json:"deletions"`
 	// Rules counts the rejected and parked lines by rule.
 	Rules map[string]int64 `json:"rules,omitempty"`
+	// Reasons counts the lines without number by the reason that they give.
+	Reasons map[string]int64 `json:"reasons,omitempty"`
 	// Problems are the first of the file; Further is how many there are beside.
 	Problems []ReceiptProblem `json:"problems,omitempty"`
 	Further  int64            `json:"further_problems,omitempty"`
@@ -89,7 +92,8 @@ func NewReceipt(feed *catalog.Feed, d Delivery, res Result, err error) (Receipt,
 	}
 	r.AsOf, r.From, r.To = res.AsOf, res.From, res.To
 	r.Lines, r.Rejected, r.Parked = res.Lines, res.Rejected, res.Parked
-	r.Accepted = res.Lines - res.Rejected - res.Parked
+	r.Skipped, r.Reasons = res.Skipped, maps.Clone(res.Reasons)
+	r.Accepted = res.Lines - res.Rejected - res.Parked - res.Skipped
 	r.Observations, r.Deletions = res.Observed, res.Deleted
 	r.Rules = maps.Clone(res.Rules)
 	for _, f := range res.First {
@@ -124,6 +128,9 @@ func (r Receipt) WriteText(w io.Writer) error {
 		if r.Deletions > 0 {
 			fmt.Fprintf(&b, ", %d deletions", r.Deletions)
 		}
+		if r.Skipped > 0 {
+			fmt.Fprintf(&b, "; %d lines are none of this feed's", r.Skipped)
+		}
 		b.WriteByte('\n')
 		if !r.From.IsZero() {
 			fmt.Fprintf(&b, "  periods from %s to before %s\n", r.From, r.To)
@@ -135,6 +142,13 @@ func (r Receipt) WriteText(w io.Writer) error {
 			lines = "line"
 		}
 		fmt.Fprintf(&b, "  rule %s: %d %s\n", rule, r.Rules[rule], lines)
+	}
+	for _, reason := range slices.Sorted(maps.Keys(r.Reasons)) {
+		lines := "lines have"
+		if r.Reasons[reason] == 1 {
+			lines = "line has"
+		}
+		fmt.Fprintf(&b, "  %d %s no number, for the reason %s\n", r.Reasons[reason], lines, reason)
 	}
 	for _, p := range r.Findings {
 		b.WriteString("  note: ")

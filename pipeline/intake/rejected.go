@@ -7,6 +7,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/intake/delimited"
+	"larstrom/pipeline/intake/fixed"
 )
 
 // RejectedRows writes the rejected and parked rows of one file in the sender's
@@ -17,25 +18,38 @@ import (
 // header, where the dialect has one, comes with the first row, so that a file
 // without rejects stays empty.
 //
-// A format that is not text with delimiters gets such text in UTF-8 with a
-// header, and a semicolon where the comma is the decimal sign.
+// Text of fixed width goes back as such, with the three behind its columns. A
+// format that is no such text gets text with delimiters in UTF-8, with a header
+// and a semicolon where the comma is the decimal sign.
+//
+// A file in the sender's own dialect can be mended and sent again as it is: the
+// three columns are known, and passed over.
 //
 // The file holds the values of the rows. It belongs to the sender alone.
 type RejectedRows struct {
 	w       io.Writer
 	dialect catalog.Dialect
+	above   bool // the instruction stands above the header
+	fixed   []catalog.FixedColumn
+	eol     string
 	out     *delimited.Writer
 	line    uint64
 	columns int
 	raw     []string
+	more    [][]string // rows that were joined to it
 	added   [3][]string
 	n       int64
 }
 
 // NewRejectedRows writes to w in the dialect of the feed.
 func NewRejectedRows(w io.Writer, feed *catalog.Feed) *RejectedRows {
-	r := &RejectedRows{w: w, dialect: feed.Dialect}
-	if feed.Format != "" && feed.Format != "delimited" {
+	r := &RejectedRows{w: w, dialect: feed.Dialect, above: feed.Instruction != nil && feed.Instruction.At == "above"}
+	switch feed.Format {
+	case "", "delimited":
+	case "fixed":
+		r.fixed = feed.Fixed
+		r.dialect.Quote, r.dialect.Delimiter = `"`, "," // which the writer wants and does not use
+	default:
 		r.dialect.Encoding, r.dialect.Quote, r.dialect.Delimiter, r.dialect.Header = "utf-8", `"`, ",", true
 		if feed.Dialect.Decimal == "," {
 			r.dialect.Delimiter = ";"
@@ -56,7 +70,7 @@ func (r *RejectedRows) Reject(f *Reject) error {
 				return err
 			}
 		}
-		r.line, r.raw = f.Line, f.Raw
+		r.line, r.raw, r.more = f.Line, f.Raw, f.More
 	}
 	rule := f.Rule
 	if f.Parked {
@@ -76,11 +90,27 @@ func (r *RejectedRows) begin(l *Layout) error {
 	if r.out, err = delimited.NewWriter(r.w, r.dialect, l.LineEnd); err != nil {
 		return err
 	}
-	r.columns = len(l.Columns)
-	if !r.dialect.Header {
-		return nil
+	r.columns, r.eol = len(l.Columns), l.LineEnd
+	instruction := func(above bool) error {
+		if l.Instruction == "" || r.above != above {
+			return nil
+		}
+		line := make([]string, r.columns+len(addedColumns()))
+		line[0] = l.Instruction
+		return r.out.Write(line)
 	}
-	return r.out.Write(append(slices.Clone(l.Columns), "rule", "column", "hint"))
+	if err := r.out.WriteText(l.Preamble); err != nil {
+		return err
+	}
+	if err := instruction(true); err != nil {
+		return err
+	}
+	if r.dialect.Header {
+		if err := r.write(l.Columns, addedColumns()); err != nil {
+			return err
+		}
+	}
+	return instruction(false)
 }
 
 // row writes the row whose faults are complete.
@@ -88,17 +118,31 @@ func (r *RejectedRows) row() error {
 	if r.line == 0 {
 		return nil
 	}
-	fields := slices.Clone(r.raw)
-	for len(fields) < r.columns {
-		fields = append(fields, "")
-	}
+	var added []string
 	for i, parts := range r.added {
-		fields = append(fields, strings.Join(parts, " | "))
+		added = append(added, strings.Join(parts, " | "))
 		r.added[i] = parts[:0]
 	}
 	r.line = 0
-	r.n++
-	return r.out.Write(fields)
+	for _, raw := range append([][]string{r.raw}, r.more...) {
+		fields := slices.Clone(raw)
+		for len(fields) < r.columns && (r.fixed == nil || len(fields) > 1) {
+			fields = append(fields, "")
+		}
+		r.n++
+		if err := r.write(fields, added); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// write writes one line of the file.
+func (r *RejectedRows) write(fields, added []string) error {
+	if r.fixed != nil {
+		return r.out.WriteText([]byte(fixed.Append(r.fixed, fields, added[0], added[1], added[2]) + r.eol))
+	}
+	return r.out.Write(append(slices.Clone(fields), added...))
 }
 
 // Rows is how many rows have been written.

@@ -96,7 +96,7 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 		}
 	}
 	var files []file
-	at := map[string]sighting{}
+	at, there := map[string]sighting{}, map[string]bool{}
 	for _, e := range entries {
 		name := e.Name()
 		if _, manifest := intake.IsManifest(name); manifest || strings.HasPrefix(name, ".") || !e.Type().IsRegular() {
@@ -111,7 +111,8 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 		}
 		path := filepath.Join(s.cfg.Drop, name)
 		seen := sighting{info.Size(), info.ModTime(), manifestSeen(path)}
-		if s.known[name] == seen {
+		there[name] = true
+		if s.known[name] == seen && !s.impatient(name) {
 			continue
 		}
 		if quiet > 0 && s.cfg.Clock().Sub(info.ModTime()) < quiet {
@@ -119,21 +120,24 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 			continue
 		}
 		at[name] = seen
-		files = append(files, file{path: path, name: name})
+		files = append(files, file{path: path, name: name, live: quiet > 0, changed: info.ModTime()})
 	}
+	s.gone(there)
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
 	receipts, err := s.take(ctx, files)
 	if err != nil {
 		return young, err
 	}
+	s.sayHeld(receipts)
 	for i, f := range files {
 		// A file that waits for its rest is looked at again when it changes,
 		// one that could not be opened always.
 		if receipts[i].Status != intake.StatusWaiting || receipts[i].Feed != "" {
 			s.known[f.name] = at[f.name]
 		}
+		s.waits(f.name, &receipts[i], f)
 		if receipts[i].Status == intake.StatusRejected && receipts[i].Delivery == "" {
-			s.cfg.Logger.Warn("file belongs to no feed", "file", f.name)
+			s.cfg.Logger.Warn("file not taken", "file", receipts[i].File, "rule", receipts[i].Problems[0].Rule)
 		}
 		if receipts[i].Status == intake.StatusWaiting {
 			s.cfg.Logger.Info("file waits", "feed", receipts[i].Feed, "problems", len(receipts[i].Problems))

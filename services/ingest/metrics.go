@@ -5,6 +5,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 )
 
@@ -14,6 +15,7 @@ type Metrics struct {
 	rows  *prometheus.CounterVec
 	files *prometheus.CounterVec
 	rules *prometheus.CounterVec
+	found *prometheus.CounterVec
 	steps prometheus.ObserverVec
 }
 
@@ -29,15 +31,36 @@ func NewMetrics(reg *prometheus.Registry, steps prometheus.ObserverVec) *Metrics
 		rules: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "larstrom_rejects_total", Help: "Rejected and parked lines by rule.",
 		}, []string{"feed", "rule"}),
+		found: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "larstrom_identity_found_total", Help: "Deliveries with personal identity numbers where none is declared.",
+		}, []string{"feed"}),
 		steps: steps,
 	}
-	reg.MustRegister(m.rows, m.files, m.rules)
+	reg.MustRegister(m.rows, m.files, m.rules, m.found)
 	return m
 }
 
 func (m *Metrics) observe(step string, d time.Duration) {
 	if m != nil {
 		m.steps.WithLabelValues(step).Observe(d.Seconds())
+	}
+}
+
+// start shows the numbers of every feed from 0 on: 0 is a number, not an
+// absence.
+func (m *Metrics) start(feeds []catalog.Feed) {
+	if m == nil {
+		return
+	}
+	for i := range feeds {
+		id := feeds[i].ID
+		for _, outcome := range []string{"accepted", "rejected", "repeated"} {
+			m.files.WithLabelValues(id, outcome)
+		}
+		for _, outcome := range []string{"observed", "deleted", "rejected", "parked"} {
+			m.rows.WithLabelValues(id, outcome)
+		}
+		m.found.WithLabelValues(id)
 	}
 }
 
@@ -52,6 +75,12 @@ func (m *Metrics) accepted(a event.DeliveryAccepted) {
 	m.rows.WithLabelValues(a.Feed, "parked").Add(float64(a.Parked))
 	for rule, n := range a.Rules {
 		m.rules.WithLabelValues(a.Feed, rule).Add(float64(n))
+	}
+}
+
+func (m *Metrics) identity(feed string) {
+	if m != nil {
+		m.found.WithLabelValues(feed).Inc()
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -60,6 +61,19 @@ func (s *Service) Receipt(delivery string) (intake.Receipt, error) {
 	return r, nil
 }
 
+// RejectedRows is the file of the rejected rows of a delivery, for its sender;
+// where there is none, the error is fs.ErrNotExist.
+func (s *Service) RejectedRows(delivery string) (io.ReadCloser, error) {
+	if !filepath.IsLocal(delivery) || filepath.Base(delivery) != delivery {
+		return nil, fmt.Errorf("rejected rows of %q: %w: that is no delivery", delivery, fs.ErrNotExist)
+	}
+	f, err := os.Open(filepath.Join(s.receiptDir(delivery), rejectedRows))
+	if err != nil {
+		return nil, fmt.Errorf("rejected rows of %s: %w", delivery, err)
+	}
+	return f, nil
+}
+
 // rejectsFile is the file of rejected rows while it is being written.
 type rejectsFile struct {
 	f    *os.File
@@ -78,6 +92,16 @@ func (s *Service) newRejects(delivery string, feed *catalog.Feed) (*rejectsFile,
 		return nil, fmt.Errorf("rejected rows of %s: %w", delivery, err)
 	}
 	return &rejectsFile{f: f, rows: intake.NewRejectedRows(f, feed), path: filepath.Join(dir, rejectedRows)}, nil
+}
+
+// restart begins the file anew.
+func (r *rejectsFile) restart(feed *catalog.Feed) error {
+	_, err := r.f.Seek(0, io.SeekStart)
+	if err := errors.Join(err, r.f.Truncate(0)); err != nil {
+		return fmt.Errorf("rejected rows: %w", err)
+	}
+	r.rows = intake.NewRejectedRows(r.f, feed)
+	return nil
 }
 
 // keep finishes the file; without rows there is none.

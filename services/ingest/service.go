@@ -17,12 +17,16 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sourcegraph/conc"
+
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/crashpoint"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/event/block"
 	"larstrom/pipeline/eventlog"
 	"larstrom/pipeline/intake"
+	"larstrom/pipeline/intake/compressed"
+	"larstrom/pipeline/intake/pseudonym"
 	"larstrom/pipeline/intake/rawstore"
 	"larstrom/pipeline/run"
 )
@@ -32,6 +36,9 @@ type Config struct {
 	Log     *eventlog.Log
 	Catalog *catalog.Catalog
 	Raw     *rawstore.Store
+	// Keys make the pseudonyms. nil: nothing can be taken, and NoKeys says why.
+	Keys   *pseudonym.Keys
+	NoKeys error
 	// Receipts is the folder with one folder a delivery.
 	Receipts string
 	// Drop is the folder that is watched; empty: none.
@@ -66,7 +73,10 @@ type Service struct {
 	state run.State
 	// known are the files of the drop folder that need no second look.
 	known map[string]sighting
-	last  []intake.Receipt
+	// seen guards awaited, which is asked for while files are taken.
+	seen    sync.Mutex
+	awaited map[string]Awaited
+	last    []intake.Receipt
 }
 
 // sighting is what a file and its manifest looked like when they were taken.
@@ -80,6 +90,7 @@ func New(cfg Config) (*Service, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	cfg.Metrics.start(cfg.Catalog.Feeds)
 	return &Service{cfg: cfg, index: cfg.Catalog.Index(), known: map[string]sighting{}}, nil
 }
 
@@ -90,6 +101,10 @@ type file struct {
 	// submitted files are handed in by somebody, so that a repetition is
 	// worth a note; a file that lies in the drop folder is only seen again.
 	submitted bool
+	// live says that the service goes on running and may wait for the rest of
+	// the file, which changed last at changed.
+	live    bool
+	changed time.Time
 }
 
 // taken is a file that was read and waits for its acceptance.
@@ -111,7 +126,11 @@ func (s *Service) Submit(ctx context.Context, paths []string, again bool) ([]int
 	if err != nil {
 		return receipts, err
 	}
-	return receipts, s.openRuns(ctx)
+	if err := s.openRuns(ctx); err != nil {
+		return receipts, err
+	}
+	s.sayHeld(receipts)
+	return receipts, nil
 }
 
 // Recover lets the next look into the drop folder also finish what a crash
@@ -122,6 +141,9 @@ func (s *Service) Recover(ctx context.Context) error {
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return err
 	}
+	if err := s.checkKeys(); err != nil {
+		return err
+	}
 	return s.receiveParked(ctx)
 }
 
@@ -129,14 +151,14 @@ func (s *Service) Recover(ctx context.Context) error {
 // with an older catalog.
 func (s *Service) receiveParked(ctx context.Context) error {
 	for _, d := range s.state.Deliveries() {
-		if d.Accepted == nil || d.Accepted.Parked == 0 || d.Retried != "" || d.Accepted.Catalog == s.cfg.Catalog.Hash {
+		if d.Accepted == nil || d.Accepted.Parked == 0 || d.Retried != "" || d.Retracted != nil || d.Accepted.Catalog == s.cfg.Catalog.Hash {
 			continue
 		}
 		if _, ok := s.index.Feed(d.Feed); !ok {
 			continue
 		}
 		r := d.DeliveryReceived
-		r.Reason, r.Replaces, r.Catalog = event.CauseCatalog, d.Delivery, s.cfg.Catalog.Hash
+		r.Reason, r.Replaces, r.Catalog, r.Keys = event.CauseCatalog, d.Delivery, s.cfg.Catalog.Hash, s.cfg.Keys.ID()
 		r.Delivery = deliveryID(r.Raw, r.Feed, "catalog "+s.cfg.Catalog.Hash+" "+d.Delivery)
 		if s.state.Delivery(r.Delivery) != nil {
 			continue // this catalog has been tried, and it rejects the file
@@ -164,6 +186,14 @@ func (s *Service) readInto(ctx context.Context, r event.DeliveryReceived, done *
 
 // take brings files in, in the order of their as-of dates.
 func (s *Service) take(ctx context.Context, files []file) ([]intake.Receipt, error) {
+	if len(files) > 0 {
+		if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+			return nil, err
+		}
+		if err := s.checkKeys(); err != nil {
+			return nil, err
+		}
+	}
 	receipts := make([]intake.Receipt, len(files))
 	at := map[string][]int{} // delivery → places in receipts
 	var done []*taken
@@ -220,6 +250,14 @@ func (s *Service) take(ctx context.Context, files []file) ([]intake.Receipt, err
 // repetition, a rejection, a file that no feed knows or that waits for its
 // rest) or the file waits for acceptance.
 func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, error) {
+	shown, bad := intake.CheckName(f.name, catalog.DateOf(s.cfg.Clock()))
+	if bad != nil {
+		f.name = shown // from here on nobody sees another
+		if bad.Rule == intake.RuleIdentity {
+			s.cfg.Logger.Warn("identity number in the name of a file", "file", shown)
+		}
+		return undelivered(f, intake.StatusRejected, *bad), nil, nil
+	}
 	feed, err := s.index.FeedFor(f.name)
 	if err != nil {
 		unknown := event.Problem{Rule: intake.RuleHeader, Text: err.Error(),
@@ -235,6 +273,28 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 	if err != nil {
 		return nil, nil, err
 	}
+	large, err := tooLarge(in, feed)
+	if err != nil {
+		return nil, nil, errors.Join(err, in.Close())
+	}
+	if large != nil {
+		return undelivered(f, intake.StatusRejected, *large), nil, in.Close()
+	}
+	waits := f.patient(feed, s.cfg.Clock())
+	if waits {
+		bad, err := s.unfinished(ctx, in, feed, f)
+		if err == nil && bad == nil {
+			_, err = in.Seek(0, io.SeekStart)
+		}
+		if err != nil || bad != nil {
+			if err = errors.Join(err, in.Close()); err != nil {
+				return nil, nil, err
+			}
+			w := undelivered(f, intake.StatusWaiting, bad.Problems...)
+			w.Feed = feed.ID
+			return w, nil, nil
+		}
+	}
 	raw, err := s.cfg.Raw.Put(in)
 	if err := errors.Join(err, in.Close()); err != nil {
 		return nil, nil, err
@@ -243,18 +303,30 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return nil, nil, err
 	}
-	seen := s.state.SeenRaw(raw.SHA256, feed.ID)
+	text, manifest, err := s.manifest(f)
+	at, again := "", ""
+	if feed.Sequence != nil && err == nil {
+		if at, _, err = intake.OrderKey(feed, f.name, manifest); at != "" {
+			again = "place " + at
+		}
+	}
+	seen := s.state.SeenRaw(raw.SHA256, feed.ID, at)
 	if seen != nil && seen.Rejected != nil && seen.Rejected.Catalog != s.cfg.Catalog.Hash {
 		f.again = true // what one catalog rejects another may read
+	}
+	if seen != nil && seen.Rejected != nil && err == nil && string(text) != seen.Manifest {
+		f.again = true // what was rejected without its manifest, or with another
 	}
 	if seen != nil && !f.again && (seen.Accepted != nil || seen.Rejected != nil) {
 		return s.repeated(ctx, f, seen)
 	}
 	r := event.DeliveryReceived{
-		Delivery: deliveryID(raw.SHA256, feed.ID, ""), Raw: raw.SHA256, Size: raw.Size, Name: f.name, Feed: feed.ID,
-		Registry: feed.Registry, Reason: event.CauseNew, Catalog: s.cfg.Catalog.Hash,
+		Delivery: deliveryID(raw.SHA256, feed.ID, again), Raw: raw.SHA256, Size: raw.Size, Name: f.name, Feed: feed.ID, Place: at,
+		Registry: feed.Registry, Reason: event.CauseNew, Catalog: s.cfg.Catalog.Hash, Keys: s.cfg.Keys.ID(),
 	}
-	text, manifest, err := s.manifest(f)
+	if err == nil {
+		err = intake.CheckManifest(feed, text, catalog.DateOf(s.cfg.Clock()))
+	}
 	if err == nil {
 		r.Manifest = string(text)
 		r.AsOf, _, err = intake.AsOf(feed, f.name, manifest, s.cfg.Clock())
@@ -263,7 +335,7 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 		err = &intake.FileError{Incomplete: true, Problems: []event.Problem{{Rule: intake.RuleWhole, Text: "the file's manifest is not there",
 			Hint: "send " + intake.ManifestName(f.name) + " with it"}}}
 	}
-	if bad, ok := isFileError(err); ok && bad.Incomplete && !f.submitted {
+	if bad, ok := isFileError(err); ok && bad.Incomplete && !f.submitted && (waits || !f.live) {
 		w := undelivered(f, intake.StatusWaiting, bad.Problems...)
 		w.Feed = feed.ID
 		return w, nil, nil
@@ -274,6 +346,21 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 		return nil, nil, err
 	}
 	return s.received(ctx, f, seen, r, func(r event.DeliveryReceived) (*taken, error) { return s.read(ctx, r) })
+}
+
+// tooLarge refuses a file that is beyond the limit of its feed before it fills
+// the disk.
+func tooLarge(f *os.File, feed *catalog.Feed) (*event.Problem, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	limit := compressed.Limits{Bytes: feed.Limits.Bytes}.WithDefaults().Bytes
+	if info.Size() <= limit {
+		return nil, nil
+	}
+	return &event.Problem{Rule: intake.RuleBytes, Text: fmt.Sprintf("the file has %d bytes, and the limit of feed %s is %d", info.Size(), feed.ID, limit),
+		Hint: "let the sender split it; or, if it is right, raise limits.bytes of the feed"}, nil
 }
 
 // received tells the LEDGER of the file, unless it knows, and reads it.
@@ -372,28 +459,37 @@ func (s *Service) read(ctx context.Context, r event.DeliveryReceived) (*taken, e
 		return nil, err
 	}
 	defer rejects.discard()
-	d := intake.Delivery{Region: s.cfg.Catalog.Region.Code, ID: r.Delivery, Name: r.Name, Raw: r.Raw, AsOf: r.AsOf, Manifest: manifest}
-	result, rng, err := s.blocks(ctx, raw, feed, d, rejects)
+	d := intake.Delivery{Region: s.cfg.Catalog.Region.Code, ID: r.Delivery, Name: r.Name, Raw: r.Raw, AsOf: r.AsOf, Manifest: manifest, Keys: s.cfg.Keys}
+	result, rng, err := s.readWhole(ctx, raw, feed, d, rejects)
 	if err == nil {
 		err = intake.Unplaced(feed, &result)
 	}
+	var at place
+	if err == nil {
+		at, err = placeOf(feed, r.Name, manifest, &result)
+	}
 	if bad, ok := isFileError(err); ok {
+		if len(bad.Identity) == 0 {
+			bad.Identity = result.Identity // the file was read to its end
+		}
 		_, err := s.cfg.Log.EraseSubject(ctx, eventlog.OBS, s.obsSubject(r))
 		return nil, errors.Join(err, bad)
 	}
 	if err != nil {
 		return nil, err
 	}
+	if len(result.Identity) > 0 {
+		if err := s.found(ctx, r, event.OutcomeRows, result.Identity); err != nil {
+			return nil, err
+		}
+	}
 	s.cfg.Crash.Hit(crashpoint.BlockPublished)
 	if err := rejects.keep(); err != nil {
 		return nil, err
 	}
-	key, inColumn, err := intake.OrderKey(feed, r.Name, manifest)
+	form, err := formOf(raw, feed, result.Layout)
 	if err != nil {
 		return nil, err
-	}
-	if inColumn {
-		key = result.OrderKey
 	}
 	receipt, err := intake.NewReceipt(feed, d, result, nil)
 	if err != nil {
@@ -403,11 +499,78 @@ func (s *Service) read(ctx context.Context, r event.DeliveryReceived) (*taken, e
 	from, to := intake.Window(feed, &result)
 	return &taken{received: r, receipt: receipt, accepted: event.DeliveryAccepted{
 		Delivery: r.Delivery, Raw: r.Raw, Name: r.Name, Feed: r.Feed, Registry: r.Registry, AsOf: result.AsOf,
-		OrderKey: key, Kind: feed.Delivery, From: from, To: to, Blocks: rng, Lines: result.Lines,
+		OrderKey: at.key, Number: at.number, Step: at.step, First: at.first, Blocks: rng, Lines: result.Lines,
+		Kind: intake.Kind(feed, &result), Units: result.Units, From: from, To: to, Windows: intake.Windows(feed, &result),
 		Observed: result.Observed, Deleted: result.Deleted, Rejected: result.Rejected, Parked: result.Parked,
-		Rules: result.Rules, Catalog: s.cfg.Catalog.Hash, Replaces: r.Replaces,
+		Rules: result.Rules, Catalog: s.cfg.Catalog.Hash, Replaces: r.Replaces, Form: form, Findings: result.Findings,
 	}}, nil
 }
+
+// place is where the deliveries of a feed are ordered and counted.
+type place struct {
+	key                 string
+	number, step, first int64
+}
+
+func placeOf(feed *catalog.Feed, name string, m *intake.Manifest, res *intake.Result) (at place, err error) {
+	key, inColumn, err := intake.OrderKey(feed, name, m)
+	if err != nil {
+		return at, err
+	}
+	if inColumn {
+		key = res.OrderKey
+	}
+	number, numbered, err := intake.Number(feed, key)
+	if err != nil || !numbered {
+		return place{key: key}, err
+	}
+	return place{key, number, feed.Sequence.Step, feed.Sequence.First}, nil
+}
+
+// readWhole reads the file into the log, twice where the first reading only
+// tells what its columns hold.
+func (s *Service) readWhole(ctx context.Context, raw io.ReadSeeker, feed *catalog.Feed, d intake.Delivery, rejects *rejectsFile) (intake.Result, event.Range, error) {
+	subject := event.ObsSubject(d.Region, feed.Registry, d.ID)
+	if end, err := s.cfg.Log.LastSequence(ctx, eventlog.OBS, subject); err != nil {
+		return intake.Result{}, event.Range{}, err
+	} else if end > 0 {
+		// A crash left blocks, and nothing says of which reading they are: the
+		// file does. What a first reading left is then compared with the next.
+		_, err := intake.Read(ctx, raw, feed, s.index, d, nothing{})
+		if again, ok := errors.AsType[*intake.Reread](err); ok {
+			d.Looked = again.Looked
+			_, err = s.cfg.Log.EraseSubject(ctx, eventlog.OBS, subject)
+		}
+		if _, err := seekStart(raw, err); err != nil {
+			return intake.Result{}, event.Range{}, err
+		}
+	}
+	result, rng, err := s.blocks(ctx, raw, feed, d, rejects)
+	again, ok := errors.AsType[*intake.Reread](err)
+	if !ok {
+		return result, rng, err
+	}
+	d.Looked = again.Looked
+	_, err = s.cfg.Log.EraseSubject(ctx, eventlog.OBS, subject)
+	if _, err := seekStart(raw, errors.Join(err, rejects.restart(feed))); err != nil {
+		return intake.Result{}, event.Range{}, err
+	}
+	return s.blocks(ctx, raw, feed, d, rejects)
+}
+
+// seekStart goes back to the beginning, unless there is an error already.
+func seekStart(r io.Seeker, err error) (int64, error) {
+	if err != nil {
+		return 0, err
+	}
+	return r.Seek(0, io.SeekStart)
+}
+
+// nothing takes everything and keeps nothing.
+type nothing struct{}
+
+func (nothing) Block(*event.Observations) error { return nil }
+func (nothing) Reject(*intake.Reject) error     { return nil }
 
 // blocks reads the file into the log, a block at a time.
 func (s *Service) blocks(ctx context.Context, raw io.Reader, feed *catalog.Feed, d intake.Delivery, rejects *rejectsFile) (result intake.Result, rng event.Range, err error) {
@@ -417,18 +580,33 @@ func (s *Service) blocks(ctx context.Context, raw io.Reader, feed *catalog.Feed,
 	}
 	splitter := block.NewSplitter()
 	rng, err = s.cfg.Log.AppendBlocks(ctx, eventlog.OBS, event.ObsSubject(d.Region, feed.Registry, d.ID), func(yield func(eventlog.Block, error) bool) {
-		var err error
-		sink := &sink{rejects: rejects, emit: func(o *event.Observations) error {
-			return splitter.Observations(o, func(payload []byte, rows int) error {
-				if !yield(eventlog.Block{Payload: payload, Rows: rows}, nil) {
-					return errStopped
-				}
-				return nil
-			})
-		}}
-		result, err = intake.Read(ctx, raw, feed, s.index, d, sink)
-		if err != nil && !errors.Is(err, errStopped) {
-			yield(eventlog.Block{}, err)
+		// The file is read on while a block is encoded and stored.
+		full, stored := make(chan *event.Observations), make(chan error)
+		var reading conc.WaitGroup
+		defer reading.Wait()
+		var failed error
+		reading.Go(func() {
+			defer close(full)
+			sink := &sink{rejects: rejects, emit: func(o *event.Observations) error {
+				full <- o
+				return <-stored
+			}}
+			result, failed = intake.Read(ctx, raw, feed, s.index, d, sink)
+		})
+		var stop error
+		for o := range full {
+			if stop == nil {
+				stop = splitter.Observations(o, func(payload []byte, rows int) error {
+					if !yield(eventlog.Block{Payload: payload, Rows: rows}, nil) {
+						return errStopped
+					}
+					return nil
+				})
+			}
+			stored <- stop
+		}
+		if failed != nil && !errors.Is(failed, errStopped) {
+			yield(eventlog.Block{}, failed)
 		}
 	})
 	return result, rng, err
@@ -451,11 +629,13 @@ func (s *Service) accept(ctx context.Context, done []*taken) ([]intake.Receipt, 
 		return cmp.Or(a.accepted.AsOf.Compare(b.accepted.AsOf), strings.Compare(a.received.Name, b.received.Name))
 	})
 	var out []intake.Receipt
+	forms := map[string]event.Form{}
 	for _, t := range done {
 		d := s.state.Delivery(t.received.Delivery)
 		if d == nil {
 			return nil, fmt.Errorf("delivery %s was read and is not in the ledger", t.received.Delivery)
 		}
+		s.compare(t, forms)
 		if err := s.writeReceipt(t.receipt); err != nil {
 			return nil, err
 		}
@@ -478,6 +658,9 @@ func (s *Service) reject(ctx context.Context, r event.DeliveryReceived, bad *int
 		return intake.Receipt{}, fmt.Errorf("delivery %s was read and is not in the ledger", r.Delivery)
 	}
 	feed := &catalog.Feed{ID: r.Feed, Registry: r.Registry}
+	if err := s.foundIn(ctx, r, bad); err != nil {
+		return intake.Receipt{}, err
+	}
 	receipt, err := intake.NewReceipt(feed, intake.Delivery{Region: s.cfg.Catalog.Region.Code, ID: r.Delivery, Name: r.Name, Raw: r.Raw, AsOf: r.AsOf},
 		intake.Result{}, bad)
 	if err != nil {
@@ -510,6 +693,9 @@ func (s *Service) repeated(ctx context.Context, f file, seen *run.Delivery) (*in
 		return nil, nil, err
 	}
 	receipt.Note = "these bytes came before as " + seen.Name + " and changed nothing; submit --again takes them once more"
+	if w := s.state.Standing(seen).Retracted; w != nil {
+		receipt.Note = "these bytes came before as " + seen.Name + " and were retracted on " + w.On.String() + "; submit --again takes them once more"
+	}
 	receipt.Status, receipt.File = intake.StatusRepeated, f.name
 	if !f.submitted && f.name == seen.Name {
 		return &receipt, nil, nil // the file still lies in the drop folder
@@ -542,10 +728,11 @@ func (s *Service) openRuns(ctx context.Context) error {
 		r := event.RunOpened{Ordinal: len(s.state.Runs()) + 1, AsOf: waiting[0].Accepted.AsOf, Catalog: s.cfg.Catalog.Hash}
 		h := sha256.New()
 		for _, d := range waiting {
-			if d.Accepted.AsOf == r.AsOf && len(r.Deliveries) < run.MaxDeliveries {
-				r.Deliveries = append(r.Deliveries, d.Delivery)
-				h.Write([]byte(d.Delivery))
+			if d.Accepted.AsOf != r.AsOf || len(r.Deliveries) == run.MaxDeliveries {
+				break // a number that comes before may have a later date
 			}
+			r.Deliveries = append(r.Deliveries, d.Delivery)
+			h.Write([]byte(d.Delivery))
 		}
 		r.Run = fmt.Sprintf("%s-%04d-%s", r.AsOf, r.Ordinal, hex.EncodeToString(h.Sum(nil)[:3]))
 		err := s.append(ctx, event.RunSubject(s.cfg.Catalog.Region.Code), r.Run, r, s.state.RunSeq())

@@ -9,6 +9,7 @@ import (
 	"io"
 	"path"
 	"strings"
+	"unicode"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -305,7 +306,7 @@ func newZip(r io.Reader, l Limits) (io.ReadCloser, error) {
 	count := 0
 	for _, f := range z.File {
 		if !safe(f.Name) {
-			return nil, &record.Error{Rule: "C01", Text: "a name in the ZIP leads out of it", Hint: "let the sender pack the file by its plain name"}
+			return nil, &record.Error{Rule: "C01", Text: "a name in the ZIP leads out of it, or does not show what it is", Hint: "let the sender pack the file by its plain name"}
 		}
 		base := path.Base(f.Name)
 		if strings.HasSuffix(f.Name, "/") || strings.HasPrefix(f.Name, "__MACOSX/") || strings.HasPrefix(base, ".") {
@@ -322,8 +323,13 @@ func newZip(r io.Reader, l Limits) (io.ReadCloser, error) {
 
 // safe reports whether a name stays inside its archive wherever it is unpacked.
 func safe(name string) bool {
-	if name == "" || len(name) > 1024 || name[0] == '/' || strings.ContainsAny(name, "\\:\x00") {
+	if name == "" || len(name) > 1024 || name[0] == '/' || strings.ContainsAny(name, "\\:") {
 		return false
+	}
+	for _, r := range name { // of any encoding: older programs write none that is told
+		if unicode.IsControl(r) || unicode.Is(unicode.Cf, r) {
+			return false
+		}
 	}
 	for part := range strings.SplitSeq(strings.TrimSuffix(name, "/"), "/") {
 		if part == "" || part == "." || part == ".." {

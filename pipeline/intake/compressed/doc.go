@@ -20,8 +20,9 @@
 // that can be read at any place; another is held in memory up to Limits.Held.
 // Names that begin with a dot and the resource forks of __MACOSX are no data.
 // An encrypted file, a name that leads out of the archive (.., a root, a
-// drive, a backslash) and a method other than stored and deflated are refused:
-// who writes them means something else than to deliver a table.
+// drive, a backslash) or has characters that do not show, and a method other
+// than stored and deflated are refused: who writes them means something else
+// than to deliver a table.
 //
 // # The end
 //

@@ -32,6 +32,10 @@
 // mixed) or CR. Lines without any character are skipped, except in a file of
 // one column, where they are empty fields.
 //
+// Where the dialect says so, lines before the records are passed over as they
+// stand (the preamble, by their number or until a line that matches), and a
+// field ="…" is the text inside: a quote after = opens it as one would alone.
+//
 // # Parallel parsing
 //
 // Cutting one record out of a window of text needs no more state than the kind

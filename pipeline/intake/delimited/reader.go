@@ -19,8 +19,14 @@ type Options struct {
 	MaxFields int
 	// Trailer keeps the last line that is not empty out of the records.
 	Trailer bool
+	// Preamble is what stands before the records.
+	Preamble record.Preamble
 	// Chunk is how many bytes are read at a time; 0: 256 KiB.
 	Chunk int
+	// Workers are how many goroutines split the text ahead of Next, in a file of
+	// more than one chunk; 0: none. The records are the same whatever it is.
+	// The Reader must be closed then.
+	Workers int
 }
 
 // Record is one record of the text.
@@ -40,6 +46,17 @@ type Reader struct {
 	ended   bool
 	trailer []byte
 	any     bool
+	// above is the preamble, passed once it has been read.
+	above  []byte
+	passed bool
+
+	ahead *ahead // nil: not yet, or never
+	// seg is a segment whose text is in buf from segAt on, or which is read
+	// where it stands: joined, up to upTo. cut is its next record.
+	seg         *segment
+	segAt, upTo int
+	cut         int
+	joined      bool
 }
 
 // NewReader reads text of the dialect. It fails if the dialect is none.
@@ -65,7 +82,7 @@ func NewReader(r io.Reader, d catalog.Dialect, opt Options) (*Reader, error) {
 	rd := &Reader{gate: newGate(r, d.Encoding, opt.Chunk), opt: opt, line: 1}
 	rd.s.delim = d.Delimiter[0]
 	if d.Quote != "" {
-		rd.s.quoted, rd.s.quote = true, d.Quote[0]
+		rd.s.quoted, rd.s.quote, rd.s.guards = true, d.Quote[0], d.Guards
 	}
 	return rd, nil
 }
@@ -77,7 +94,15 @@ func oneSign(s string) bool {
 // Next is the next record. It returns io.EOF after the last, a *Error where
 // the file cannot be read on, or the underlying reader's error.
 func (r *Reader) Next() (*Record, error) {
+	if !r.passed {
+		if err := r.pass(); err != nil {
+			return nil, err
+		}
+	}
 	for {
+		if rec := r.taken(); rec != nil {
+			return rec, nil
+		}
 		if r.pos == len(r.buf) && r.err != nil {
 			return nil, r.err
 		}
@@ -133,6 +158,39 @@ func (r *Reader) Next() (*Record, error) {
 	}
 }
 
+// pass reads the preamble.
+func (r *Reader) pass() error {
+	for lines := 0; !r.opt.Preamble.Ends(lines); lines++ {
+		text, next, found := record.Line(r.buf[r.pos:], r.err == io.EOF)
+		switch {
+		case !found && r.err == nil:
+			if len(r.buf)-r.pos > r.opt.MaxRecord {
+				return r.tooLong()
+			}
+			if err := r.fill(); err != nil {
+				return err
+			}
+			lines--
+			continue
+		case !found && r.err != io.EOF:
+			return r.err // the gate's fault cuts the line
+		case !found && r.pos == len(r.buf) && r.line == 1:
+			r.passed = true
+			return io.EOF // the empty file is another rule's
+		case !found, lines == record.MaxPreamble:
+			return r.opt.Preamble.Error(r.line, lines)
+		}
+		if r.opt.Preamble.Found(text) {
+			break
+		}
+		r.above = append(r.above, r.buf[r.pos:r.pos+next]...)
+		r.pos += next
+		r.line++
+	}
+	r.passed = true
+	return nil
+}
+
 // Any reports whether there was any text at all.
 func (r *Reader) Any() bool { return r.any || len(r.buf) > 0 }
 
@@ -148,7 +206,7 @@ func (r *Reader) Trailer() []byte { return r.trailer }
 
 // End is what is known of the text so far.
 func (r *Reader) End() record.End {
-	return record.End{Any: r.Any(), Ended: r.ended, Line: r.line, Trailer: r.trailer, LineEnd: r.LineEnd()}
+	return record.End{Any: r.Any(), Ended: r.ended, Line: r.line, Trailer: r.trailer, LineEnd: r.LineEnd(), Preamble: r.above}
 }
 
 // LineEnd is the kind of line end that the first line has; "\n" before it.
@@ -203,20 +261,29 @@ func (r *Reader) tooLong() *Error {
 // fill brings more text behind what is unread. The text that it has passed is
 // given up, so fields of earlier records are no longer valid.
 func (r *Reader) fill() error {
+	if r.ahead == nil && r.opt.Workers > 0 && r.s.eol != 0 && r.width > 0 {
+		r.ahead = newAhead(r)
+		r.buf, r.pos = r.buf[:0], 0
+	}
 	if r.pos > 0 {
 		r.buf = append(r.buf[:0], r.buf[r.pos:]...)
 		r.pos = 0
 	}
 	r.s.moved()
+	if r.ahead != nil {
+		return r.fillAhead()
+	}
 	var err error
 	r.buf, err = r.gate.read(r.buf)
-	if err == nil {
-		return nil
-	}
+	return r.behind(err)
+}
+
+// behind notes what the gate says behind the text that it gave.
+func (r *Reader) behind(err error) error {
+	r.err = err
 	if _, ok := errors.AsType[*Error](err); ok || err == io.EOF {
 		// What is before the fault is still read, so that an earlier fault of
 		// the file is the one that is named.
-		r.err = err
 		return nil
 	}
 	return err
@@ -259,6 +326,7 @@ const (
 type splitter struct {
 	delim, quote byte
 	quoted       bool
+	guards       bool // ="…" is the text inside
 	eol          byte // '\n' or '\r'; 0 until the first line end
 	crlf         bool // the first line end was CRLF
 
@@ -334,8 +402,18 @@ func (s *splitter) slow(buf []byte, pos int, last bool) splitState {
 	for {
 		start := p
 		var field []byte
-		if s.quoted && p < len(buf) && buf[p] == s.quote {
+		guard := false
+		if s.guards && p < len(buf) && buf[p] == '=' {
+			if p+1 == len(buf) && !last {
+				return splitShort
+			}
+			guard = p+1 < len(buf) && buf[p+1] == s.quote
+		}
+		if guard || s.quoted && p < len(buf) && buf[p] == s.quote {
 			p++
+			if guard {
+				p++
+			}
 			start = p
 			doubled := false
 			for {
@@ -358,6 +436,9 @@ func (s *splitter) slow(buf []byte, pos int, last bool) splitState {
 			}
 			if doubled {
 				field = s.undouble(field)
+			}
+			if s.guards && !guard {
+				field = s.unguard(field)
 			}
 			if p < len(buf) && buf[p] != s.delim && buf[p] != '\n' && buf[p] != '\r' {
 				s.why = afterQuote
@@ -443,6 +524,17 @@ func (s *splitter) giveUp(buf []byte, pos, p int, last bool) splitState {
 		to--
 	}
 	return s.end(buf, pos, to, next)
+}
+
+// unguard takes the guard off a field that was quoted around it.
+func (s *splitter) unguard(field []byte) []byte {
+	if n := len(field); n >= 3 && field[0] == '=' && field[1] == s.quote && field[n-1] == s.quote {
+		inside := field[2 : n-1 : n-1]
+		if bytes.IndexByte(inside, s.quote) < 0 {
+			return inside
+		}
+	}
+	return field
 }
 
 // undouble writes a field with doubled quotes to the scratch memory. Earlier

@@ -37,15 +37,32 @@ func NewWriter(w io.Writer, d catalog.Dialect, eol string) (*Writer, error) {
 	return &Writer{w: bufio.NewWriter(w), d: d, eol: eol}, nil
 }
 
-// Write writes one record.
-func (w *Writer) Write(fields []string) error {
-	b := w.text[:0]
+// mark appends the byte order mark before the first text of the file.
+func (w *Writer) mark(b []byte) []byte {
 	if !w.begun {
 		w.begun = true
 		if w.d.Encoding == "utf-8-bom" || strings.HasPrefix(w.d.Encoding, "utf-16") {
 			b = append(b, "\ufeff"...)
 		}
 	}
+	return b
+}
+
+// WriteText writes a text as it is, as the lines before the records.
+func (w *Writer) WriteText(text []byte) error {
+	w.text = append(w.mark(w.text[:0]), text...)
+	return w.encode(w.text)
+}
+
+// guarded reports whether a spreadsheet would change the text: digits that
+// begin with 0, or more of them than it keeps.
+func guarded(f string) bool {
+	return len(f) > 1 && strings.Trim(f, "0123456789") == "" && (f[0] == '0' || len(f) > 11)
+}
+
+// Write writes one record.
+func (w *Writer) Write(fields []string) error {
+	b := w.mark(w.text[:0])
 	for i, f := range fields {
 		if i > 0 {
 			b = append(b, w.d.Delimiter...)
@@ -58,6 +75,11 @@ func (w *Writer) Write(fields []string) error {
 				}
 				return r
 			}, f)...)
+		case w.d.Guards && guarded(f):
+			b = append(b, '=')
+			b = append(b, w.d.Quote...)
+			b = append(b, f...)
+			b = append(b, w.d.Quote...)
 		case strings.ContainsAny(f, w.d.Delimiter+w.d.Quote+"\r\n") || f == "" && len(fields) == 1:
 			b = append(b, w.d.Quote...)
 			b = append(b, strings.ReplaceAll(f, w.d.Quote, w.d.Quote+w.d.Quote)...)

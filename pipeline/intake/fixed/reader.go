@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"larstrom/pipeline/catalog"
@@ -20,6 +22,7 @@ type Reader struct {
 	covered []bool // by character: it belongs to a column
 	width   int    // characters of a line
 	starts  []int  // byte at which each character of a line begins
+	added   *regexp.Regexp
 	rec     record.Record
 }
 
@@ -29,7 +32,7 @@ func NewReader(r io.Reader, encoding string, columns []catalog.FixedColumn, head
 	if len(columns) == 0 {
 		return nil, fmt.Errorf("fixed: no columns")
 	}
-	rd := &Reader{columns: columns, header: header}
+	rd := &Reader{columns: columns, header: header, added: regexp.MustCompile(added)}
 	for _, c := range columns {
 		if c.From < 1 || c.Width < 1 {
 			return nil, fmt.Errorf("fixed: column %q: from and width must be at least 1", c.Name)
@@ -49,6 +52,32 @@ func NewReader(r io.Reader, encoding string, columns []catalog.FixedColumn, head
 	var err error
 	rd.lines, err = lines.NewReader(r, encoding, opt)
 	return rd, err
+}
+
+// added is what stands behind the columns in a file of rejected rows: the id of
+// a rule, or the names of the columns that were added.
+const added = `^ ([A-Z][0-9]{2}( \(parked\))?( \| [A-Z][0-9]{2}( \(parked\))?)* |rule +column +hint$)`
+
+// Append writes a row that was cut into fields as a line again, with what is
+// said of it behind its columns, so that a Reader reads the same fields. A row
+// that could not be cut is one field with its text.
+func Append(columns []catalog.FixedColumn, fields []string, rule, column, hint string) string {
+	width := 0
+	for _, c := range columns {
+		width = max(width, c.From-1+c.Width)
+	}
+	line := []rune(strings.Repeat(" ", width))
+	if len(fields) == len(columns) {
+		for i, c := range columns {
+			copy(line[c.From-1:c.From-1+c.Width], []rune(fields[i]))
+		}
+	} else if text := []rune(strings.Join(fields, " ")); len(text) > width {
+		line = text
+	} else {
+		copy(line, text)
+	}
+	oneLine := strings.NewReplacer("\n", " ", "\r", " ", "\t", " ")
+	return string(line) + oneLine.Replace(fmt.Sprintf(" %-24s %-40s %s", rule, column, hint))
 }
 
 // End is what is known of the text so far.
@@ -93,6 +122,9 @@ func (r *Reader) cut(text []byte) (malformed, hint string) {
 		n = len(r.starts)
 		r.starts = append(r.starts, len(text))
 		at = func(i int) int { return r.starts[i] }
+	}
+	if n > r.width && r.added.Match(text[at(r.width):]) {
+		n = r.width
 	}
 	if n < r.width {
 		return fmt.Sprintf("%d characters where the columns have %d", n, r.width),

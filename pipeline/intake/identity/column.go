@@ -162,6 +162,28 @@ func unmask(r rune) rune {
 	return r
 }
 
+// Exempt reports whether the field has one of the opaque forms.
+func (c *Column) Exempt(field []byte) bool {
+	for _, form := range c.opaque {
+		if masked(field, form) {
+			return true
+		}
+	}
+	return false
+}
+
+// Short reports whether the field is too short for a number; then it is counted
+// and need not be added. It spares most fields the call.
+func (c *Column) Short(field []byte) bool {
+	if len(field) >= minField {
+		return false
+	}
+	if n := len(field); n > 0 && (field[0] > ' ' || field[n-1] > ' ') {
+		c.fields++
+	}
+	return true
+}
+
 // Add takes a field and gives its first number, if any. Whether that is one is
 // for the verdict on the whole column to say: see Verdict.Rejects.
 func (c *Column) Add(field []byte) Hit {
@@ -172,11 +194,9 @@ func (c *Column) Add(field []byte) Hit {
 		return Hit{}
 	}
 	c.fields++
-	for _, form := range c.opaque {
-		if masked(field, form) {
-			c.exempt++
-			return Hit{}
-		}
+	if c.Exempt(field) {
+		c.exempt++
+		return Hit{}
 	}
 	var hit Hit
 	at := cursor{field: field}
@@ -338,6 +358,10 @@ type Verdict struct {
 	// Share is the part of the fields that holds numbers, as estimated.
 	Share float64
 
+	// Forgiven and Rejected say whether any number that stood alone in its field
+	// is explained by chance, and whether any is not.
+	Forgiven, Rejected bool
+
 	forgiven [groups]mask
 }
 
@@ -380,6 +404,20 @@ func (c *Column) Verdict() Verdict {
 				v.Level, strongest = e.level, f
 				v.Distinct, v.Dated, v.Checked = e.n, e.dated, e.checked
 				v.Expected, v.P, v.Share = e.expected, e.p, e.share
+			}
+		}
+	}
+	for g, t := range c.groups {
+		if t == nil || !group(g).whole() {
+			continue
+		}
+		for m, n := range t.found {
+			switch {
+			case n == 0 || m == 0:
+			case mask(m)&^v.forgiven[g] == 0:
+				v.Forgiven = true
+			default:
+				v.Rejected = true
 			}
 		}
 	}

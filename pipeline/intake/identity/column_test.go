@@ -441,3 +441,51 @@ func TestNames(t *testing.T) {
 		t.Errorf("%v", names)
 	}
 }
+
+// What a first reading of a file supposes is held against these.
+func TestForgivenAndRejected(t *testing.T) {
+	r := rand.New(rand.NewSource(15))
+	s := scanner(t, today)
+	ids := many(3000, func() string { return randomDigits(r, 10) })
+	for name, c := range map[string]struct {
+		fields             []string
+		forgiven, rejected bool
+	}{
+		"nothing":                  {[]string{"a", "12", ""}, false, false},
+		"identifiers":              {ids, true, false},
+		"a number":                 {[]string{"131052-308T"}, false, true},
+		"a number within a text":   {[]string{"se 131052-308T"}, false, false},
+		"identifiers and a number": {append(slices.Clone(ids), "131052-308T"), true, true},
+	} {
+		v := columnOf(t, s, c.fields).Verdict()
+		if v.Forgiven != c.forgiven || v.Rejected != c.rejected {
+			t.Errorf("%s: forgiven %v, rejected %v", name, v.Forgiven, v.Rejected)
+		}
+		for _, f := range c.fields {
+			h := s.Scan([]byte(f))
+			if h.Whole() && v.Rejects(h) && !v.Rejected || h.Whole() && !v.Rejects(h) && !v.Forgiven {
+				t.Errorf("%s: %q is not as the verdict says", name, f)
+			}
+		}
+	}
+}
+
+// Short spares the call and counts what Add would have counted.
+func TestShort(t *testing.T) {
+	s := scanner(t, today)
+	for _, f := range []string{"", " ", "   ", "1", " 1", "1 ", "123456789", "1234567890", "131052-308T", "åäöåäöåäö"} {
+		a, b := columnOf(t, s, nil), columnOf(t, s, []string{f})
+		if !a.Short([]byte(f)) {
+			a.Add([]byte(f))
+		}
+		if a.Verdict() != b.Verdict() || a.Short([]byte(f)) && s.Scan([]byte(f)).Found() {
+			t.Errorf("%q: %+v, %+v", f, a.Verdict(), b.Verdict())
+		}
+	}
+	c := columnOf(t, s, nil, "dddddddddd", "xx-dd")
+	for f, want := range map[string]bool{"1234567890": true, " 1234567890 ": true, "123456789": false, "ab-12": true, "ab-1x": false} {
+		if c.Exempt([]byte(f)) != want {
+			t.Errorf("%q is exempt: %v", f, !want)
+		}
+	}
+}

@@ -64,6 +64,10 @@ type Hit struct {
 // Found reports whether there is a number.
 func (h Hit) Found() bool { return h.Kind != None }
 
+// Whole reports whether the number stands alone in its field. One within a text
+// is never explained by chance: see Verdict.
+func (h Hit) Whole() bool { return h.Found() && h.group.whole() }
+
 // Scanner finds identity numbers. It is safe for concurrent use.
 type Scanner struct {
 	params   Params

@@ -19,6 +19,8 @@ type Options struct {
 	Trailer bool
 	// LF takes LF and CRLF only: a CR alone is a character of its line.
 	LF bool
+	// Preamble is what stands before the lines.
+	Preamble record.Preamble
 	// Chunk is how many bytes are read at a time; 0: 256 KiB.
 	Chunk int
 }
@@ -36,6 +38,8 @@ type Reader struct {
 	any     bool
 	ended   bool
 	trailer []byte
+	above   []byte // the preamble, passed once it has been read
+	passed  bool
 }
 
 // NewReader reads text of the encoding.
@@ -57,6 +61,11 @@ func NewReader(r io.Reader, encoding string, opt Options) (*Reader, error) {
 // is used again by the next call. It returns io.EOF after the last, a
 // *record.Error where the text cannot be read on, or the source's error.
 func (r *Reader) Next() ([]byte, uint64, error) {
+	if !r.passed {
+		if err := r.pass(); err != nil {
+			return nil, 0, err
+		}
+	}
 	for {
 		if r.pos == len(r.buf) && r.err != nil {
 			return nil, 0, r.err
@@ -101,6 +110,39 @@ func (r *Reader) Next() ([]byte, uint64, error) {
 			return text, at, nil
 		}
 	}
+}
+
+// pass reads the preamble.
+func (r *Reader) pass() error {
+	for lines := 0; !r.opt.Preamble.Ends(lines); lines++ {
+		text, next, found := record.Line(r.buf[r.pos:], r.err == io.EOF)
+		switch {
+		case !found && r.err == nil:
+			if len(r.buf)-r.pos > r.opt.MaxLine {
+				return r.tooLong()
+			}
+			if err := r.fill(); err != nil {
+				return err
+			}
+			lines--
+			continue
+		case !found && r.err != io.EOF:
+			return r.err // the gate's fault cuts the line
+		case !found && r.pos == len(r.buf) && r.line == 1:
+			r.passed = true
+			return io.EOF // the empty file is another rule's
+		case !found, lines == record.MaxPreamble:
+			return r.opt.Preamble.Error(r.line, lines)
+		}
+		if r.opt.Preamble.Found(text) {
+			break
+		}
+		r.above = append(r.above, r.buf[r.pos:r.pos+next]...)
+		r.pos += next
+		r.line++
+	}
+	r.passed = true
+	return nil
 }
 
 // find is where the line at pos ends and the next begins.
@@ -166,7 +208,7 @@ func (r *Reader) tooLong() *record.Error {
 
 // End is what is known of the text so far.
 func (r *Reader) End() record.End {
-	e := record.End{Any: r.any || len(r.buf) > 0, Ended: r.ended, Line: r.line, Trailer: r.trailer, LineEnd: "\n"}
+	e := record.End{Any: r.any || len(r.buf) > 0, Ended: r.ended, Line: r.line, Trailer: r.trailer, LineEnd: "\n", Preamble: r.above}
 	switch {
 	case r.eol == '\r':
 		e.LineEnd = "\r"

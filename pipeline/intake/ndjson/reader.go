@@ -105,7 +105,7 @@ func (r *Reader) Next() (*record.Record, error) {
 		return nil, err
 	}
 	r.n++
-	r.rec = record.Record{Line: line, Lines: 1, Raw: text, Fields: r.rec.Fields}
+	r.rec = record.Record{Line: line, Lines: 1, Raw: text, Fields: r.rec.Fields, Others: r.rec.Others[:0]}
 	for i := range r.rec.Fields {
 		r.rec.Fields[i] = nil
 	}
@@ -217,6 +217,7 @@ func (r *Reader) members(ignored bool, depth int) (malformed, hint string) {
 				return r.twice()
 			}
 			r.below[string(r.path)] = true
+			r.rec.Others = append(r.rec.Others, key)
 		} else if at = r.paths[string(r.path)]; at == nil {
 			r.fault = &record.Error{Column: name(r.path), Rule: "C03", Text: "the feed does not know the key", Hint: "list it under ignore_columns of the feed if it is not used"}
 			return "", ""
@@ -266,6 +267,9 @@ func name(path []byte) string {
 func (r *Reader) value(at *node, ignored bool, depth int) (malformed, hint string) {
 	keep := func(text []byte) (string, string) {
 		if ignored {
+			if len(text) > 1 {
+				r.rec.Others = append(r.rec.Others, text)
+			}
 			return "", ""
 		}
 		if at.col < 0 {

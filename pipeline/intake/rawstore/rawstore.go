@@ -10,16 +10,36 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"filippo.io/age"
 )
 
 // ErrCorrupt says that a stored file is not what its name promises.
 var ErrCorrupt = errors.New("a raw file is damaged")
 
-// Store is a folder of raw files.
-type Store struct{ dir string }
+// ErrSealed says that a stored file is encrypted and that its key is not here.
+var ErrSealed = errors.New("a raw file is encrypted, and its key is not here")
 
-// New is the store in dir, which is created when something is put there.
-func New(dir string) *Store { return &Store{dir} }
+// Store is a folder of raw files.
+type Store struct {
+	dir        string
+	recipient  age.Recipient
+	identities []age.Identity
+}
+
+// New is the store in dir, which is created when something is put there. It
+// keeps files as they come.
+func New(dir string) *Store { return &Store{dir: dir} }
+
+// NewSealed is the store in dir that encrypts what it takes for the recipient,
+// nil for none, and opens it with one of the identities. What was stored in
+// clear before stays as it is and can be read.
+func NewSealed(dir string, to age.Recipient, with ...age.Identity) *Store {
+	return &Store{dir: dir, recipient: to, identities: with}
+}
+
+// sealed is the end of the name of an encrypted file.
+const sealed = ".age"
 
 // File names a stored file.
 type File struct {
@@ -30,53 +50,136 @@ type File struct {
 // Put stores the bytes of r. When it returns without error they are on disk:
 // temporary file, sync, rename, sync of the folder.
 func (s *Store) Put(r io.Reader) (File, error) {
-	tmp := filepath.Join(s.dir, "tmp")
-	if err := os.MkdirAll(tmp, 0o700); err != nil {
-		return File{}, fmt.Errorf("raw store: %w", err)
-	}
-	f, err := os.CreateTemp(tmp, "raw-*")
+	file, err := s.put(r)
 	if err != nil {
-		return File{}, fmt.Errorf("raw store: %w", err)
-	}
-	defer func() { _ = os.Remove(f.Name()) }()
-	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(f, h), r)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return File{}, fmt.Errorf("raw store: %w", err)
-	}
-	file := File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}
-	path := s.path(file.SHA256)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return File{}, fmt.Errorf("raw store: %w", err)
-	}
-	if _, err := os.Stat(path); err != nil {
-		if err := os.Rename(f.Name(), path); err != nil {
-			return File{}, fmt.Errorf("raw store: %w", err)
-		}
-	}
-	// Also when the file is there: it may have been renamed right before a
-	// crash, and nobody has synced the folders since.
-	if err := errors.Join(syncDir(filepath.Dir(path)), syncDir(s.dir), syncDir(filepath.Dir(s.dir))); err != nil {
 		return File{}, fmt.Errorf("raw store: %w", err)
 	}
 	return file, nil
 }
 
+func (s *Store) put(r io.Reader) (File, error) {
+	tmp := filepath.Join(s.dir, "tmp")
+	if err := os.MkdirAll(tmp, 0o700); err != nil {
+		return File{}, err
+	}
+	f, err := os.CreateTemp(tmp, "raw-*")
+	if err != nil {
+		return File{}, err
+	}
+	defer func() { _ = os.Remove(f.Name()) }()
+	file, err := s.write(f, r)
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return File{}, err
+	}
+	path := s.path(file.SHA256)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return File{}, err
+	}
+	if s.recipient != nil {
+		path += sealed
+	}
+	if _, err := os.Stat(path); err != nil {
+		if err := os.Rename(f.Name(), path); err != nil {
+			return File{}, err
+		}
+	}
+	// Also when the file is there: it may have been renamed right before a
+	// crash, and nobody has synced the folders since.
+	return file, errors.Join(syncDir(filepath.Dir(path)), syncDir(s.dir), syncDir(filepath.Dir(s.dir)))
+}
+
+// write takes the bytes and encrypts them on their way to the disk.
+func (s *Store) write(f io.Writer, r io.Reader) (File, error) {
+	h := sha256.New()
+	if s.recipient == nil {
+		n, err := io.Copy(io.MultiWriter(f, h), r)
+		return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, err
+	}
+	w, err := age.Encrypt(f, s.recipient)
+	if err != nil {
+		return File{}, err
+	}
+	n, err := io.Copy(io.MultiWriter(w, h), r)
+	return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, errors.Join(err, w.Close())
+}
+
 func (s *Store) path(sum string) string { return filepath.Join(s.dir, sum[:2], sum) }
 
-// Open reads a stored file.
-func (s *Store) Open(sum string) (*os.File, error) {
+// Reader is an open raw file: its bytes as they were delivered.
+type Reader interface {
+	io.ReadSeekCloser
+	io.ReaderAt
+}
+
+// Open reads a stored file. One that is encrypted for somebody else is
+// ErrSealed where the store has no identity, else ErrCorrupt.
+func (s *Store) Open(sum string) (Reader, error) {
 	if len(sum) != 64 || strings.Trim(sum, "0123456789abcdef") != "" {
 		return nil, fmt.Errorf("raw store: %q is no SHA-256", sum)
 	}
-	f, err := os.Open(s.path(sum))
+	f, err := os.Open(s.path(sum) + sealed)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = os.Open(s.path(sum))
+		if err != nil {
+			return nil, fmt.Errorf("raw store: %w", err)
+		}
+		return f, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("raw store: %w", err)
 	}
-	return f, nil
+	plain, err := s.unseal(f)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %s", err, sum), f.Close())
+	}
+	return &opened{plain, f}, nil
 }
 
-// Verify reads a stored file and holds its bytes against its name.
+func (s *Store) unseal(f *os.File) (*io.SectionReader, error) {
+	if len(s.identities) == 0 {
+		return nil, ErrSealed
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	at, size, err := age.DecryptReaderAt(f, info.Size(), s.identities...)
+	if err != nil {
+		return nil, fmt.Errorf("%w, or encrypted with a key that is not in the key file (%w)", ErrCorrupt, err)
+	}
+	return io.NewSectionReader(at, 0, size), nil
+}
+
+// opened is an encrypted file while it is read.
+type opened struct {
+	*io.SectionReader
+	f *os.File
+}
+
+func (o *opened) Close() error { return o.f.Close() }
+
+// Read reads on. What was altered on the disk is ErrCorrupt.
+func (o *opened) Read(p []byte) (int, error) {
+	n, err := o.SectionReader.Read(p)
+	return n, damaged(err)
+}
+
+// ReadAt reads at a place. What was altered on the disk is ErrCorrupt.
+func (o *opened) ReadAt(p []byte, off int64) (int, error) {
+	n, err := o.SectionReader.ReadAt(p, off)
+	return n, damaged(err)
+}
+
+func damaged(err error) error {
+	if err == nil || errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
+}
+
+// Verify reads a stored file and holds its bytes against its name. Where it is
+// encrypted and the store has no identity, that it is there is all that is
+// known: ErrSealed.
 func (s *Store) Verify(sum string) error {
 	f, err := s.Open(sum)
 	if err != nil {
@@ -88,7 +191,7 @@ func (s *Store) Verify(sum string) error {
 	h := sha256.New()
 	_, err = io.Copy(h, f)
 	if err := errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("raw store: %w", err)
+		return fmt.Errorf("raw store: %s: %w", sum, err)
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != sum {
 		return fmt.Errorf("%w: %s has the bytes of %s", ErrCorrupt, sum, got)

@@ -7,7 +7,7 @@
 //
 // # The canonical form of a typed value
 //
-// A format with types of its own (NDJSON, XLSX) writes a value as the feed
+// A format with types of its own (NDJSON, XLSX, Parquet, Arrow, FHIR) writes a value as the feed
 // would write it in text: a number in digits with the decimal sign of the
 // feed, a truth value as 1 or 0, an absent value as the empty field.
 package record

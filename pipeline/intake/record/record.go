@@ -13,6 +13,9 @@ type Record struct {
 	Fields [][]byte
 	// Raw is the text of the record without its line end.
 	Raw []byte
+	// Others are values that no field has: those of keys that are ignored, and
+	// the keys inside them. They are looked through and go nowhere.
+	Others [][]byte
 	// Malformed says why the record cannot be split; empty: it can.
 	Malformed string
 	// Hint goes with Malformed.
@@ -22,6 +25,21 @@ type Record struct {
 	// Faulty are the positions of fields that have no value, but the text of
 	// an error in its place.
 	Faulty []int
+	// Faults are what the format finds wrong with the record. It is rejected
+	// with what its fields tell.
+	Faults []Fault
+	// Place is where the record stands, in words of the format; empty: its line
+	// says all.
+	Place string
+}
+
+// Fault is one thing that is wrong with a record. Its texts hold no value of
+// the file.
+type Fault struct {
+	Column string // empty: the record as a whole
+	Rule   string
+	Text   string
+	Hint   string
 }
 
 // Error is why a file as a whole cannot be read. Its texts hold no value of
@@ -64,6 +82,8 @@ type End struct {
 	LineEnd string
 	// Sheet is that of a workbook; else empty.
 	Sheet string
+	// Preamble is the text before the records, with its line ends.
+	Preamble []byte
 	// Findings are peculiarities of the file that changed no value.
 	Findings []Finding
 }
