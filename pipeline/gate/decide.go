@@ -3,10 +3,12 @@ package gate
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
@@ -41,19 +43,37 @@ const (
 // Command is what a person wants done to a flag.
 type Command struct {
 	Flag string
-	// Kind is a decision kind of package event, or Confirm.
+	// Kind is a decision kind of package event, or Confirm, Refuse, Undo or
+	// Judge.
 	Kind string
-	// Cause is one of Causes; needed to accept, reject, waive and correct.
+	// Cause is one of Causes; needed to accept, reject, waive, correct and
+	// judge.
 	Cause string
-	// Note is free text without personal data; needed to comment and to waive.
+	// Note is free text without personal data; needed to comment, to answer,
+	// to waive and to refuse.
 	Note string
+	// Evidence is what the decision rests on, without personal data; needed
+	// to correct and to judge.
+	Evidence string
 	// Until ends a snooze (needed, at most MaxSnoozeDays ahead), a memory or
 	// a waiver (default MemoryDays ahead, at most MaxMemoryDays).
 	Until catalog.Date
 	// Low and High narrow the band of an acceptance; nil: the flag's own.
 	Low, High *float64
-	// Decision is the proposal to confirm; empty: the only open one.
+	// Decision is the proposal to confirm or refuse, or the decision to undo;
+	// empty: the only open proposal, or the decision that holds.
 	Decision string
+	// Corrections are the new contents of every version that the flag guards
+	// and that is the newest of its cell; only to correct.
+	Corrections []event.Correction
+	// Effects are what an acceptance would do to published values; nil: nobody
+	// has computed it. They decide whether an interest needs a second person.
+	Effects []Effect
+	// Batch is shared by the commands of one; it is no part of the decision's
+	// identity.
+	Batch string
+	// At is the present instant; needed to undo.
+	At time.Time
 	// ExpectedVersion is the Flag.Version that the person has read; 0: any.
 	// It is needed to reject what has been accepted, waived or covered.
 	ExpectedVersion int
@@ -61,8 +81,11 @@ type Command struct {
 
 // Decide says what to append to the ledger for a command by who on the day on,
 // or why it is refused: ErrUnknownFlag, ErrInvalid, ErrForbidden, ErrClosed,
-// ErrConflict, ErrFourEyes, ErrCorrections. It changes nothing. A command that
-// has been carried out already gives no bodies and no error.
+// ErrConflict, ErrFourEyes, ErrCorrections, ErrTooLate. It changes nothing. A
+// command that has been carried out already gives no bodies and no error.
+//
+// Waivers and corrections are proposed and await a second person; so does an
+// acceptance by somebody who has an interest in it (see Interested).
 //
 // The bodies are to be appended at the gate subject's sequence that this state
 // has reached; after them comes a Release, since a decision by itself makes
@@ -75,23 +98,30 @@ func (s *State) Decide(cmd Command, who Actor, on catalog.Date) ([]event.Body, e
 	if who.ID == "" || on.IsZero() {
 		return nil, fmt.Errorf("%w: a decision needs a person and a date", ErrInvalid)
 	}
-	if cmd.Kind == event.Correct {
-		return nil, ErrCorrections
+	if !slices.Contains(Kinds(), cmd.Kind) {
+		return nil, fmt.Errorf("%w: unknown kind %q; use %s", ErrInvalid, cmd.Kind, strings.Join(Kinds(), ", "))
 	}
 	if err := Allowed(who, cmd.Kind, s.registries(f), s.units(f)); err != nil {
-		if !slices.Contains([]string{event.Accept, event.RejectIt, event.Comment, event.Snooze, event.Waive, Confirm}, cmd.Kind) {
-			return nil, fmt.Errorf("%w: unknown kind %q; use accept, reject, comment, snooze, waive or confirm", ErrInvalid, cmd.Kind)
-		}
 		return nil, err
 	}
-	if cmd.Kind == Confirm {
+	if cmd.Kind != event.Correct && len(cmd.Corrections) > 0 {
+		return nil, fmt.Errorf("%w: only a correction has new content", ErrInvalid)
+	}
+	switch cmd.Kind {
+	case Confirm:
 		return s.confirm(f, cmd, who, on)
+	case Refuse:
+		return s.refuse(f, cmd, who, on)
+	case Undo:
+		return s.undo(f, cmd, who, on)
+	case Judge:
+		return s.judge(f, cmd, who.ID, on)
 	}
 	d, err := complete(f, cmd, who.ID, on)
 	if err != nil {
 		return nil, err
 	}
-	if _, done := s.decisions[d.Decision]; done {
+	if s.decisions[d.Decision] != nil {
 		return nil, nil
 	}
 	if err := f.expect(cmd.ExpectedVersion); err != nil {
@@ -100,22 +130,75 @@ func (s *State) Decide(cmd Command, who Actor, on catalog.Date) ([]event.Body, e
 	if err := f.permits(cmd); err != nil {
 		return nil, err
 	}
-	if cmd.Kind == event.Waive {
-		return []event.Body{event.DecisionProposed{Decision: d.Decision, Flag: d.Flag, Kind: d.Kind, By: d.By,
-			Cause: d.Cause, Note: d.Note, On: d.On, Until: d.Until}}, nil
+	switch cmd.Kind {
+	case event.Correct:
+		if err := s.correctable(f, cmd.Corrections); err != nil {
+			return nil, err
+		}
+		if err := s.whole(f, cmd.Corrections); err != nil {
+			return nil, err
+		}
+		return []event.Body{proposal(d, cmd.Corrections)}, nil
+	case event.Waive:
+		return []event.Body{proposal(d, nil)}, nil
+	case event.Accept:
+		if s.interest(f, who, cmd.Effects) {
+			return []event.Body{proposal(d, nil)}, nil
+		}
+	case event.RejectIt:
+		return append([]event.Body{d}, s.overruled(f, on)...), nil
 	}
 	return []event.Body{d}, nil
 }
 
+// Permitted reports by a nil error whether the actor may do kind to the flag.
+func (s *State) Permitted(flag, kind string, who Actor) error {
+	f, err := s.flag(flag)
+	if err != nil {
+		return err
+	}
+	return Allowed(who, kind, s.registries(f), s.units(f))
+}
+
+// Kinds lists what a command may ask for.
+func Kinds() []string {
+	return []string{event.Accept, event.RejectIt, event.Correct, event.Comment, event.Answer, event.Snooze, event.Waive,
+		Confirm, Refuse, Undo, Judge}
+}
+
+// proposal is a decision that awaits a second person.
+func proposal(d event.DecisionMade, corrections []event.Correction) event.DecisionProposed {
+	return event.DecisionProposed{Decision: d.Decision, Flag: d.Flag, Kind: d.Kind, By: d.By, Cause: d.Cause, Note: d.Note, On: d.On,
+		Until: d.Until, Low: d.Low, High: d.High, Evidence: d.Evidence, Corrections: corrections, Batch: d.Batch}
+}
+
+// overruled are the flags that a memory has covered which falls with the
+// rejection of f: they are asked again.
+func (s *State) overruled(f *Flag, on catalog.Date) []event.Body {
+	var out []event.Body
+	for _, accepted := range []string{f.Flag, f.Memory} {
+		if s.memories[accepted] == nil {
+			continue
+		}
+		for _, o := range s.restingOn(accepted) {
+			if o != f {
+				out = append(out, event.FlagReopened{Flag: o.Flag, Reason: Overruled, Rev: s.release.Rev, AsOf: on})
+			}
+		}
+	}
+	return out
+}
+
 // complete checks the command by itself and fills in what it leaves open.
 func complete(f *Flag, cmd Command, by string, on catalog.Date) (event.DecisionMade, error) {
-	d := event.DecisionMade{Flag: f.Flag, Kind: cmd.Kind, By: by, Cause: cmd.Cause, Note: strings.TrimSpace(cmd.Note), On: on}
+	d := event.DecisionMade{Flag: f.Flag, Kind: cmd.Kind, By: by, Cause: cmd.Cause, Note: strings.TrimSpace(cmd.Note), On: on,
+		Evidence: strings.TrimSpace(cmd.Evidence), Batch: cmd.Batch}
 	invalid := func(format string, a ...any) (event.DecisionMade, error) {
 		return event.DecisionMade{}, fmt.Errorf("%w: "+format, append([]any{ErrInvalid}, a...)...)
 	}
 	known := slices.Contains(Causes(), cmd.Cause)
 	switch cmd.Kind {
-	case event.Accept, event.RejectIt, event.Waive:
+	case event.Accept, event.RejectIt, event.Waive, event.Correct:
 		if !known {
 			return invalid("%s needs a cause: %s", cmd.Kind, strings.Join(Causes(), ", "))
 		}
@@ -124,8 +207,11 @@ func complete(f *Flag, cmd Command, by string, on catalog.Date) (event.DecisionM
 			return invalid("unknown cause %q; use %s", cmd.Cause, strings.Join(Causes(), ", "))
 		}
 	}
-	if d.Note == "" && (cmd.Kind == event.Comment || cmd.Kind == event.Waive) {
+	if d.Note == "" && (cmd.Kind == event.Comment || cmd.Kind == event.Answer || cmd.Kind == event.Waive) {
 		return invalid("%s needs a note", cmd.Kind)
+	}
+	if d.Evidence == "" && cmd.Kind == event.Correct {
+		return invalid("a correction needs evidence: where the right value stands")
 	}
 	if cmd.Kind != event.Accept && (cmd.Low != nil || cmd.High != nil) {
 		return invalid("only an acceptance has a band")
@@ -158,17 +244,35 @@ func complete(f *Flag, cmd Command, by string, on catalog.Date) (event.DecisionM
 			return invalid("the band %v to %v must hold the observed %v and lie within %v to %v", d.Low, d.High, f.Observed, f.Low, f.High)
 		}
 	}
-	d.Decision = decisionID(f, d)
+	d.Decision = decisionID(f, d, cmd.Corrections)
 	return d, nil
 }
 
 // decisionID names a decision by its content, so that a command sent twice is
-// one decision. How often the flag was opened is part of it: the same words
-// about a question that came back are a new decision.
-func decisionID(f *Flag, d event.DecisionMade) string {
+// one decision. How often the flag was opened, and how often something about it
+// was taken back, are part of it: the same words about a question that came
+// back are a new decision.
+func decisionID(f *Flag, d event.DecisionMade, corrections []event.Correction) string {
+	parts := []string{d.Kind, d.By, d.On.String(), d.Until.String(), d.Cause, d.Note,
+		strconv.FormatFloat(d.Low, 'g', -1, 64), strconv.FormatFloat(d.High, 'g', -1, 64)}
+	// What decisions of earlier releases did not have is no part of theirs.
+	if d.Evidence != "" {
+		parts = append(parts, "evidence", d.Evidence)
+	}
+	if f.again > 0 {
+		parts = append(parts, "again", strconv.Itoa(f.again))
+	}
+	if len(corrections) > 0 {
+		b, _ := json.Marshal(corrections) // numbers and texts: it cannot fail
+		parts = append(parts, "corrections", string(b))
+	}
+	return f.idOf("decision", parts...)
+}
+
+// idOf names something that is said of the flag in its present opening.
+func (f *Flag) idOf(what string, parts ...string) string {
 	h := sha256.New()
-	for _, p := range []string{"decision", d.Flag, strconv.Itoa(f.Opened), d.Kind, d.By, d.On.String(), d.Until.String(), d.Cause, d.Note,
-		strconv.FormatFloat(d.Low, 'g', -1, 64), strconv.FormatFloat(d.High, 'g', -1, 64)} {
+	for _, p := range append([]string{what, f.Flag, strconv.Itoa(f.Opened)}, parts...) {
 		fmt.Fprintf(h, "%d:%s", len(p), p)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16])
@@ -184,8 +288,12 @@ func (f *Flag) expect(version int) error {
 // permits checks the command against the flag's state and severity.
 func (f *Flag) permits(cmd Command) error {
 	switch cmd.Kind {
-	case event.Comment:
+	case event.Comment, event.Answer:
 		return nil
+	case event.Correct:
+		if rank(f.Severity) < rank(event.Note) {
+			return fmt.Errorf("%w: a finding of severity %s has nothing to correct", ErrInvalid, f.Severity)
+		}
 	case event.Accept:
 		if f.Severity == event.Block {
 			return fmt.Errorf("%w: a BLOCK cannot be accepted; ask the source to send again, or have two stewards waive it", ErrInvalid)
@@ -227,25 +335,86 @@ func (s *State) confirm(f *Flag, cmd Command, who Actor, on catalog.Date) ([]eve
 	if err := f.expect(cmd.ExpectedVersion); err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(f.Proposals, func(p event.DecisionProposed) bool { return p.Decision == id })
-	switch {
-	case f.Status != Open:
+	if f.Status != Open {
 		return nil, fmt.Errorf("%w: flag %s is %s (%s)", ErrClosed, f.Flag, f.Status, f.last.what)
-	case len(f.Proposals) == 0:
-		return nil, fmt.Errorf("%w: flag %s has no proposal to confirm", ErrInvalid, f.Flag)
-	case id == "":
-		return nil, fmt.Errorf("%w: flag %s has %d proposals; name one", ErrInvalid, f.Flag, len(f.Proposals))
-	case at < 0:
-		return nil, fmt.Errorf("%w: flag %s has no open proposal %s", ErrInvalid, f.Flag, id)
 	}
-	p := f.Proposals[at]
+	p, err := f.proposal(id)
+	if err != nil {
+		return nil, err
+	}
 	if p.By == who.ID {
 		return nil, fmt.Errorf("%w: %s proposed it; another steward must confirm", ErrFourEyes, who.ID)
 	}
 	if until(p.On, p.Until).Before(on) {
 		return nil, fmt.Errorf("%w: the proposal ended on %s; propose again", ErrInvalid, until(p.On, p.Until))
 	}
-	return []event.Body{event.DecisionConfirmed{Decision: p.Decision, Flag: f.Flag, By: who.ID, On: on}}, nil
+	if p.Kind == event.Correct {
+		if err := s.correctable(f, p.Corrections); err != nil {
+			return nil, err
+		}
+		if err := s.whole(f, p.Corrections); err != nil {
+			return nil, fmt.Errorf("the data have changed since it was proposed: %w; propose again", err)
+		}
+	}
+	return []event.Body{event.DecisionConfirmed{Decision: p.Decision, Flag: f.Flag, By: who.ID, On: on, Batch: cmd.Batch}}, nil
+}
+
+func (s *State) refuse(f *Flag, cmd Command, who Actor, on catalog.Date) ([]event.Body, error) {
+	if v := s.decisions[cmd.Decision]; v != nil && v.over && v.flag == f.Flag {
+		return nil, nil
+	}
+	if err := f.expect(cmd.ExpectedVersion); err != nil {
+		return nil, err
+	}
+	note := strings.TrimSpace(cmd.Note)
+	if note == "" {
+		return nil, fmt.Errorf("%w: a refusal needs a note that says why", ErrInvalid)
+	}
+	p, err := f.proposal(cmd.Decision)
+	if err != nil {
+		return nil, err
+	}
+	if p.By == who.ID {
+		return nil, fmt.Errorf("%w: %s proposed it; what one has proposed oneself one takes back (undo)", ErrFourEyes, who.ID)
+	}
+	return []event.Body{event.DecisionRefused{Decision: p.Decision, Flag: f.Flag, By: who.ID, Note: note, On: on, Batch: cmd.Batch}}, nil
+}
+
+// undo takes back the person's own part, or as a steward anybody's.
+func (s *State) undo(f *Flag, cmd Command, who Actor, on catalog.Date) ([]event.Body, error) {
+	if cmd.At.IsZero() {
+		return nil, fmt.Errorf("%w: to undo, the present instant is needed", ErrInvalid)
+	}
+	id := cmd.Decision
+	if id == "" {
+		id = f.standing
+		if mine := slices.IndexFunc(f.Proposals, func(p event.DecisionProposed) bool { return p.By == who.ID }); id == "" && mine >= 0 {
+			id = f.Proposals[mine].Decision
+		}
+		if id == "" {
+			id = f.snooze
+		}
+	}
+	v := s.decisions[id]
+	switch {
+	case v == nil || v.flag != f.Flag:
+		return nil, fmt.Errorf("%w: flag %s has no such decision to take back", ErrInvalid, f.Flag)
+	case v.over:
+		return nil, nil
+	}
+	if err := f.expect(cmd.ExpectedVersion); err != nil {
+		return nil, err
+	}
+	if !slices.Contains(v.by, who.ID) && Allowed(who, Confirm, s.registries(f), s.units(f)) != nil {
+		return nil, fmt.Errorf("%w: decision %s is that of %s; only they or a steward take it back", ErrForbidden, id, strings.Join(v.by, " and "))
+	}
+	if age := cmd.At.Sub(v.at); age > UndoTime {
+		return nil, fmt.Errorf("%w: decision %s was taken at %s; reject or correct instead", ErrTooLate, id, v.at.UTC().Format(time.RFC3339))
+	}
+	if err := s.withdrawable(f, id); err != nil {
+		return nil, err
+	}
+	return []event.Body{event.DecisionWithdrawn{Decision: id, Flag: f.Flag, By: who.ID, Note: strings.TrimSpace(cmd.Note), On: on, Batch: cmd.Batch}}, nil
 }
 
 // registries and units are what the flag is about and guards.
@@ -265,7 +434,7 @@ func (s *State) registries(f *Flag) []string {
 
 func (s *State) units(f *Flag) []string {
 	all := []string{f.Unit}
-	for _, g := range f.Guards {
+	for _, g := range f.all() {
 		all = append(all, g.Unit)
 	}
 	slices.Sort(all)

@@ -3,8 +3,9 @@
 // ledger go in, views come out.
 //
 // It owns flags and their states, what each decision does, the memory of
-// acceptances, four eyes, who may decide, and what a release may make visible.
-// It verifies what it is given: an event that would show a held or withdrawn
+// acceptances, corrections and what becomes of them, four eyes, who may read
+// and who may decide, introduction protocols, and what a release may make
+// visible. It verifies what it is given: an event that would show a held or withdrawn
 // version, or that no legal history can contain, is an error and changes
 // nothing.
 //
@@ -21,8 +22,15 @@
 //     of later deliveries. Withdrawing a visible version shows nothing in its
 //     place until a newer one is released.
 //   - BLOCK is never accepted and never released by memory. It ends when the
-//     source resends, or when two stewards waive exactly this version.
+//     source resends, or when two persons waive or correct exactly this version.
 //   - Who proposes never confirms.
+//   - A correction is a version of its own, with the fingerprint of what it
+//     says; the delivered one stays as it is. It is shown in its place until
+//     the source sends again: then nothing newer is released before the two
+//     have been compared, and the flag opens again where they differ.
+//   - Taking a decision back shows nothing by itself: the flag is open again.
+//   - What a person would move in her own unit by more than MostPoints she does
+//     not accept alone, and she says why before she is shown by how much.
 //   - State depends only on the versions and on the order of the events:
 //     applying more of them later gives what a fold of all gives, and an event
 //     applied twice counts once.

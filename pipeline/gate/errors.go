@@ -37,8 +37,14 @@ var (
 	ErrClosed = errors.New("gate: the flag is closed")
 	// ErrConflict: the flag changed since the person read it; see ConflictError.
 	ErrConflict = errors.New("gate: somebody decided meanwhile")
-	// ErrCorrections: this version takes no corrections.
-	ErrCorrections = errors.New("gate: corrections are not taken by this version; reject the value and ask the source to send it again")
+	// ErrCorrections: this cannot be put in the place of what was delivered.
+	ErrCorrections = errors.New("gate: no such correction")
+	// ErrJudgeFirst: who wants to see the effect must judge before.
+	ErrJudgeFirst = errors.New("gate: the judgement comes before the effect")
+	// ErrTooLate: a decision can no longer be taken back.
+	ErrTooLate = errors.New("gate: too late to take it back")
+	// ErrIntroduction: an introduction protocol is incomplete.
+	ErrIntroduction = errors.New("gate: the introduction protocol is incomplete")
 )
 
 // ConflictError says what changed a flag since the person read it. It matches

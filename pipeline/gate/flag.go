@@ -26,6 +26,9 @@ const (
 	Waived
 	// Resolved without a person; see Flag.Reason.
 	Resolved
+	// Corrected by two persons: the cells show what the source should have
+	// sent, until it sends again.
+	Corrected
 )
 
 // String is the lower-case name.
@@ -43,6 +46,8 @@ func (s Status) String() string {
 		return "waived"
 	case Resolved:
 		return "resolved"
+	case Corrected:
+		return "corrected"
 	}
 	return "unknown"
 }
@@ -64,12 +69,36 @@ type Flag struct {
 	Decisions     []event.DecisionMade
 	Proposals     []event.DecisionProposed
 	Confirmations []event.DecisionConfirmed
+	// Confirmed are the proposals of Confirmations.
+	Confirmed []event.DecisionProposed
 	// Snoozed is the last day of a snooze, or zero.
 	Snoozed catalog.Date
 	// WaivedUntil is the last day of a confirmed waiver, or zero.
 	WaivedUntil catalog.Date
+	// Also are versions that contradict a correction; the flag guards them as
+	// it does Guards.
+	Also []event.Guard
+	// Waits are the times in which the reviewer waited for the source. Only
+	// the last may have no end.
+	Waits []Wait
+	// Judgements of this opening, in ledger order.
+	Judgements []event.FlagJudged
 
 	last change
+	// standing is the decision that gave the flag its present state, empty
+	// when no person did; snooze is the decision behind Snoozed.
+	standing, snooze string
+	// again counts what was taken back or refused: the same words afterwards
+	// are a new decision.
+	again int
+}
+
+// all are the versions that the flag guards.
+func (f *Flag) all() []event.Guard {
+	if len(f.Also) == 0 {
+		return f.Guards
+	}
+	return append(slices.Clone(f.Guards), f.Also...)
 }
 
 // change describes the latest event about a flag, for ConflictError.
@@ -152,7 +181,7 @@ func newMemory(f *Flag, d event.DecisionMade, region string) *Memory {
 	if f.Period.IsZero() {
 		m.series = map[cell.Key]int32{}
 	}
-	for _, g := range f.Guards {
+	for _, g := range f.all() {
 		k := g.Key(region, f.Indicator)
 		m.cells[k] = struct{}{}
 		if m.series != nil {

@@ -28,7 +28,15 @@ func fp(k cell.Key, letter string) cell.Fingerprint {
 	if letter == "-" {
 		return cell.FingerprintOf(k, cell.Content{}, true)
 	}
-	return cell.FingerprintOf(k, cell.Content{Histogram: letter}, false)
+	return cell.FingerprintOf(k, content(letter).Cell(), false)
+}
+
+// content is the content that a letter names.
+func content(letter string) event.Content { return event.Content{Rows: 1, Histogram: letter} }
+
+// correction puts one letter in the place of another.
+func correction(g event.Guard, letter string) event.Correction {
+	return event.Correction{Cell: g, Old: content(letterOf(g.Key("nord", "i1"), g.Fingerprint)), New: content(letter)}
 }
 
 func letterOf(k cell.Key, f cell.Fingerprint) string {
@@ -52,10 +60,11 @@ type book struct {
 	versions []gate.Version
 	events   []event.Event
 	rev      uint64
+	now      time.Time
 }
 
 func newBook(t *testing.T) *book {
-	return &book{t: t, s: gate.New("nord", "i1")}
+	return &book{t: t, s: gate.New("nord", "i1"), now: time.Unix(0, 0)}
 }
 
 // cells takes versions "unit month letter" of a new revision.
@@ -83,7 +92,7 @@ func (b *book) take(v gate.Version) {
 
 func (b *book) event(body event.Body) event.Event {
 	b.t.Helper()
-	e, err := event.New(event.GateSubject("nord", "i1"), fmt.Sprint(len(b.events)), body, time.Unix(0, 0))
+	e, err := event.New(event.GateSubject("nord", "i1"), fmt.Sprint(len(b.events)), body, b.now)
 	if err != nil {
 		b.t.Fatalf("%v", err)
 	}
@@ -206,6 +215,9 @@ func line(k cell.Key, v gate.View) string {
 	s := fmt.Sprintf("%s %d %s", k.Unit, int(catalog.DateOfDays(k.PeriodStart).Time().Month()), v.State)
 	if v.State == gate.Released || v.State == gate.HeldPrevious {
 		s += " " + letterOf(k, v.Shown.Fingerprint)
+		if v.Shown.Corrected {
+			s += "!"
+		}
 	}
 	for _, f := range v.Flags {
 		s += " " + f
@@ -228,6 +240,9 @@ func dump(s *gate.State) string {
 	}
 	for _, m := range s.Memories() {
 		fmt.Fprintf(&b, "memory %s %v..%v until %s rev %d\n", m.Flag, m.Low, m.High, m.Until, m.Rev)
+	}
+	for _, c := range s.Corrections() {
+		fmt.Fprintf(&b, "correction %s of %s by %s, %s\n", c.Cell, letterOf(c.Cell, c.Base), c.Flags, letterOf(c.Cell, c.Fingerprint))
 	}
 	r, ok := s.LastRelease()
 	fmt.Fprintf(&b, "%v %v %v %v\n", s.Counts(), ok, r.Rev, s.Release("x", r.Rev, 0, 0))
@@ -701,6 +716,7 @@ func TestDecideRefuses(t *testing.T) {
 		raise("info", "C05", event.Info, "E 1 A").raise("gone", "T04", event.Hold, "E 1 A").accept("gone").
 		raise("note", "C11", event.Note, "E 1 A")
 	low, high, far := 81.0, 99.0, 101.0
+	right := []event.Correction{correction(guard(key("E", 1), "A"), "B")}
 	for name, c := range map[string]struct {
 		cmd  gate.Command
 		who  gate.Actor
@@ -708,7 +724,30 @@ func TestDecideRefuses(t *testing.T) {
 	}{
 		"unknown flag":          {gate.Command{Flag: "x", Kind: event.Accept, Cause: gate.Unknown}, steward, gate.ErrUnknownFlag},
 		"unknown kind":          {gate.Command{Flag: "hold", Kind: "bless"}, steward, gate.ErrInvalid},
-		"correction":            {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown}, steward, gate.ErrCorrections},
+		"correction":            {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown, Evidence: "record", Corrections: right}, steward, nil},
+		"correct, no content":   {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown, Evidence: "record"}, steward, gate.ErrCorrections},
+		"correct, no evidence":  {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown, Corrections: right}, steward, gate.ErrInvalid},
+		"correct, no cause":     {gate.Command{Flag: "hold", Kind: event.Correct, Evidence: "record", Corrections: right}, steward, gate.ErrInvalid},
+		"correct to the same":   {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown, Evidence: "record", Corrections: []event.Correction{correction(guard(key("E", 1), "A"), "A")}}, steward, gate.ErrCorrections},
+		"correct another cell":  {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown, Evidence: "record", Corrections: []event.Correction{correction(guard(key("E", 2), "A"), "B")}}, steward, gate.ErrCorrections},
+		"correct it twice":      {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown, Evidence: "record", Corrections: append(right, right...)}, steward, gate.ErrCorrections},
+		"correct to nothing":    {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown, Evidence: "record", Corrections: []event.Correction{{Cell: guard(key("E", 1), "A")}}}, steward, gate.ErrCorrections},
+		"correct info":          {gate.Command{Flag: "info", Kind: event.Correct, Cause: gate.Unknown, Evidence: "record", Corrections: right}, steward, gate.ErrInvalid},
+		"correct as super-user": {gate.Command{Flag: "hold", Kind: event.Correct, Cause: gate.Unknown, Evidence: "record", Corrections: right}, actor("p5", gate.SuperUser, "E"), nil},
+		"content of acceptance": {gate.Command{Flag: "hold", Kind: event.Accept, Cause: gate.Unknown, Corrections: right}, steward, gate.ErrInvalid},
+		"answer":                {gate.Command{Flag: "hold", Kind: event.Answer, Note: "n"}, actor("p5", gate.SourceOperator), nil},
+		"empty answer":          {gate.Command{Flag: "hold", Kind: event.Answer}, actor("p5", gate.SourceOperator), gate.ErrInvalid},
+		"source accepts":        {gate.Command{Flag: "hold", Kind: event.Accept, Cause: gate.Unknown}, actor("p5", gate.SourceOperator), gate.ErrForbidden},
+		"refuse nothing":        {gate.Command{Flag: "block", Kind: gate.Refuse, Note: "n"}, steward, gate.ErrInvalid},
+		"judge":                 {gate.Command{Flag: "hold", Kind: gate.Judge, Cause: gate.Unknown, Evidence: "e"}, actor("p5", gate.SuperUser, "E"), nil},
+		"judge without cause":   {gate.Command{Flag: "hold", Kind: gate.Judge, Evidence: "e"}, steward, gate.ErrInvalid},
+		"judge without looking": {gate.Command{Flag: "hold", Kind: gate.Judge, Cause: gate.Unknown}, steward, gate.ErrInvalid},
+		"judge what is closed":  {gate.Command{Flag: "gone", Kind: gate.Judge, Cause: gate.Unknown, Evidence: "e"}, steward, gate.ErrClosed},
+		"undo nothing":          {gate.Command{Flag: "hold", Kind: gate.Undo, At: time.Unix(0, 0)}, steward, gate.ErrInvalid},
+		"undo at no time":       {gate.Command{Flag: "gone", Kind: gate.Undo}, steward, gate.ErrInvalid},
+		"undo":                  {gate.Command{Flag: "gone", Kind: gate.Undo, At: time.Unix(0, 0)}, steward, nil},
+		"undo another's":        {gate.Command{Flag: "gone", Kind: gate.Undo, At: time.Unix(0, 0)}, actor("p5", gate.SuperUser, "E"), gate.ErrForbidden},
+		"undo too late":         {gate.Command{Flag: "gone", Kind: gate.Undo, At: time.Unix(0, 0).Add(24*time.Hour + 1)}, steward, gate.ErrTooLate},
 		"accept":                {gate.Command{Flag: "hold", Kind: event.Accept, Cause: gate.Unknown}, steward, nil},
 		"accept without cause":  {gate.Command{Flag: "hold", Kind: event.Accept}, steward, gate.ErrInvalid},
 		"accept for any cause":  {gate.Command{Flag: "hold", Kind: event.Accept, Cause: "bad luck"}, steward, gate.ErrInvalid},
@@ -828,32 +867,39 @@ func TestRoles(t *testing.T) {
 		units []string
 		want  bool
 	}{
-		"super-user accepts in her unit":    {as(day, role("super_user", "E")), event.Accept, []string{"E"}, true},
-		"and rejects":                       {as(day, role("super_user", "E")), event.RejectIt, []string{"E"}, true},
-		"and comments":                      {as(day, role("super_user", "E")), event.Comment, []string{"E"}, true},
-		"and snoozes":                       {as(day, role("super_user", "E")), event.Snooze, []string{"E"}, true},
-		"but does not waive":                {as(day, role("super_user", "E")), event.Waive, []string{"E"}, false},
-		"nor confirm":                       {as(day, role("super_user", "E")), gate.Confirm, []string{"E"}, false},
-		"nor elsewhere":                     {as(day, role("super_user", "E")), event.Accept, []string{"H"}, false},
-		"nor in part elsewhere":             {as(day, role("super_user", "E")), event.Accept, []string{"E", "H"}, false},
-		"nor for all units":                 {as(day, role("super_user", "E")), event.Accept, []string{""}, false},
-		"her unit lay below then":           {as(then, role("super_user", "R")), event.Accept, []string{"E"}, true},
-		"and does not now":                  {as(day, role("super_user", "R")), event.Accept, []string{"E"}, false},
-		"two units by two roles":            {as(day, role("super_user", "E"), role("super_user", "H")), event.Accept, []string{"H"}, true},
-		"region steward waives":             {as(day, role("region_steward")), event.Waive, []string{"E"}, true},
-		"region steward of a part":          {as(day, role("region_steward", "H")), event.Waive, []string{"E"}, false},
-		"region steward for all units":      {as(day, role("region_steward")), event.Accept, []string{""}, true},
-		"national steward confirms":         {as(day, role("national_steward")), gate.Confirm, []string{"E"}, true},
-		"national steward of the registry":  {as(day, catalog.Role{Role: "national_steward", Registries: []string{"hjarta"}}), gate.Confirm, []string{"E"}, true},
-		"national steward of another":       {as(day, catalog.Role{Role: "national_steward", Registries: []string{"hofte"}}), gate.Confirm, []string{"E"}, false},
-		"viewer":                            {as(day, role("viewer")), event.Comment, []string{"E"}, false},
-		"auditor":                           {as(day, role("auditor")), event.Accept, []string{"E"}, false},
-		"source operator":                   {as(day, role("source_operator")), event.Accept, []string{"E"}, false},
-		"administrator":                     {as(day, role("administrator")), event.Accept, []string{"E"}, false},
-		"administrator with a second role":  {as(day, role("region_steward"), role("administrator")), event.Accept, []string{"E"}, false},
-		"nobody":                            {as(day), event.Accept, []string{"E"}, false},
-		"an invented kind":                  {as(day, role("region_steward")), "bless", []string{"E"}, false},
-		"corrections are nobody's, for now": {as(day, role("region_steward")), event.Correct, []string{"E"}, false},
+		"super-user accepts in her unit":   {as(day, role("super_user", "E")), event.Accept, []string{"E"}, true},
+		"and rejects":                      {as(day, role("super_user", "E")), event.RejectIt, []string{"E"}, true},
+		"and comments":                     {as(day, role("super_user", "E")), event.Comment, []string{"E"}, true},
+		"and snoozes":                      {as(day, role("super_user", "E")), event.Snooze, []string{"E"}, true},
+		"but does not waive":               {as(day, role("super_user", "E")), event.Waive, []string{"E"}, false},
+		"nor confirm":                      {as(day, role("super_user", "E")), gate.Confirm, []string{"E"}, false},
+		"nor elsewhere":                    {as(day, role("super_user", "E")), event.Accept, []string{"H"}, false},
+		"nor in part elsewhere":            {as(day, role("super_user", "E")), event.Accept, []string{"E", "H"}, false},
+		"nor for all units":                {as(day, role("super_user", "E")), event.Accept, []string{""}, false},
+		"her unit lay below then":          {as(then, role("super_user", "R")), event.Accept, []string{"E"}, true},
+		"and does not now":                 {as(day, role("super_user", "R")), event.Accept, []string{"E"}, false},
+		"two units by two roles":           {as(day, role("super_user", "E"), role("super_user", "H")), event.Accept, []string{"H"}, true},
+		"region steward waives":            {as(day, role("region_steward")), event.Waive, []string{"E"}, true},
+		"region steward of a part":         {as(day, role("region_steward", "H")), event.Waive, []string{"E"}, false},
+		"region steward for all units":     {as(day, role("region_steward")), event.Accept, []string{""}, true},
+		"national steward confirms":        {as(day, role("national_steward")), gate.Confirm, []string{"E"}, true},
+		"national steward of the registry": {as(day, catalog.Role{Role: "national_steward", Registries: []string{"hjarta"}}), gate.Confirm, []string{"E"}, true},
+		"national steward of another":      {as(day, catalog.Role{Role: "national_steward", Registries: []string{"hofte"}}), gate.Confirm, []string{"E"}, false},
+		"viewer":                           {as(day, role("viewer")), event.Comment, []string{"E"}, false},
+		"auditor":                          {as(day, role("auditor")), event.Accept, []string{"E"}, false},
+		"source operator":                  {as(day, role("source_operator")), event.Accept, []string{"E"}, false},
+		"administrator":                    {as(day, role("administrator")), event.Accept, []string{"E"}, false},
+		"administrator with a second role": {as(day, role("region_steward"), role("administrator")), event.Accept, []string{"E"}, false},
+		"nobody":                           {as(day), event.Accept, []string{"E"}, false},
+		"an invented kind":                 {as(day, role("region_steward")), "bless", []string{"E"}, false},
+		"super-user proposes corrections":  {as(day, role("super_user", "E")), event.Correct, []string{"E"}, true},
+		"and does not refuse":              {as(day, role("super_user", "E")), gate.Refuse, []string{"E"}, false},
+		"nor decides in bulk":              {as(day, role("super_user", "E")), gate.Bulk, []string{"E"}, false},
+		"region steward decides in bulk":   {as(day, role("region_steward")), gate.Bulk, []string{"E"}, true},
+		"and introduces":                   {as(day, role("region_steward")), gate.Introduce, []string{""}, true},
+		"source operator answers":          {as(day, role("source_operator")), event.Answer, []string{"E"}, true},
+		"and corrects nothing":             {as(day, role("source_operator")), event.Correct, []string{"E"}, false},
+		"auditor judges nothing":           {as(day, role("auditor")), gate.Judge, []string{"E"}, false},
 	} {
 		err := gate.Allowed(c.who, c.kind, []string{"hjarta"}, c.units)
 		if (err == nil) != c.want || err != nil && !errors.Is(err, gate.ErrForbidden) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -12,6 +13,7 @@ import (
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/run"
 )
 
 // night draws what the services do in one run: a delivery changes some cells,
@@ -78,10 +80,30 @@ func (b *book) night(t *rapid.T, asOf catalog.Date) {
 			b.append(f)
 		}
 	}
+	for _, l := range b.s.Lapses("run", b.rev, asOf) {
+		b.append(l)
+	}
 	for _, r := range b.s.Resolutions("run", b.rev) {
 		b.append(r)
 	}
+	if len(b.s.Contests(b.rev)) > 0 {
+		// What would be released now shows nothing of the contested cells.
+		r := b.s.Release("run", b.rev, 1, b.rev)
+		for _, c := range b.s.Contests(b.rev) {
+			if !slices.Contains(r.Except, c.Now) && len(r.ExceptFlags) == 0 {
+				b.t.Fatalf("the contested %s is not excepted from %+v", c.Cell, r)
+			}
+		}
+	}
+	for _, s := range b.s.Settled("run", b.rev, asOf, func(gate.Contest) bool { return rapid.IntRange(0, 3).Draw(t, "agrees") == 0 }) {
+		b.append(s)
+	}
 	b.append(b.s.Release("run", b.rev, 1, b.rev))
+}
+
+// later draws how much later the next event comes; time is recorded with each.
+func (b *book) later(t *rapid.T) {
+	b.now = b.now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 5, 30}).Draw(t, "hours")) * time.Hour)
 }
 
 // decision draws what a person does; refusals are part of life.
@@ -91,8 +113,11 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 	var ids []string
 	for f := range b.s.Flags {
 		n := 1
-		if f.Status == gate.Open {
+		switch f.Status {
+		case gate.Open:
 			n += 3 + 20*len(f.Proposals)
+		case gate.Corrected, gate.Accepted, gate.Waived, gate.Covered, gate.Rejected:
+			n += 3
 		}
 		ids = append(ids, slices.Repeat([]string{f.Flag}, n)...)
 	}
@@ -101,10 +126,14 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 	}
 	id := rapid.SampledFrom(ids).Draw(t, "flag")
 	f, _ := b.s.Flag(id)
-	kinds := []string{event.Accept, event.Accept, event.Accept, event.Accept, event.RejectIt, event.RejectIt, event.Comment, event.Snooze, gate.Confirm, event.Correct}
+	kinds := []string{event.Accept, event.Accept, event.Accept, event.Accept, event.RejectIt, event.RejectIt, event.Comment, event.Snooze, gate.Confirm,
+		event.Correct, event.Correct, event.Correct, gate.Undo, gate.Undo, event.Answer, gate.Judge}
+	b.later(t)
 	switch {
 	case len(f.Proposals) > 0:
-		kinds = append(kinds, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm)
+		kinds = append(kinds, gate.Refuse, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm)
+	case f.Status != gate.Open && f.Status != gate.Resolved:
+		kinds = append(kinds, gate.Undo, gate.Undo, gate.Undo, gate.Undo)
 	case f.Status == gate.Open && f.Severity == event.Block:
 		kinds = append(kinds, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive, event.Waive)
 	}
@@ -113,13 +142,26 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 	if cmd.Kind == event.Snooze {
 		cmd.Until = on.AddDays(3)
 	}
-	if cmd.Kind == gate.Confirm && len(f.Proposals) > 0 {
+	if cmd.Kind == event.Correct || cmd.Kind == gate.Judge {
+		cmd.Evidence = "e"
+	}
+	if cmd.Kind == event.Correct {
+		letter := rapid.SampledFrom([]string{"A", "B", "C", "D"}).Draw(t, "right")
+		for _, g := range b.s.Current(id) {
+			cmd.Corrections = append(cmd.Corrections, correction(g, letter))
+		}
+	}
+	cmd.At = b.now
+	if (cmd.Kind == gate.Confirm || cmd.Kind == gate.Refuse) && len(f.Proposals) > 0 {
 		cmd.Decision = rapid.SampledFrom(f.Proposals).Draw(t, "proposal").Decision
+	}
+	if cmd.Kind == event.Accept && rapid.Bool().Draw(t, "weighed") {
+		cmd.Effects = []gate.Effect{{Unit: "E", Points: rapid.SampledFrom([]float64{0, 5, -5.1, 40}).Draw(t, "points")}}
 	}
 	who := rapid.SampledFrom([]gate.Actor{steward, second, steward, second, actor("p3", gate.SuperUser, "E"), actor("p4", gate.Administrator)}).Draw(t, "who")
 	bodies, err := b.s.Decide(cmd, who, on)
 	if err != nil {
-		for _, known := range []error{gate.ErrInvalid, gate.ErrForbidden, gate.ErrClosed, gate.ErrFourEyes, gate.ErrCorrections} {
+		for _, known := range []error{gate.ErrInvalid, gate.ErrForbidden, gate.ErrClosed, gate.ErrFourEyes, gate.ErrCorrections, gate.ErrTooLate} {
 			if errors.Is(err, known) {
 				return
 			}
@@ -128,10 +170,21 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 	}
 	for _, body := range bodies {
 		b.append(body)
+		if d, ok := body.(event.DecisionMade); ok && d.Kind == event.Accept && d.By == "p3" {
+			for _, e := range cmd.Effects {
+				if e.Points > 5 || e.Points < -5 {
+					t.Fatalf("a super-user accepted alone what moves her unit by %v", e.Points)
+				}
+			}
+			if cmd.Effects == nil {
+				t.Fatal("a super-user accepted alone what nobody has weighed")
+			}
+		}
 		// Often another steward is at hand, or the same one tries.
 		if p, ok := body.(event.DecisionProposed); ok && rapid.IntRange(0, 4).Draw(t, "seconded") < 4 {
 			confirmer := rapid.SampledFrom([]gate.Actor{second, steward}).Draw(t, "confirmer")
-			confirmed, err := b.s.Decide(gate.Command{Flag: id, Kind: gate.Confirm, Decision: p.Decision}, confirmer, on)
+			kind := rapid.SampledFrom([]string{gate.Confirm, gate.Confirm, gate.Confirm, gate.Confirm, gate.Refuse}).Draw(t, "word")
+			confirmed, err := b.s.Decide(gate.Command{Flag: id, Kind: kind, Decision: p.Decision, Note: "n"}, confirmer, on)
 			if own := confirmer.ID == p.By; own != errors.Is(err, gate.ErrFourEyes) || !own && err != nil {
 				t.Fatalf("%s confirms what %s proposed: %v", confirmer.ID, p.By, err)
 			}
@@ -147,11 +200,11 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 
 // history draws a whole log, checking after every step.
 func history(t *rapid.T, check func(*book)) *book {
-	b := &book{t: t, s: gate.New("nord", "i1")}
+	b := &book{t: t, s: gate.New("nord", "i1"), now: time.Unix(0, 0)}
 	on := day
 	for range rapid.IntRange(12, 40).Draw(t, "steps") {
 		if rapid.IntRange(0, 2).Draw(t, "step") == 0 {
-			on = on.AddDays(rapid.SampledFrom([]int{1, 1, 40}).Draw(t, "days"))
+			on = on.AddDays(rapid.SampledFrom([]int{1, 1, 40, 95}).Draw(t, "days"))
 			b.night(t, on)
 		} else {
 			b.decision(t, on)
@@ -172,13 +225,62 @@ type plain struct {
 	visible   map[cell.Key]gate.Version
 	proposers map[string]string
 	problems  []string
+	// also are the versions that a flag guards since a conflict.
+	also      map[string][]event.Guard
+	corrected map[cell.Key]*answer
+	proposals map[string]event.DecisionProposed
+	made      map[string]event.DecisionMade
+	shown     map[cell.Key]bool // the visible version is a correction
+}
+
+// answer is a standing correction.
+type answer struct {
+	base, shown cell.Fingerprint
+	flags       map[string]bool
+}
+
+func (p *plain) guards(flag string) []event.Guard {
+	return append(slices.Clone(p.flags[flag].Guards), p.also[flag]...)
+}
+
+// unanswer ends what a flag's corrections show.
+func (p *plain) unanswer(flag string) {
+	for k, a := range p.corrected {
+		if !a.flags[flag] {
+			continue
+		}
+		if delete(a.flags, flag); len(a.flags) == 0 {
+			delete(p.corrected, k)
+		}
+		if p.shown[k] && p.visible[k].Fingerprint == a.shown {
+			delete(p.visible, k)
+		}
+	}
+}
+
+// answered ends a correction because the source has sent again.
+func (p *plain) answered(k cell.Key, except string) {
+	a := p.corrected[k]
+	delete(p.corrected, k)
+	for flag := range a.flags {
+		rests := false
+		for _, o := range p.corrected {
+			rests = rests || o.flags[flag]
+		}
+		if !rests && flag != except && p.status[flag] == "corrected" {
+			p.status[flag] = "resolved"
+		}
+	}
 }
 
 func read(versions []gate.Version, events []event.Event) *plain {
 	p := &plain{status: map[string]string{}, flags: map[string]event.FlagRaised{}, withdrawn: map[event.Guard]bool{},
-		visible: map[cell.Key]gate.Version{}, proposers: map[string]string{}}
+		visible: map[cell.Key]gate.Version{}, proposers: map[string]string{}, also: map[string][]event.Guard{}, corrected: map[cell.Key]*answer{},
+		proposals: map[string]event.DecisionProposed{}, made: map[string]event.DecisionMade{}, shown: map[cell.Key]bool{}}
+	withdrawnBy := map[string]map[event.Guard]bool{}
+	standing := map[string]string{}
 	hide := func(flag string) {
-		for _, g := range p.flags[flag].Guards {
+		for _, g := range p.guards(flag) {
 			if v, ok := p.visible[g.Key("nord", "i1")]; ok && v.Fingerprint == g.Fingerprint {
 				delete(p.visible, v.Key)
 			}
@@ -190,6 +292,9 @@ func read(versions []gate.Version, events []event.Event) *plain {
 			f, _ := event.Decode[event.FlagRaised](e)
 			if old := p.flags[f.Flag]; p.status[f.Flag] == "open" && (old.Severity == event.Block || old.Severity == event.Hold && f.Severity == event.Note) {
 				f.Severity = old.Severity
+			}
+			if p.status[f.Flag] != "open" {
+				p.unanswer(f.Flag)
 			}
 			p.flags[f.Flag] = f
 			p.status[f.Flag] = "open"
@@ -204,39 +309,96 @@ func read(versions []gate.Version, events []event.Event) *plain {
 			p.status[r.Flag] = "resolved"
 		case event.TypeDecisionMade:
 			d, _ := event.Decode[event.DecisionMade](e)
+			p.made[d.Decision] = d
 			switch d.Kind {
 			case event.Accept:
-				p.status[d.Flag] = "accepted"
+				p.status[d.Flag], standing[d.Flag] = "accepted", d.Decision
 			case event.RejectIt:
-				p.status[d.Flag] = "rejected"
-				for _, g := range p.flags[d.Flag].Guards {
+				p.unanswer(d.Flag)
+				p.status[d.Flag], standing[d.Flag] = "rejected", d.Decision
+				withdrawnBy[d.Decision] = map[event.Guard]bool{}
+				for _, g := range p.guards(d.Flag) {
 					k := g.Key("nord", "i1")
 					v, ok := p.visible[k]
 					back := ok && !v.Tombstone && v.Rev > p.flags[d.Flag].Rev
-					p.withdrawn[g] = p.withdrawn[g] || !back || g.Fingerprint != fp(k, "-")
+					if !back || g.Fingerprint != fp(k, "-") {
+						withdrawnBy[d.Decision][g] = true
+					}
 				}
 				hide(d.Flag)
 			}
 		case event.TypeDecisionProposed:
 			d, _ := event.Decode[event.DecisionProposed](e)
-			p.proposers[d.Decision] = d.By
+			p.proposers[d.Decision], p.proposals[d.Decision] = d.By, d
+		case event.TypeDecisionWithdrawn:
+			d, _ := event.Decode[event.DecisionWithdrawn](e)
+			if standing[d.Flag] != d.Decision || p.status[d.Flag] == "open" {
+				break
+			}
+			if p.status[d.Flag] == "accepted" {
+				for id := range p.flags {
+					if p.status[id] == "covered" && p.flags[id].Memory == d.Flag {
+						p.status[id] = "open"
+					}
+				}
+			}
+			delete(withdrawnBy, d.Decision)
+			p.unanswer(d.Flag)
+			p.status[d.Flag] = "open"
+		case event.TypeFlagReopened:
+			d, _ := event.Decode[event.FlagReopened](e)
+			for _, g := range d.Guards {
+				p.answered(g.Key("nord", "i1"), d.Flag)
+				p.also[d.Flag] = append(p.also[d.Flag], g)
+			}
+			p.status[d.Flag] = "open"
+		case event.TypeCorrectionRetired:
+			d, _ := event.Decode[event.CorrectionRetired](e)
+			p.answered(d.Cell.Key("nord", "i1"), "")
 		case event.TypeDecisionConfirmed:
 			d, _ := event.Decode[event.DecisionConfirmed](e)
-			p.status[d.Flag] = "waived"
+			standing[d.Flag] = d.Decision
+			switch q := p.proposals[d.Decision]; q.Kind {
+			case event.Accept:
+				p.status[d.Flag] = "accepted"
+			case event.Correct:
+				p.status[d.Flag] = "corrected"
+				for _, c := range q.Corrections {
+					k := c.Cell.Key("nord", "i1")
+					if p.corrected[k] == nil {
+						p.corrected[k] = &answer{base: c.Cell.Fingerprint, shown: gate.ShownAs(c, "nord", "i1"), flags: map[string]bool{}}
+					}
+					p.corrected[k].flags[d.Flag] = true
+				}
+			default:
+				p.status[d.Flag] = "waived"
+			}
 			if p.proposers[d.Decision] == d.By || p.proposers[d.Decision] == "" {
 				p.problems = append(p.problems, d.By+" proposed and confirmed "+d.Decision)
 			}
 		case event.TypeReleaseMade:
 			r, _ := event.Decode[event.ReleaseMade](e)
 			for k, v := range newest(versions, r.Rev) {
-				if p.held(k, v.Fingerprint) {
+				if p.kept(k, v.Fingerprint) {
 					continue
 				}
-				was := p.visible[k]
-				p.visible[k] = v
-				if !v.Tombstone && was != v {
-					delete(p.withdrawn, event.GuardOf(k, fp(k, "-")))
+				was, wasShown := p.visible[k], p.shown[k]
+				p.shown[k] = false
+				if a := p.corrected[k]; a != nil {
+					v.Fingerprint, p.shown[k] = a.shown, true
 				}
+				p.visible[k] = v
+				if !v.Tombstone && (was != v || wasShown != p.shown[k]) {
+					for _, by := range withdrawnBy {
+						delete(by, event.GuardOf(k, fp(k, "-")))
+					}
+				}
+			}
+		}
+		clear(p.withdrawn)
+		for _, by := range withdrawnBy {
+			for g := range by {
+				p.withdrawn[g] = true
 			}
 		}
 	}
@@ -255,16 +417,46 @@ func newest(versions []gate.Version, rev uint64) map[cell.Key]gate.Version {
 
 func (p *plain) guarded(k cell.Key, f cell.Fingerprint) bool {
 	for id, flag := range p.flags {
+		if a := p.corrected[k]; a != nil && a.flags[id] && a.base == f {
+			continue
+		}
 		if p.status[id] == "open" && (flag.Severity == event.Block || flag.Severity == event.Hold) &&
-			slices.Contains(flag.Guards, event.GuardOf(k, f)) {
+			slices.Contains(p.guards(id), event.GuardOf(k, f)) {
 			return true
 		}
 	}
 	return false
 }
 
+// kept: nothing of the cell can be released while f is its newest version.
+func (p *plain) kept(k cell.Key, f cell.Fingerprint) bool {
+	a := p.corrected[k]
+	return p.held(k, f) || a != nil && (a.base != f || p.held(k, a.shown))
+}
+
 func (p *plain) held(k cell.Key, f cell.Fingerprint) bool {
 	return p.withdrawn[event.GuardOf(k, f)] || p.guarded(k, f)
+}
+
+// statuses compares the flags with those that package run tells from the log.
+func (b *book) statuses(t *rapid.T) {
+	var s run.State
+	for _, e := range b.events {
+		if err := s.Apply(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	told, err := s.FlagsAt(s.Seq)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := 0
+	for f := range b.s.Flags {
+		if told[i].Flag != f.Flag || told[i].Status != f.Status.String() {
+			t.Fatalf("the log tells of flag %s that it is %s, the gate has %s %s", told[i].Flag, told[i].Status, f.Flag, f.Status)
+		}
+		i++
+	}
 }
 
 // agree compares what is seen with the slow reading.
@@ -295,8 +487,14 @@ func (b *book) agree(t *rapid.T) {
 		if !has {
 			current.Fingerprint = fp(k, "-")
 		}
+		if ok && v.Shown.Corrected != p.shown[k] {
+			t.Fatalf("%s shows a correction: %v, want %v", k, v.Shown.Corrected, p.shown[k])
+		}
+		if c, is := b.s.Correction(k, v.Shown.Fingerprint); v.Shown.Corrected && (!is || c.By == c.Confirmed || c.By == "" || c.Confirmed == "") {
+			t.Fatalf("%s shows the correction %+v", k, c)
+		}
 		visible, any := p.visible[k]
-		question := p.held(k, current.Fingerprint) || any && p.guarded(k, visible.Fingerprint)
+		question := p.kept(k, current.Fingerprint) || any && p.guarded(k, visible.Fingerprint)
 		if marked := v.State == gate.HeldPrevious || v.State == gate.HeldEmpty; marked != question || marked != (len(v.Flags) > 0) {
 			t.Fatalf("%s is %s with the flags %q; under question: %v", k, v.State, v.Flags, question)
 		}
@@ -312,7 +510,7 @@ func (b *book) agree(t *rapid.T) {
 func TestHistories(t *testing.T) {
 	seen := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		ever := map[event.Guard]bool{} // values that a rejection withdrew
+		rejections := map[string]map[event.Guard]bool{} // values that a rejection withdrew
 		done := 0
 		history(t, func(b *book) {
 			b.agree(t)
@@ -322,10 +520,26 @@ func TestHistories(t *testing.T) {
 				if d, err := event.Decode[event.DecisionMade](e); err == nil {
 					seen[d.Kind]++
 					if f, _ := b.s.Flag(d.Flag); d.Kind == event.RejectIt {
-						for _, g := range f.Guards {
-							ever[g] = g.Fingerprint != fp(g.Key("nord", "i1"), "-")
+						rejections[d.Decision] = map[event.Guard]bool{}
+						for _, g := range append(f.Guards, f.Also...) {
+							rejections[d.Decision][g] = g.Fingerprint != fp(g.Key("nord", "i1"), "-")
 						}
 					}
+				}
+				if d, err := event.Decode[event.DecisionWithdrawn](e); err == nil {
+					// Taken back within a day by a person: no longer withdrawn.
+					delete(rejections, d.Decision)
+				}
+				if d, err := event.Decode[event.DecisionConfirmed](e); err == nil {
+					f, _ := b.s.Flag(d.Flag)
+					for _, p := range f.Confirmed {
+						if p.Decision == d.Decision {
+							seen["confirmed "+p.Kind]++
+						}
+					}
+				}
+				if d, err := event.Decode[event.FlagReopened](e); err == nil {
+					seen["reopened "+d.Reason]++
 				}
 				if f, err := event.Decode[event.FlagRaised](e); err == nil && f.Memory != "" {
 					seen["memory"]++
@@ -336,16 +550,23 @@ func TestHistories(t *testing.T) {
 			}
 			for k, v := range b.s.Views {
 				seen[v.State.String()]++
-				if !v.Shown.Fingerprint.IsZero() && ever[event.GuardOf(k, v.Shown.Fingerprint)] {
-					t.Fatalf("%s shows a version that was withdrawn", k)
+				if v.Shown.Corrected {
+					seen["shows a correction"]++
+				}
+				for _, ever := range rejections {
+					if !v.Shown.Fingerprint.IsZero() && ever[event.GuardOf(k, v.Shown.Fingerprint)] {
+						t.Fatalf("%s shows a version that was withdrawn", k)
+					}
 				}
 			}
+			b.statuses(t)
 		})
 	})
 	t.Logf("met %v", seen)
 	// A test of what never happens must meet what does.
 	for _, what := range []string{"flag.raised", "flag.resolved", "decision.proposed", "decision.confirmed", "release.made", "accept",
-		"reject", "comment", "snooze", "memory", "released", "held_previous", "held_empty", "missing"} {
+		"reject", "comment", "snooze", "memory", "decision.refused", "decision.withdrawn", "flag.judged",
+		"answer", "confirmed waive", "confirmed correct", "flag.reopened", "shows a correction", "released", "held_previous", "held_empty", "missing"} {
 		if seen[what] == 0 {
 			t.Errorf("no history had %s", what)
 		}
@@ -372,6 +593,12 @@ func TestReplay(t *testing.T) {
 				rev = max(rev, r.Rev)
 			}
 			if r, err := event.Decode[event.FlagResolved](e); err == nil {
+				rev = max(rev, r.Rev)
+			}
+			if r, err := event.Decode[event.CorrectionRetired](e); err == nil {
+				rev = max(rev, r.Rev)
+			}
+			if r, err := event.Decode[event.FlagReopened](e); err == nil {
 				rev = max(rev, r.Rev)
 			}
 		}

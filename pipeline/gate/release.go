@@ -57,7 +57,7 @@ func (s *State) guardedBy(flags []string) map[version]struct{} {
 	out := map[version]struct{}{}
 	for _, id := range flags {
 		if f := s.flags[id]; f != nil {
-			for _, g := range f.Guards {
+			for _, g := range f.all() {
 				out[version{g.Key(s.region, s.indicator), g.Fingerprint}] = struct{}{}
 			}
 		}
@@ -72,7 +72,7 @@ func (s *State) LastRelease() (event.ReleaseMade, bool) { return s.release, s.re
 func (s *State) exceptions(rev uint64) []event.Guard {
 	var except []event.Guard
 	add := func(c *cellState) {
-		if v, ok := c.newest(rev); ok && c.kept(v.Fingerprint) {
+		if v, ok := c.newest(rev); ok && (s.kept(c, v.Fingerprint) || s.unsettledCorrection(c, v.Fingerprint)) {
 			except = append(except, event.GuardOf(c.key, v.Fingerprint))
 		}
 	}
@@ -80,12 +80,15 @@ func (s *State) exceptions(rev uint64) []event.Guard {
 		if !f.Holds() {
 			continue
 		}
-		for _, g := range f.Guards {
+		for _, g := range f.all() {
 			add(s.cells[g.Key(s.region, s.indicator)])
 		}
 	}
 	for c := range s.withdrawals {
 		add(c)
+	}
+	for k := range s.corrections {
+		add(s.cells[k])
 	}
 	return canonical(except)
 }
@@ -151,6 +154,7 @@ func (s *State) show(c *cellState, rev uint64, except map[version]struct{}) {
 	if _, ok := except[version{c.key, v.Fingerprint}]; ok {
 		return
 	}
+	v = s.corrected(c, v)
 	if news := !c.hasVisible || c.visible != v; news && !v.Tombstone {
 		s.forgetAbsence(c)
 	}

@@ -15,11 +15,22 @@ const (
 	RegionSteward   = "region_steward"
 	NationalSteward = "national_steward"
 	Administrator   = "administrator"
+	Viewer          = "viewer"
+	Auditor         = "auditor"
+	SourceOperator  = "source_operator"
 )
 
 // Confirm is the kind of a command by which a second person confirms a
 // proposal.
 const Confirm = "confirm"
+
+// What a person may do beside commands about one flag.
+const (
+	// Bulk is deciding about more than one flag at once.
+	Bulk = "bulk"
+	// Introduce is drawing, signing and revoking introduction protocols.
+	Introduce = "introduce"
+)
 
 // Actor is a person together with the part of the organisation that her roles
 // reach.
@@ -65,10 +76,13 @@ func NewActor(p catalog.Person, units []catalog.Unit, on catalog.Date) Actor {
 // units; an empty unit stands for the whole indicator. Otherwise the error is
 // ErrForbidden and says why.
 //
-// Super-users accept, reject, comment and snooze in their units. Stewards do
-// the same in their parts and also propose and confirm waivers. Nobody else
-// decides; a person who administers users decides nothing whatever other roles
-// she has, since she could have given them to herself.
+// Super-users accept, reject, comment, snooze, judge, undo and propose
+// corrections in their units. Stewards do the same in their parts; they also
+// propose waivers, confirm or refuse what others propose, decide in bulk, and
+// sign introduction protocols. Source operators answer comments and decide
+// nothing. Nobody else does anything; a person who administers users decides
+// nothing whatever other roles she has, since she could have given them to
+// herself.
 func Allowed(a Actor, kind string, registries, units []string) error {
 	var held []string
 	for _, r := range a.Roles {
@@ -98,20 +112,31 @@ func Allowed(a Actor, kind string, registries, units []string) error {
 }
 
 func mayDo(role, kind string) bool {
+	return slices.Contains(doers(kind), role)
+}
+
+// doers are the roles that may do a kind.
+func doers(kind string) []string {
 	switch kind {
-	case event.Accept, event.RejectIt, event.Comment, event.Snooze:
-		return role == SuperUser || role == RegionSteward || role == NationalSteward
-	case event.Waive, Confirm:
-		return role == RegionSteward || role == NationalSteward
+	case event.Accept, event.RejectIt, event.Comment, event.Snooze, event.Correct, Judge, Undo:
+		return []string{SuperUser, RegionSteward, NationalSteward}
+	case event.Answer:
+		return []string{SourceOperator, SuperUser, RegionSteward, NationalSteward}
+	case event.Waive, Confirm, Refuse, Bulk, Introduce:
+		return []string{RegionSteward, NationalSteward}
 	}
-	return false
+	return nil
 }
 
 func needed(kind string) string {
-	if kind == event.Waive || kind == Confirm {
-		return RegionSteward + " or " + NationalSteward
+	roles := doers(kind)
+	if len(roles) == 0 {
+		return "that nobody has"
 	}
-	return SuperUser + ", " + RegionSteward + " or " + NationalSteward
+	if last := len(roles) - 1; last > 0 {
+		return strings.Join(roles[:last], ", ") + " or " + roles[last]
+	}
+	return roles[0]
 }
 
 func (a Actor) reaches(r catalog.Role, registries, units []string) bool {
@@ -125,6 +150,12 @@ func (a Actor) reaches(r catalog.Role, registries, units []string) bool {
 			}
 		}
 	}
+	return a.within(r, units)
+}
+
+// within reports whether every unit lies in the role's part; an empty unit
+// stands for all, and is in no part.
+func (a Actor) within(r catalog.Role, units []string) bool {
 	if len(r.Units) == 0 {
 		return true
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
@@ -24,6 +25,9 @@ type Ref struct {
 	Fingerprint cell.Fingerprint
 	Rev         uint64
 	Tombstone   bool
+	// Corrected: Fingerprint is that of a correction of the version of
+	// revision Rev, and State.Correction has the content.
+	Corrected bool
 }
 
 // State is the gate of one indicator in one region. It is not safe for
@@ -39,9 +43,13 @@ type State struct {
 	order []string // flags as they were first raised
 	open  map[string]*Flag
 
-	memories  map[string]*Memory // by accepted flag
-	decisions map[string]bool    // every decision id; true once confirmed or made
+	memories  map[string]*Memory  // by accepted flag
+	decisions map[string]*verdict // every decision and proposal
 	seen      map[string]struct{}
+
+	corrections map[cell.Key]*Correction // those that stand
+	projections map[version]*Correction  // all that were ever shown, by their own version
+	protocols   map[string]*Protocol     // by indicator version, the last drawn
 
 	last        uint64 // highest ledger sequence applied
 	release     event.ReleaseMade
@@ -70,7 +78,8 @@ func New(region, indicator string) *State {
 	return &State{
 		region: region, indicator: indicator,
 		cells: map[cell.Key]*cellState{}, flags: map[string]*Flag{}, open: map[string]*Flag{},
-		memories: map[string]*Memory{}, decisions: map[string]bool{}, seen: map[string]struct{}{},
+		memories: map[string]*Memory{}, decisions: map[string]*verdict{}, seen: map[string]struct{}{},
+		corrections: map[cell.Key]*Correction{}, projections: map[version]*Correction{}, protocols: map[string]*Protocol{},
 		unsettled: map[*cellState]struct{}{}, withdrawals: map[*cellState]struct{}{},
 	}
 }
@@ -172,15 +181,22 @@ func (c *cellState) absence() cell.Fingerprint {
 	return cell.FingerprintOf(c.key, cell.Content{}, true)
 }
 
-// questioned reports whether an open BLOCK or HOLD guards the version.
-func (c *cellState) questioned(fp cell.Fingerprint) bool {
-	return slices.ContainsFunc(c.guards[fp], (*Flag).Holds)
+// questioned reports whether an open BLOCK or HOLD guards the version. A flag
+// that is open for other cells does not question what its own correction has
+// answered here.
+func (s *State) questioned(c *cellState, fp cell.Fingerprint) bool {
+	for _, f := range c.guards[fp] {
+		if f.Holds() && !s.corrects(f, c, fp) {
+			return true
+		}
+	}
+	return false
 }
 
 // kept reports whether the version must not be visible.
-func (c *cellState) kept(fp cell.Fingerprint) bool {
+func (s *State) kept(c *cellState, fp cell.Fingerprint) bool {
 	_, withdrawn := c.withdrawn[fp]
-	return withdrawn || c.questioned(fp)
+	return withdrawn || s.questioned(c, fp)
 }
 
 // Apply takes the next gate event. An event whose id is known is ignored. On
@@ -214,11 +230,29 @@ func (s *State) apply(e event.Event) error {
 	case event.TypeFlagResolved:
 		return with(e, s.applyResolved)
 	case event.TypeDecisionMade:
-		return with(e, s.applyDecision)
+		return with(e, func(d event.DecisionMade) error { return s.applyDecision(d, e.Time) })
 	case event.TypeDecisionProposed:
-		return with(e, s.applyProposed)
+		return with(e, func(p event.DecisionProposed) error { return s.applyProposed(p, e.Time) })
 	case event.TypeDecisionConfirmed:
-		return with(e, s.applyConfirmed)
+		return with(e, func(d event.DecisionConfirmed) error { return s.applyConfirmed(d, e.Time) })
+	case event.TypeDecisionRefused:
+		return with(e, s.applyRefused)
+	case event.TypeDecisionWithdrawn:
+		return with(e, func(w event.DecisionWithdrawn) error { return s.applyWithdrawn(w, e.Time) })
+	case event.TypeFlagReopened:
+		return with(e, s.applyReopened)
+	case event.TypeFlagJudged:
+		return with(e, s.applyJudged)
+	case event.TypeImpactViewed:
+		return with(e, s.applyViewed)
+	case event.TypeCorrectionRetired:
+		return with(e, s.applyRetired)
+	case event.TypeProtocolDrawn:
+		return with(e, s.applyDrawn)
+	case event.TypeProtocolSigned:
+		return with(e, s.applySigned)
+	case event.TypeProtocolRevoked:
+		return with(e, s.applyRevoked)
 	case event.TypeReleaseMade:
 		return with(e, s.applyRelease)
 	}
@@ -261,21 +295,15 @@ func (s *State) applyRaised(r event.FlagRaised) error {
 		s.flags[r.Flag] = f
 		s.order = append(s.order, r.Flag)
 		for _, g := range r.Guards {
-			c := s.cell(g.Key(s.region, s.indicator))
-			if c.guards == nil {
-				c.guards = map[cell.Fingerprint][]*Flag{}
-			}
-			c.guards[g.Fingerprint] = append(c.guards[g.Fingerprint], f)
+			s.guard(f, g)
 		}
 	}
 	if f.Status == Open && rank(f.Severity) > rank(r.Severity) {
 		r.Severity = f.Severity
 	}
 	if f.Status != Open {
-		f.Opened++
-		f.Proposals = nil
-		f.Snoozed = catalog.Date{}
-		f.Reason = ""
+		s.endCorrections(f)
+		f.reopen()
 	}
 	f.FlagRaised = r
 	f.Status = Open
@@ -286,6 +314,24 @@ func (s *State) applyRaised(r event.FlagRaised) error {
 	}
 	f.touch("raised", "", r.AsOf)
 	return nil
+}
+
+// guard lets the flag guard the version.
+func (s *State) guard(f *Flag, g event.Guard) {
+	c := s.cell(g.Key(s.region, s.indicator))
+	if c.guards == nil {
+		c.guards = map[cell.Fingerprint][]*Flag{}
+	}
+	c.guards[g.Fingerprint] = append(c.guards[g.Fingerprint], f)
+}
+
+// reopen forgets what belonged to the flag's last opening.
+func (f *Flag) reopen() {
+	f.Opened++
+	f.Proposals, f.Judgements = nil, nil
+	f.Snoozed, f.WaivedUntil = catalog.Date{}, catalog.Date{}
+	f.Reason, f.standing, f.snooze = "", "", ""
+	f.answered(catalog.Date{})
 }
 
 func (f *Flag) touch(what, by string, on catalog.Date) {
@@ -304,7 +350,7 @@ func (s *State) flag(id string) (*Flag, error) {
 func (s *State) close(f *Flag, to Status) {
 	f.Status = to
 	f.Proposals = nil
-	f.Snoozed = catalog.Date{}
+	f.Snoozed, f.snooze = catalog.Date{}, ""
 	delete(s.open, f.Flag)
 }
 
@@ -338,7 +384,7 @@ func (s *State) applyResolved(r event.FlagResolved) error {
 	// What was questioned and then replaced by its source must not come back
 	// as an earlier release.
 	if f.Holds() {
-		for _, g := range f.Guards {
+		for _, g := range f.all() {
 			s.hide(s.cells[g.Key(s.region, s.indicator)], g.Fingerprint)
 		}
 	}
@@ -356,8 +402,11 @@ func (s *State) resolution(f *Flag, rev uint64) (string, bool) {
 		return Resent, true
 	}
 	reason := Resent
-	for _, g := range f.Guards {
+	for _, g := range f.all() {
 		c := s.cells[g.Key(s.region, s.indicator)]
+		if s.corrects(f, c, g.Fingerprint) {
+			continue // answered
+		}
 		now, ok := c.newest(rev)
 		if !ok {
 			return "", false
@@ -390,7 +439,7 @@ func (s *State) hide(c *cellState, fp cell.Fingerprint) {
 	}
 }
 
-func (s *State) applyDecision(d event.DecisionMade) error {
+func (s *State) applyDecision(d event.DecisionMade, at time.Time) error {
 	f, err := s.flag(d.Flag)
 	if err != nil {
 		return err
@@ -403,11 +452,15 @@ func (s *State) applyDecision(d event.DecisionMade) error {
 	}
 	switch d.Kind {
 	case event.Comment:
+		if f.Status == Open {
+			f.asked(d.On)
+		}
+	case event.Answer:
 	case event.Snooze:
 		if f.Status != Open {
 			return fmt.Errorf("%w: snooze of flag %s, which is %s", ErrTransition, f.Flag, f.Status)
 		}
-		f.Snoozed = d.Until
+		f.Snoozed, f.snooze = d.Until, d.Decision
 	case event.Accept:
 		switch {
 		case f.Severity == event.Block:
@@ -417,20 +470,30 @@ func (s *State) applyDecision(d event.DecisionMade) error {
 		case !(d.Low <= d.High) || math.IsInf(d.Low, 0) || math.IsInf(d.High, 0):
 			return fmt.Errorf("%w: acceptance of flag %s with the band %v to %v", ErrTransition, f.Flag, d.Low, d.High)
 		}
-		s.close(f, Accepted)
-		s.memories[f.Flag] = newMemory(f, d, s.region)
+		s.accept(f, d)
 	case event.RejectIt:
 		if !rejectable(f) {
 			return fmt.Errorf("%w: rejection of flag %s, which is %s %s", ErrTransition, f.Flag, f.Status, f.Severity)
 		}
 		s.reject(f)
+		f.standing = d.Decision
 	default:
 		return fmt.Errorf("%w: one person cannot decide %q of flag %s", ErrGateViolation, d.Kind, f.Flag)
 	}
-	s.decisions[d.Decision] = true
+	if d.Kind != event.Comment {
+		f.answered(d.On)
+	}
+	s.decisions[d.Decision] = &verdict{flag: f.Flag, kind: d.Kind, by: []string{d.By}, at: at, done: true}
 	f.Decisions = append(f.Decisions, d)
 	f.touch(d.Kind, d.By, d.On)
 	return nil
+}
+
+// accept closes the flag and remembers.
+func (s *State) accept(f *Flag, d event.DecisionMade) {
+	s.close(f, Accepted)
+	s.memories[f.Flag] = newMemory(f, d, s.region)
+	f.standing = d.Decision
 }
 
 func acceptable(s event.Severity) bool { return s == event.Hold || s == event.Note }
@@ -441,12 +504,14 @@ func rejectable(f *Flag) bool {
 	if rank(f.Severity) < rank(event.Note) {
 		return false
 	}
-	return f.Status == Open || f.Status == Accepted || f.Status == Covered || f.Status == Waived
+	return f.Status == Open || f.Status == Accepted || f.Status == Covered || f.Status == Waived || f.Status == Corrected
 }
 
-// reject withdraws the guarded versions, and the memory that rests on them.
+// reject withdraws the guarded versions, and the memory and corrections that
+// rest on them.
 func (s *State) reject(f *Flag) {
-	for _, g := range f.Guards {
+	s.endCorrections(f)
+	for _, g := range f.all() {
 		c := s.cells[g.Key(s.region, s.indicator)]
 		if c.hasVisible && !c.visible.Tombstone && c.visible.Rev > f.Rev && g.Fingerprint == c.absence() {
 			continue // the cell is back since: see forgetAbsence
@@ -463,54 +528,4 @@ func (s *State) reject(f *Flag) {
 		delete(s.memories, f.Memory)
 	}
 	s.close(f, Rejected)
-}
-
-func (s *State) applyProposed(p event.DecisionProposed) error {
-	f, err := s.flag(p.Flag)
-	if err != nil {
-		return err
-	}
-	if p.Decision == "" || p.By == "" || p.On.IsZero() {
-		return fmt.Errorf("%w: a proposal for flag %s without id, person or date", ErrTransition, f.Flag)
-	}
-	if _, known := s.decisions[p.Decision]; known {
-		return nil
-	}
-	if p.Kind != event.Waive || f.Status != Open || f.Severity != event.Block {
-		return fmt.Errorf("%w: proposal to %s flag %s, which is %s %s", ErrTransition, p.Kind, f.Flag, f.Status, f.Severity)
-	}
-	s.decisions[p.Decision] = false
-	f.Proposals = append(f.Proposals, p)
-	f.touch("proposal to "+p.Kind, p.By, p.On)
-	return nil
-}
-
-func (s *State) applyConfirmed(d event.DecisionConfirmed) error {
-	f, err := s.flag(d.Flag)
-	if err != nil {
-		return err
-	}
-	if d.By == "" || d.On.IsZero() {
-		return fmt.Errorf("%w: a confirmation for flag %s without person or date", ErrTransition, f.Flag)
-	}
-	if s.decisions[d.Decision] {
-		return nil
-	}
-	at := slices.IndexFunc(f.Proposals, func(p event.DecisionProposed) bool { return p.Decision == d.Decision })
-	if at < 0 {
-		return fmt.Errorf("%w: flag %s has no open proposal %s", ErrTransition, f.Flag, d.Decision)
-	}
-	p := f.Proposals[at]
-	if p.By == d.By {
-		return fmt.Errorf("%w: %s, decision %s of flag %s", ErrFourEyes, d.By, d.Decision, f.Flag)
-	}
-	if f.Status != Open || f.Severity != event.Block {
-		return fmt.Errorf("%w: waiver of flag %s, which is %s %s", ErrTransition, f.Flag, f.Status, f.Severity)
-	}
-	s.close(f, Waived)
-	f.WaivedUntil = until(p.On, p.Until)
-	s.decisions[d.Decision] = true
-	f.Confirmations = append(f.Confirmations, d)
-	f.touch("confirmed "+p.Kind, d.By, d.On)
-	return nil
 }

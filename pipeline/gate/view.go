@@ -53,7 +53,7 @@ func (v ViewState) String() string {
 type Footnote struct {
 	Flag string
 	// Kind is note (a NOTE was raised), covered (released by the memory of an
-	// acceptance), accepted or waived.
+	// acceptance), accepted, waived or corrected.
 	Kind string
 }
 
@@ -76,7 +76,7 @@ func (s *State) View(k cell.Key) View {
 	if c == nil {
 		return View{}
 	}
-	return c.view()
+	return s.view(c)
 }
 
 // Views calls yield for every known cell in the order of the keys, until it
@@ -88,21 +88,21 @@ func (s *State) Views(yield func(cell.Key, View) bool) {
 		s.sorted = true
 	}
 	for _, k := range s.keys {
-		if !yield(k, s.cells[k].view()) {
+		if !yield(k, s.view(s.cells[k])) {
 			return
 		}
 	}
 }
 
-func (c *cellState) view() View {
+func (s *State) view(c *cellState) View {
 	var v View
 	current, has := c.current()
 	if len(c.versions) > 0 {
 		v.Current = current
 	}
-	question := has && c.kept(current.Fingerprint)
+	question := has && (s.kept(c, current.Fingerprint) || s.unsettledCorrection(c, current.Fingerprint))
 	shown := c.hasVisible
-	if c.hasVisible && c.questioned(c.visible.Fingerprint) {
+	if c.hasVisible && s.questioned(c, c.visible.Fingerprint) {
 		question, shown = true, false
 	}
 	switch {
@@ -118,9 +118,21 @@ func (c *cellState) view() View {
 	if v.State == Released || v.State == HeldPrevious {
 		v.Shown = c.visible
 		v.Footnotes = c.footnotes(c.visible.Fingerprint)
+		if p := s.projections[version{c.key, c.visible.Fingerprint}]; p != nil && c.visible.Corrected {
+			v.Footnotes = append(v.Footnotes, Footnote{Flag: p.Flag, Kind: Corrected.String()})
+		}
 	}
 	if question {
 		v.Flags = c.questions(current.Fingerprint, c.visible.Fingerprint)
+		if p := s.corrections[c.key]; p != nil && s.unsettledCorrection(c, current.Fingerprint) {
+			why := []string{p.Flag} // the source has sent again
+			if p.Base == current.Fingerprint {
+				why = c.questions(p.Fingerprint)
+			}
+			v.Flags = append(v.Flags, why...)
+			slices.Sort(v.Flags)
+			v.Flags = slices.Compact(v.Flags)
+		}
 	}
 	return v
 }
@@ -197,13 +209,13 @@ func (s *State) Counts() Counts {
 	n := Counts{Open: map[event.Severity]int{}}
 	held := map[*cellState]struct{}{}
 	look := func(c *cellState) {
-		if v := c.view().State; v == HeldPrevious || v == HeldEmpty {
+		if v := s.view(c).State; v == HeldPrevious || v == HeldEmpty {
 			held[c] = struct{}{}
 		}
 	}
 	for _, f := range s.open {
 		n.Open[f.Severity]++
-		for _, g := range f.Guards {
+		for _, g := range f.all() {
 			look(s.cells[g.Key(s.region, s.indicator)])
 		}
 	}
@@ -296,6 +308,8 @@ func (s *State) settles(old *Flag, f *event.FlagRaised, asOf catalog.Date) bool 
 		return f.Severity != event.Block && m != nil && !m.Until.Before(asOf)
 	case Waived:
 		return !old.WaivedUntil.Before(asOf)
+	case Corrected:
+		return true
 	}
 	return false
 }

@@ -22,23 +22,30 @@ type night struct {
 	feeds              map[string]bool
 	// seen are, by feed, the earlier nights: as-of date and highest revision.
 	seen map[string][]view
+	// retracted are the revisions of deliveries that were withdrawn: nothing is
+	// compared with what they said.
+	retracted map[uint64]bool
 }
 
+// view is how a feed's data were seen in one night.
 type view struct {
 	asOf catalog.Date
 	rev  uint64
 }
 
 func (s *Service) night(r *run.Run) *night {
-	n := &night{run: r, rev: s.state.Rev(r), feeds: map[string]bool{}, seen: map[string][]view{}}
+	n := &night{run: r, rev: s.state.Rev(r), feeds: map[string]bool{}, seen: map[string][]view{}, retracted: map[uint64]bool{}}
 	for _, o := range s.state.Runs() {
 		var rev uint64
 		feeds := map[string]catalog.Date{}
 		for _, id := range o.Deliveries {
 			d := s.state.Delivery(id)
 			rev = max(rev, d.Rev)
-			if feeds[d.Feed].Before(d.Accepted.AsOf) {
+			if d.Retracts == nil && feeds[d.Feed].Before(d.Accepted.AsOf) {
 				feeds[d.Feed] = d.Accepted.AsOf
+			}
+			if w := d.Retracts; w != nil {
+				n.retracted[s.state.Delivery(w.Delivery).Rev] = true
 			}
 			if o != r {
 				continue
@@ -142,6 +149,10 @@ func (s *Service) matter(ctx context.Context, n *night, ind *catalog.Indicator, 
 		}
 		byRev[v.Key][v.Rev] = v
 	}
+	corrected := map[cell.Key]gate.Correction{}
+	for _, c := range g.Corrections() {
+		corrected[c.Cell] = c
+	}
 	var series *quality.Series
 	for _, h := range histories {
 		now := h[len(h)-1]
@@ -156,7 +167,12 @@ func (s *Service) matter(ctx context.Context, n *night, ind *catalog.Indicator, 
 		shown := g.View(k)
 		volume := 0.0
 		if !now.Tombstone {
-			volume = quality.Volume(ind.Type, now.Content)
+			// What two persons have corrected is judged as they corrected it.
+			content := now.Content
+			if c, ok := corrected[k]; ok && c.Base == now.Fingerprint {
+				content = c.New.Cell()
+			}
+			volume = quality.Volume(ind.Type, content)
 		}
 		end := ind.Period.PeriodEnd(catalog.DateOfDays(k.PeriodStart))
 		series.Period = append(series.Period, k.PeriodStart)
@@ -171,16 +187,26 @@ func (s *Service) matter(ctx context.Context, n *night, ind *catalog.Indicator, 
 		}
 		c := quality.Change{Current: *now}
 		for _, v := range h {
-			if v.Rev <= n.before {
+			if v.Rev <= n.before && !n.retracted[v.Rev] {
 				c.Previous = v
 			}
 		}
-		if shown.State == gate.Released || shown.State == gate.HeldPrevious {
+		if (shown.State == gate.Released || shown.State == gate.HeldPrevious) && !n.retracted[shown.Shown.Rev] {
 			c.Released = byRev[k][shown.Shown.Rev]
+			if p, ok := g.Correction(k, shown.Shown.Fingerprint); shown.Shown.Corrected && ok {
+				c.Released = &cell.Version{Key: k, Content: p.New.Cell(), Fingerprint: p.Fingerprint, Rev: shown.Shown.Rev}
+			}
 		}
 		m.input.Changed = append(m.input.Changed, c)
 	}
 	return m, nil
+}
+
+// agrees reports whether the source now says what a correction says.
+func (m *matter) agrees(c gate.Contest) bool {
+	return slices.ContainsFunc(m.versions, func(v cell.Version) bool {
+		return v.Key == c.Cell && v.Fingerprint == c.Now.Fingerprint && gate.Agrees(c.New, v.Content)
+	})
 }
 
 // expects reports whether the unit should be in every delivery: it is on the

@@ -243,9 +243,13 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raise
 		s.cfg.Crash.Hit(crashpoint.Flagged)
 	}
 	var closed []event.Body
+	for _, l := range g.Lapses(n.run.Run, n.rev, n.run.AsOf) {
+		closed = append(closed, l)
+	}
 	for _, c := range g.Resolutions(n.run.Run, n.rev) {
 		closed = append(closed, c)
 	}
+	closed = append(closed, g.Settled(n.run.Run, n.rev, n.run.AsOf, m.agrees)...)
 	if g, err = s.appendGate(ctx, ind.ID, n.run.Run, m.versions, g, closed); err != nil {
 		return err
 	}
@@ -413,58 +417,5 @@ func (s *Service) flag(ctx context.Context, id string) ([]cell.Version, *gate.St
 			return versions, g, f, nil
 		}
 	}
-	return nil, nil, gate.Flag{}, fmt.Errorf("%w: %q; `larstrom flags list` shows the flags", ErrUnknownFlag, id)
-}
-
-// Decided is what a decision led to.
-type Decided struct {
-	// Events that were appended; none when the command had been carried out
-	// before.
-	Events []event.Event
-	// Seq is the LEDGER sequence that a publication must reach to show it.
-	Seq uint64
-}
-
-// Decide carries out a person's command: the decision and the release that
-// follows from it are one atomic batch.
-func (s *Service) Decide(ctx context.Context, who gate.Actor, cmd gate.Command, on catalog.Date) (Decided, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
-		return Decided{}, err
-	}
-	versions, g, f, err := s.flag(ctx, cmd.Flag)
-	if err != nil {
-		return Decided{}, err
-	}
-	bodies, err := g.Decide(cmd, who, on)
-	if err != nil || len(bodies) == 0 {
-		return Decided{Seq: s.state.GateSeq(f.Indicator)}, err
-	}
-	before := s.state.GateSeq(f.Indicator)
-	// The flag's version makes the cause of every command its own.
-	cause := fmt.Sprintf("command %s %s %d", who.ID, cmd.Flag, f.Version)
-	for _, b := range bodies {
-		e, err := event.New(event.GateSubject(s.cfg.Catalog.Region.Code, f.Indicator), cause, b, s.cfg.Clock())
-		if err != nil {
-			return Decided{}, err
-		}
-		if err := g.Apply(e); err != nil {
-			return Decided{}, err
-		}
-	}
-	if last, ok := g.LastRelease(); ok {
-		bodies = append(bodies, g.Release(last.Run, last.Rev, last.CellsFrom, last.CellsTo))
-	}
-	if g, err = s.appendGate(ctx, f.Indicator, cause, versions, g, bodies); err != nil {
-		return Decided{}, err
-	}
-	s.cfg.Metrics.gate(f.Indicator, g.Counts())
-	d := Decided{Seq: s.state.GateSeq(f.Indicator)}
-	for _, e := range s.state.GateEvents(f.Indicator) {
-		if e.Sequence > before {
-			d.Events = append(d.Events, e)
-		}
-	}
-	return d, nil
+	return nil, nil, gate.Flag{}, unknown(id)
 }

@@ -1,0 +1,148 @@
+package review
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/schemas/openapi"
+)
+
+// The paths.
+const (
+	pathRoot      = "/v1/review/"
+	pathFlags     = pathRoot + "flags"
+	pathProtocols = pathRoot + "protocols"
+	PathOpenAPI   = "/v1/openapi/review.yaml"
+)
+
+// Limits of a request: its body, of one decision and of many, and its time.
+const (
+	maxBody   = 64 << 10
+	maxBodies = 1 << 20
+	readTime  = 30 * time.Second
+	workTime  = 2 * time.Minute
+)
+
+// Handler answers people.
+type Handler struct {
+	cfg        Config
+	index      *catalog.Index
+	zone       *time.Location
+	door       *door
+	sameOrigin *http.CrossOriginProtection
+	mux        *http.ServeMux
+}
+
+// New is a handler that is ready to answer.
+func New(cfg Config) (*Handler, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	zone, err := time.LoadLocation(cfg.Catalog.Region.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("review: time zone of the region: %w", err)
+	}
+	h := &Handler{cfg: cfg, index: cfg.Catalog.Index(), zone: zone, door: &door{clock: cfg.Clock, failures: map[string]failures{}},
+		sameOrigin: http.NewCrossOriginProtection()}
+	h.mux = h.routes()
+	return h, nil
+}
+
+// Paths are those that the handler answers; those that end with a slash, with
+// all below.
+func (h *Handler) Paths() []string { return []string{pathRoot, PathOpenAPI} }
+
+// ServeHTTP answers what is under the paths.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := http.NewResponseController(w)
+	_ = c.SetReadDeadline(time.Now().Add(readTime))
+	_ = c.SetWriteDeadline(time.Now().Add(workTime + readTime))
+	w.Header().Set("Cache-Control", "no-store")
+	h.mux.ServeHTTP(w, r)
+}
+
+func (h *Handler) routes() *http.ServeMux {
+	mux := http.NewServeMux()
+	for pattern, do := range map[string]answerer{
+		"GET " + pathFlags:                                 h.list,
+		"GET " + pathFlags + "/{flag}":                     h.show,
+		"POST " + pathFlags + "/{flag}/decisions":          h.decide,
+		"POST " + pathFlags + "/{flag}/undo":               h.undo,
+		"POST " + pathFlags + "/{flag}/preview":            h.preview,
+		"POST " + pathRoot + "decisions":                   h.decideAll,
+		"POST " + pathRoot + "preview":                     h.previewAll,
+		"GET " + pathRoot + "why":                          h.why,
+		"POST " + pathProtocols:                            h.draw,
+		"POST " + pathProtocols + "/{protocol}/signatures": h.sign,
+		"POST " + pathRoot + "revocations":                 h.revoke,
+	} {
+		mux.HandleFunc(pattern, h.known(do))
+	}
+	mux.HandleFunc("GET "+PathOpenAPI, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(openapi.Review())
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		refuse(w, problem(http.StatusNotFound, "not-found", "There is no such page", "", "GET "+PathOpenAPI+" tells what there is"))
+	})
+	return mux
+}
+
+// answerer answers a person.
+type answerer func(w http.ResponseWriter, r *http.Request, who catalog.Person) *Problem
+
+// known lets in who shows who she is.
+func (h *Handler) known(do answerer) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		who, p := h.person(w, r)
+		if p == nil {
+			p = do(w, r, who)
+		}
+		if p != nil {
+			refuse(w, p)
+		}
+	}
+}
+
+// working is the context of what is finished although who asked has gone: a
+// decision that is taken is also shown.
+func working(r *http.Request) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(r.Context()), workTime)
+}
+
+func answer(w http.ResponseWriter, v any) *Problem {
+	w.Header().Set("Content-Type", "application/json")
+	// A reader that has gone away is no fault of this side.
+	_ = json.NewEncoder(w).Encode(v)
+	return nil
+}
+
+// body reads the JSON body into v.
+func body(w http.ResponseWriter, r *http.Request, size int64, v any) *Problem {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		return problem(http.StatusUnsupportedMediaType, "request", "The body is no JSON", "", "send Content-Type: application/json")
+	}
+	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, size))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(v)
+	if err == nil {
+		if _, more := dec.Token(); !errors.Is(more, io.EOF) {
+			err = errors.Join(errors.New("something follows the JSON value"), more)
+		}
+	}
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return problem(http.StatusRequestEntityTooLarge, "too-large", "The body is too large", fmt.Sprintf("at most %d bytes are read", size), "send less at a time")
+	case err != nil:
+		return badRequest("compare it with GET "+PathOpenAPI, "the body: %v", err)
+	}
+	return nil
+}

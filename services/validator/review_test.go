@@ -1,0 +1,102 @@
+package validator
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+)
+
+// Revisions become the new content of every version that the flag guards, or
+// are refused with what is missing.
+func TestRevisions(t *testing.T) {
+	c := &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Indicators: []catalog.Indicator{{ID: "i", Registry: "reg", Type: catalog.Proportion, Subset: true}}}
+	s := &Service{cfg: Config{Catalog: c}, index: c.Index()}
+	day := catalog.NewDate(2026, 1, 1)
+	var versions []cell.Version
+	var seen []gate.Version
+	var guards []event.Guard
+	for m := range 2 {
+		k := cell.Key{Region: "nord", Registry: "reg", Indicator: "i", Version: "1", Granularity: "month", Unit: "u", PeriodStart: day.AddMonths(m).Days()}
+		content := cell.Content{Rows: 5, Numerator: cell.FixedOf(int64(2+m) * cell.Micro), Denominator: cell.FixedOf(9 * cell.Micro), Duplicates: 4}
+		v := cell.Version{Key: k, Content: content, Fingerprint: cell.FingerprintOf(k, content, false), Rev: 1}
+		versions, guards = append(versions, v), append(guards, event.GuardOf(k, v.Fingerprint))
+		seen = append(seen, gate.Version{Key: k, Fingerprint: v.Fingerprint, Rev: 1})
+	}
+	g := gate.New("nord", "i")
+	if err := g.Cells(seen); err != nil {
+		t.Fatal(err)
+	}
+	e, err := event.New(event.GateSubject("nord", "i"), "c", event.FlagRaised{Flag: "f", Check: "K09", CheckVersion: 1, Severity: event.Hold, Indicator: "i",
+		Unit: "u", Rev: 1, Guards: guards, AsOf: day}, time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Apply(e); err != nil {
+		t.Fatal(err)
+	}
+	f, _ := g.Flag("f")
+	n := func(v float64) *float64 { return &v }
+	rows, other := int64(6), "female"
+	for name, r := range map[string]struct {
+		revisions []Revision
+		want      string // numerators and denominators; empty: refused
+	}{
+		"one for all":         {[]Revision{{Numerator: n(7)}}, "7/9 7/9"},
+		"one for each":        {[]Revision{{Period: day, Numerator: n(1)}, {Period: day.AddMonths(1), Denominator: n(3.5)}}, "1/9 3/3.5"},
+		"rows":                {[]Revision{{Unit: "u", Version: "1", Rows: &rows}}, "2/9 3/9"},
+		"none":                {nil, ""},
+		"one is missing":      {[]Revision{{Period: day, Numerator: n(1)}}, ""},
+		"two for one":         {[]Revision{{Numerator: n(1)}, {Period: day, Numerator: n(1)}}, ""},
+		"one for no cell":     {[]Revision{{Numerator: n(1)}, {Unit: "v", Numerator: n(1)}}, ""},
+		"another stratum":     {[]Revision{{Stratum: &other, Numerator: n(1)}}, ""},
+		"above the whole":     {[]Revision{{Numerator: n(10)}}, ""},
+		"no number":           {[]Revision{{Numerator: n(math.NaN())}}, ""},
+		"more than a cell is": {[]Revision{{Denominator: n(1e12)}}, ""},
+	} {
+		got, err := s.corrections(g, f, versions, r.revisions)
+		if r.want == "" {
+			if !errors.Is(err, gate.ErrCorrections) {
+				t.Errorf("%s: %+v, %v", name, got, err)
+			}
+			continue
+		}
+		if err != nil || len(got) != 2 {
+			t.Errorf("%s: %+v, %v", name, got, err)
+			continue
+		}
+		text := ""
+		for i, c := range got {
+			text += fmt.Sprintf(" %g/%g", c.New.Numerator.Float(cell.Micro), c.New.Denominator.Float(cell.Micro))
+			if c.Old != event.ContentOf(versions[i].Content) || c.New.Cell().Duplicates != 0 {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+		if text[1:] != r.want {
+			t.Errorf("%s: %s, want %s", name, text[1:], r.want)
+		}
+	}
+}
+
+// The same commands have one batch id, others another.
+func TestBatch(t *testing.T) {
+	day := catalog.NewDate(2026, 1, 1)
+	a := []Order{{Command: gate.Command{Flag: "f1", Kind: event.Accept}}, {Command: gate.Command{Flag: "f2", Kind: event.Accept}}}
+	b := []Order{{Command: gate.Command{Flag: "f1", Kind: event.Accept}}, {Command: gate.Command{Flag: "f3", Kind: event.Accept}}}
+	if Batch("p", a, day) != Batch("p", a, day) {
+		t.Error("one batch has two ids")
+	}
+	seen := map[string]bool{}
+	for _, id := range []string{Batch("p", a, day), Batch("q", a, day), Batch("p", b, day), Batch("p", a, day.AddDays(1))} {
+		if seen[id] {
+			t.Error("two batches have one id")
+		}
+		seen[id] = true
+	}
+}
