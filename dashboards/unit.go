@@ -130,7 +130,7 @@ SELECT toDateTime64(period_start, 0, 'UTC') AS time, concat(check, ' ', severity
 FROM flag
 WHERE indicator = `+value("indicator")+`
   AND (unit = `+value("unit")+` OR unit = '')
-  AND state IN ('accepted', 'covered', 'rejected', 'waived')
+  AND state IN ('accepted', 'corrected', 'covered', 'rejected', 'waived')
   AND period_start > toDate32('1970-01-01')
   AND $__dateFilter(period_start)
 ORDER BY time, flag`),

@@ -154,15 +154,27 @@ func (n number) format(v float64, decimals int) string {
 	if v < 0 && strings.Trim(s, "0.") != "" {
 		b.WriteString("−")
 	}
-	for i, r := range whole {
-		if i > 0 && (len(whole)-i)%3 == 0 && len(whole) > 4 {
-			b.WriteString(n.t.Thousands)
-		}
-		b.WriteRune(r)
-	}
+	b.WriteString(Grouped(whole, n.t.Thousands))
 	if frac != "" {
 		b.WriteString(n.t.Decimal)
 		b.WriteString(frac)
+	}
+	return b.String()
+}
+
+// Grouped sets the thousands of a whole number's digits apart, as all charts and
+// tables do: with a sign from four digits on, 1,234, with a space from five, since
+// 1234 is written together where spaces are used.
+func Grouped(digits, thousands string) string {
+	if len(digits) < 4 || len(digits) == 4 && strings.TrimSpace(thousands) == "" {
+		return digits
+	}
+	var b strings.Builder
+	for i, r := range digits {
+		if i > 0 && (len(digits)-i)%3 == 0 {
+			b.WriteString(thousands)
+		}
+		b.WriteRune(r)
 	}
 	return b.String()
 }

@@ -3,6 +3,7 @@ package publication
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/funnel"
@@ -182,8 +183,8 @@ func (in *Input) charts(all []series) (Table, error) {
 		}
 		starts = append(starts, len(s.States))
 	}
-	o := spc.Options{Measure: in.measure(), Overlapping: in.Indicator.Measurement == "rolling", Multiplier: in.multiplier(),
-		PeriodsPerYear: periodsPerYear(in.Indicator.Period)}
+	o := spc.Options{Measure: in.measure(), Overlapping: in.Indicator.Measurement == "rolling", Multiplier: in.multiplier()}
+	o.PeriodsPerYear, o.MinPoints, o.BaselinePoints = baseline(in.Indicator.Period)
 	switch o.Measure {
 	case spc.Count:
 		s.Den, s.Value = nil, nil
@@ -194,32 +195,68 @@ func (in *Input) charts(all []series) (Table, error) {
 	}
 	var c spc.Charts
 	if len(all) == 0 {
-		return in.chartRows(all, &c), nil
+		return in.chartRows(all, &c, nil, nil), nil
 	}
-	if err := spc.Batch(&c, s, starts, o, nil); err != nil {
+	plans, why := in.plans(all)
+	if err := spc.Batch(&c, s, starts, o, plans); err != nil {
 		return Table{}, err
 	}
-	return in.chartRows(all, &c), nil
+	return in.chartRows(all, &c, plans, why), nil
 }
 
-func (in *Input) chartRows(all []series, c *spc.Charts) Table {
+// chartRows are the points of the charts. The evidence of a series stands at its
+// latest mature value.
+func (in *Input) chartRows(all []series, c *spc.Charts, plans []spc.Plan, why []decided) Table {
 	var r rows
-	var kind, source, why []string
-	var value, n, sd, centre, lcl, ucl, target, reference, dispersion []float64
-	var sigma, runs []bool
+	var kind, source, words []string
+	var value, n, sd, centre, lcl, ucl, target, reference, dispersion, surprise, alarm []float64
+	var sigma, runs, excluded []bool
 	var rules [][]string
 	var phase []uint16
 	var from, to []int32
+	evidence := c.Evidence()
+	set, saysRules := in.ruleSet()
+	var signals [][]spc.Signal // of another rule set than the default
+	if set != spc.DefaultRules {
+		signals = chosen(c, set)
+	}
 	for k, s := range all {
 		ch := c.At(k)
+		judged, plan, decisions := ch.Signals, (*spc.Plan)(nil), (*decided)(nil)
+		if signals != nil {
+			judged = signals[k]
+		}
+		if plans != nil {
+			plan, decisions = &plans[k], &why[k]
+		}
+		said := make([]string, len(ch.Parts)) // once a part: a sentence costs more than a point
+		for j, part := range ch.Parts {
+			said[j] = part.Why() + decisions.say(plan, &ch, part)
+			if part.Kind != spc.Line {
+				said[j] += saysRules
+			}
+		}
+		if last := len(said) - 1; last >= 0 {
+			said[last] += in.verdict(&s, ch, judged)
+		}
+		latest := spc.Evidence{Point: -1}
+		if len(evidence) > 0 && evidence[0].Series == k {
+			latest, evidence = evidence[0], evidence[1:]
+		}
 		for i, p := range s.points {
 			state := ch.State[i]
 			if p.state == spc.StateHeldPrevious {
 				state = p.state // also where what is shown is 0 of 0
 			}
 			r.add(in, s.key, p.period, periodEnd(s.key, p.period), state, p.mature, p.fingerprint)
-			part := partAt(ch.Parts, i)
-			kind, why = append(kind, chartName(part)), append(why, part.Why())
+			part, text := partAt(ch.Parts, said, i)
+			kind, words = append(kind, chartName(part)), append(words, text)
+			excluded = append(excluded, ch.Excluded != nil && ch.Excluded[i])
+			chance, false3 := math.NaN(), math.NaN()
+			if i == latest.Point {
+				chance, false3 = latest.P, latest.FalseAlarm
+			}
+			surprise, alarm = append(surprise, clean(chance)), append(alarm, clean(false3))
 			value = append(value, clean(ch.Value[i]))
 			size := math.NaN()
 			if p.drawn() {
@@ -248,7 +285,8 @@ func (in *Input) chartRows(all []series, c *spc.Charts) Table {
 		Column{"lcl", lcl}, Column{"ucl", ucl}, Column{"target", target}, Column{"reference_value", reference},
 		Column{"reference_source", source}, Column{"sigma_signal", sigma}, Column{"runs_signal", runs},
 		Column{"rules", rules}, Column{"phase", phase}, Column{"baseline_from", from}, Column{"baseline_to", to},
-		Column{"dispersion", dispersion}, Column{"why", why})}
+		Column{"dispersion", dispersion}, Column{"why", words}, Column{"excluded", excluded},
+		Column{"p_value", surprise}, Column{"false_alarm", alarm})}
 }
 
 // chartName is the short name of a part's chart. Small counts that vary more
@@ -265,13 +303,65 @@ func chartName(p spc.Part) string {
 	return p.Kind.String()
 }
 
-func partAt(parts []spc.Part, i int) spc.Part {
-	for _, p := range parts {
-		if p.First <= i && i <= p.Last {
-			return p
+// partAt is the part of a point, and what is said of it.
+func partAt(parts []spc.Part, said []string, i int) (spc.Part, string) {
+	for j := range parts {
+		if parts[j].First <= i && i <= parts[j].Last {
+			return parts[j], said[j]
 		}
 	}
-	return spc.Part{BaselineFrom: -1, BaselineTo: -1, Dispersion: math.NaN()}
+	return spc.Part{BaselineFrom: -1, BaselineTo: -1, Dispersion: math.NaN()}, ""
+}
+
+// verdict is what a series' last phase says of its latest value, of the target, and
+// of a new phase that could be made of a change; empty for nothing, with a blank
+// before each sentence. It proposes and never re-bases.
+func (in *Input) verdict(s *series, c spc.Chart, judged []spc.Signal) string {
+	var out strings.Builder
+	direction := spc.Neutral
+	switch in.Indicator.Direction {
+	case "up":
+		direction = spc.Up
+	case "down":
+		direction = spc.Down
+	}
+	if direction != spc.Neutral {
+		switch c.VariationIcon(judged, direction) {
+		case spc.Improvement:
+			out.WriteString(" The latest mature value is part of a signal of improvement.")
+		case spc.Concern:
+			out.WriteString(" The latest mature value is part of a signal of concern.")
+		}
+		switch c.Assurance(in.targets(s), direction) {
+		case spc.Pass:
+			out.WriteString(" As it is, the process will meet its target.")
+		case spc.Fail:
+			out.WriteString(" As it is, the process will miss its target.")
+		case spc.HitAndMiss:
+			out.WriteString(" As it is, the process will meet or miss its target by chance.")
+		}
+	}
+	if p, ok := c.Propose(); ok {
+		at := func(i int) catalog.Date { return catalog.DateOfDays(s.points[i].period) }
+		fmt.Fprintf(&out, " A new phase could be made from %s (between %s and %s): %.4g before, %.4g in the %d mature values since, %.1f sigma apart.",
+			at(p.From), at(p.Earliest), at(p.Latest), p.Before, p.After, p.Points, math.Abs(p.Shift))
+	}
+	return out.String()
+}
+
+// targets are those of the points of a series, where they change.
+func (in *Input) targets(s *series) []spc.Target {
+	if len(in.Indicator.Targets) == 0 {
+		return nil
+	}
+	var out []spc.Target
+	for i, p := range s.points {
+		v := in.target(catalog.DateOfDays(p.period)) * in.multiplier()
+		if last := len(out) - 1; last < 0 || out[last].Value != v && !(math.IsNaN(v) && math.IsNaN(out[last].Value)) {
+			out = append(out, spc.Target{From: i, Value: v})
+		}
+	}
+	return out
 }
 
 func ruleNames(s spc.RuleSet) []string {
@@ -304,8 +394,8 @@ func (in *Input) reference(at catalog.Date) (float64, string) {
 	return v, source
 }
 
-// periodsPerYear is how many periods of the granularity make a year: the
-// season of a chart, and the funnel's default.
+// periodsPerYear is how many periods of the granularity make a year: the funnel's
+// default.
 func periodsPerYear(g catalog.Granularity) int {
 	switch g {
 	case catalog.Day:
@@ -325,11 +415,31 @@ func periodsPerYear(g catalog.Granularity) int {
 	}
 }
 
-// yearOfUnit is one unit over the funnel's periods.
+// baseline is how many periods make the cycle that values may follow (weekdays, or
+// the seasons of a year), how many mature points limits take at the least, and how
+// many the frozen baseline has: the fewest whole cycles that make 24 points. With
+// part of a cycle in the baseline the rest of it would look like a change: 24 weeks
+// know one half of the year, 24 days some weekdays more often than others.
+func baseline(g catalog.Granularity) (cycle, least, frozen int) {
+	const points, limits = 24, 12
+	if cycle = periodsPerYear(g); g == catalog.Day {
+		cycle = 7
+	}
+	whole := func(n int) int { return (n + cycle - 1) / cycle * cycle }
+	least = limits
+	if cycle < limits {
+		least = whole(limits)
+	}
+	return cycle, least, whole(points)
+}
+
+// yearOfUnit is one unit over the funnel's periods. held counts those under
+// question, which its value does not hold.
 type yearOfUnit struct {
 	key   seriesKey
 	state spc.State
 	point point
+	held  int
 }
 
 // between makes the funnels and the variation between units over the last
@@ -389,6 +499,9 @@ func (in *Input) lastYear(group []series) (from, to int32, units []yearOfUnit) {
 		for _, p := range s.points {
 			if p.period < first.Days() || p.period > last {
 				continue
+			}
+			if p.state == spc.StateHeldPrevious || p.state == spc.StateHeldEmpty {
+				u.held++
 			}
 			if p.state == spc.StateValue {
 				if u.state == spc.StateValue {
@@ -469,6 +582,7 @@ func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []yearO
 	if err := funnel.Compute(&out, fin, o); err != nil {
 		return err
 	}
+	why := out.Why() + leftOut(units)
 	for i, u := range units {
 		r.add(in, u.key, from, to, out.State[i], true, "")
 		f.value, f.den = append(f.value, clean(out.Value[i])), append(f.den, clean(out.Denominator[i]))
@@ -478,9 +592,31 @@ func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []yearO
 		f.outlier = append(f.outlier, out.Outlier[i])
 		f.phi, f.tau2 = append(f.phi, clean(out.Phi)), append(f.tau2, clean(out.Tau2))
 		f.units = append(f.units, uint32(out.Units))
-		f.why = append(f.why, out.Why())
+		f.why = append(f.why, why)
 	}
 	return nil
+}
+
+// leftOut says how much of the units that are compared is under question and so not
+// in their values, with a blank before the sentence; nothing for none.
+func leftOut(units []yearOfUnit) string {
+	periods, of := 0, 0
+	for _, u := range units {
+		if u.held > 0 && u.state == spc.StateValue {
+			periods, of = periods+u.held, of+1
+		}
+	}
+	if periods == 0 {
+		return ""
+	}
+	some := func(n int, one, more string) string {
+		if n == 1 {
+			return "1 " + one
+		}
+		return fmt.Sprint(n, " ", more)
+	}
+	return fmt.Sprintf(" Left out, because they are under question: %s of %s; the other periods of these units count.",
+		some(periods, "period", "periods"), some(of, "unit", "units"))
 }
 
 type variationColumns struct {
@@ -566,6 +702,6 @@ func IndicatorTemplate() Set {
 	var f funnelColumns
 	var v variationColumns
 	var r rows
-	return Set{Tables: []Table{in.cells(nil), in.chartRows(nil, &spc.Charts{}),
+	return Set{Tables: []Table{in.cells(nil), in.chartRows(nil, &spc.Charts{}, nil, nil),
 		{"funnel", append(r.columns(), f.columns()...)}, {"variation", append(r.variationColumns(), v.columns()...)}}}
 }

@@ -23,6 +23,8 @@ type Delivery struct {
 	ReceivedAt time.Time
 	Accepted   *event.DeliveryAccepted
 	Rejected   *event.DeliveryRejected
+	// Retracted is the day on which somebody withdrew it; zero: nobody did.
+	Retracted catalog.Date
 }
 
 // MetaInput is everything that the set without indicator depends on.
@@ -99,6 +101,9 @@ func (in *MetaInput) deliveries() Table {
 			p := d.Rejected.Problems[0]
 			why = p.Rule + ": " + p.Text
 		}
+		if !d.Retracted.IsZero() {
+			state, why = "retracted", "withdrawn on "+d.Retracted.String()
+		}
 		c.add(in.Catalog.Region.Code, "", "", "", "", state)
 		id, registry, feed = append(id, d.Received.Delivery), append(registry, d.Received.Registry), append(feed, d.Received.Feed)
 		file, reason = append(file, d.Received.Name), append(reason, why)
@@ -165,16 +170,22 @@ func (in *MetaInput) annotations() Table {
 		unit, period = append(unit, u), append(period, at.Days())
 		kind, text = append(kind, k), append(text, t)
 	}
+	names := map[string]string{}
+	for _, u := range in.Catalog.Units {
+		names[u.ID] = cmp.Or(u.Name.In("en"), u.ID)
+	}
 	for _, u := range in.Catalog.Units {
 		if !u.From.IsZero() {
-			add(u.ID, u.From, "unit_from", u.ID+" begins")
+			add(u.ID, u.From, "unit_from", "The unit begins")
 		}
+		carried := false // into the day on which it ends: that says both
 		for _, s := range u.Successors {
-			add(u.ID, s.From, "successor", u.ID+" is carried on by "+s.Unit)
-			add(s.Unit, s.From, "predecessor", s.Unit+" carries on "+u.ID)
+			add(u.ID, s.From, "successor", "Carried on by "+cmp.Or(names[s.Unit], s.Unit))
+			add(s.Unit, s.From, "predecessor", "Carries on "+names[u.ID])
+			carried = carried || s.From == u.To
 		}
-		if !u.To.IsZero() {
-			add(u.ID, u.To, "unit_to", u.ID+" ends")
+		if !u.To.IsZero() && !carried {
+			add(u.ID, u.To, "unit_to", "The unit ends")
 		}
 	}
 	return Table{"annotation", append(c.columns(), Column{"unit", unit}, Column{"period_start", period},

@@ -574,6 +574,132 @@ func TestTargetsAndReferences(t *testing.T) {
 }
 
 // No chart can hold counts that are none, waived or not.
+// TestBaselineHoldsWholeCycles: limits from 12 points, or two weeks of days; a frozen
+// baseline of the fewest whole cycles that make 24: two years of months, one of
+// weeks, four weeks of days.
+func TestBaselineHoldsWholeCycles(t *testing.T) {
+	for _, tc := range []struct {
+		granularity          catalog.Granularity
+		cycle, least, frozen int
+	}{
+		{catalog.Day, 7, 14, 28}, {catalog.Week, 52, 12, 52}, {catalog.Month, 12, 12, 24}, {catalog.Quarter, 4, 12, 24},
+		{catalog.Tertial, 3, 12, 24}, {catalog.HalfYear, 2, 12, 24}, {catalog.Year, 1, 12, 24},
+	} {
+		r := rand.New(rand.NewPCG(4, 2))
+		in := input()
+		in.Indicator.Period, in.Reach = tc.granularity, catalog.NewDate(2100, 1, 1)
+		for at := tc.granularity.PeriodStart(catalog.NewDate(2020, 6, 1)); len(in.Cells) < tc.frozen+3; at = tc.granularity.PeriodEnd(at) {
+			num := 0.0
+			for range 200 {
+				if r.Float64() < 0.4 {
+					num++
+				}
+			}
+			c := counted("U", at, num, 200)
+			c.Key.Granularity = string(tc.granularity)
+			in.Cells = append(in.Cells, c)
+		}
+		points := func(n int) (chart string, baseline int, why string) {
+			cut := in
+			cut.Cells = in.Cells[:n]
+			s := build(t, cut)
+			from, to := col[int32](t, s, "chart", "baseline_from")[0], col[int32](t, s, "chart", "baseline_to")[0]
+			for at := catalog.DateOfDays(from); at.Days() < to; at = tc.granularity.PeriodEnd(at) {
+				baseline++
+			}
+			return col[string](t, s, "chart", "chart")[0], baseline, col[string](t, s, "chart", "why")[0]
+		}
+		if chart, _, _ := points(tc.least - 1); chart != "run" {
+			t.Errorf("%s: %d points have the chart %s", tc.granularity, tc.least-1, chart)
+		}
+		if chart, n, why := points(tc.least); chart == "run" || n != tc.least || !strings.Contains(why, "provisional") {
+			t.Errorf("%s: %d points: chart %s from %d: %s", tc.granularity, tc.least, chart, n, why)
+		}
+		if _, n, why := points(tc.frozen - 1); n != tc.frozen-1 || !strings.Contains(why, "provisional") {
+			t.Errorf("%s: %d points: baseline of %d: %s", tc.granularity, tc.frozen-1, n, why)
+		}
+		if _, n, why := points(tc.frozen + 3); n != tc.frozen || !strings.Contains(why, "frozen") {
+			t.Errorf("%s: %d points: baseline of %d: %s", tc.granularity, tc.frozen+3, n, why)
+		}
+	}
+}
+
+// TestWeekdaysAreACycle: values that follow the days of the week turn the run rules
+// off, as a season does.
+func TestWeekdaysAreACycle(t *testing.T) {
+	in := input()
+	in.Indicator.Period = catalog.Day
+	for i := range 56 {
+		c := counted("U", catalog.NewDate(2020, 6, 1).AddDays(i), []float64{80, 82, 79, 81, 80, 60, 58}[i%7]+float64(i*i%5), 200)
+		c.Key.Granularity = "day"
+		in.Cells = append(in.Cells, c)
+	}
+	s := build(t, in)
+	if why := col[string](t, s, "chart", "why")[0]; !strings.Contains(why, "run rules are off") {
+		t.Errorf("%s", why)
+	}
+}
+
+// TestVerdicts: what is said of the target, of the latest value, and of a new phase
+// that could be made, on the last phase alone and only where there is a direction.
+func TestVerdicts(t *testing.T) {
+	draw := func(p func(i int) float64) publication.Input {
+		r := rand.New(rand.NewPCG(4, 3))
+		in := input()
+		in.Indicator.Multiplier = 100
+		for i := range 48 {
+			num := 0.0
+			for range 400 {
+				if r.Float64() < p(i) {
+					num++
+				}
+			}
+			in.Cells = append(in.Cells, counted("U", month(i), num, 400))
+		}
+		return in
+	}
+	why := func(in publication.Input) string { return col[string](t, build(t, in), "chart", "why")[0] }
+	steady := draw(func(int) float64 { return 0.4 })
+	none := why(steady)
+	if strings.Contains(none, "target") || strings.Contains(none, "phase") || strings.Contains(none, "latest") {
+		t.Errorf("without direction and change: %s", none)
+	}
+	for _, tc := range []struct {
+		target    float64
+		direction string
+		want      string
+	}{
+		{0.1, "up", "will meet its target"}, {0.9, "up", "will miss its target"}, {0.1, "down", "will miss its target"},
+		{0.9, "down", "will meet its target"}, {0.4, "up", "by chance"}, {0.4, "none", ""},
+	} {
+		in := steady
+		ind := *in.Indicator
+		// An older target that would say otherwise does not count.
+		ind.Direction, ind.Targets = tc.direction, []catalog.Target{{Value: 1 - tc.target}, {Value: tc.target, From: month(20)}}
+		in.Indicator = &ind
+		if got := why(in); !strings.Contains(got, tc.want) || tc.want == "" && got != none {
+			t.Errorf("target %v, %s: %s", tc.target, tc.direction, got)
+		}
+	}
+	shifted := draw(func(i int) float64 {
+		if i >= 30 {
+			return 0.5
+		}
+		return 0.4
+	})
+	shifted.Indicator.Direction = "down"
+	got := why(shifted)
+	for _, want := range []string{"A new phase could be made from 2022-07-01 (between 2022-0", "39.67 before, 50.03 in the 18 mature values since", "sigma apart", "signal of concern"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in %s", want, got)
+		}
+	}
+	shifted.Indicator.Direction = "up"
+	if got := why(shifted); !strings.Contains(got, "signal of improvement") {
+		t.Errorf("%s", got)
+	}
+}
+
 func TestImpossibleCounts(t *testing.T) {
 	for _, c := range []struct {
 		kind     catalog.IndicatorType
@@ -696,7 +822,11 @@ func TestMeta(t *testing.T) {
 	same(t, "successors", col[string](t, s, "unit", "successor"), "B", "")
 	same(t, "indicators", col[string](t, s, "indicator", "indicator_version"), "1", "2")
 	same(t, "their name", col[string](t, s, "indicator", "name"), "d", "d")
-	same(t, "annotations", col[string](t, s, "annotation", "kind"), "unit_from", "successor", "predecessor", "unit_to")
+	same(t, "annotations", col[string](t, s, "annotation", "kind"), "unit_from", "successor", "predecessor")
+	same(t, "their texts", col[string](t, s, "annotation", "text"), "The unit begins", "Carried on by B", "Carries on a")
+	alone := meta()
+	alone.Catalog.Units[0].Successors = nil
+	same(t, "of a unit that nobody carries on", col[string](t, publication.Meta(alone), "annotation", "kind"), "unit_from", "unit_to")
 	in := meta()
 	slices.Reverse(in.Flags)
 	if publication.Meta(in).ID != s.ID {

@@ -11,12 +11,28 @@ import (
 	"larstrom/pipeline/event"
 )
 
+// Mode is whether a check's findings act.
+type Mode string
+
+// The modes. A new check or threshold runs in shadow for at least eight weeks:
+// what it would have asked is on record, and nobody is asked.
+const (
+	Live   Mode = "live"
+	Shadow Mode = "shadow"
+)
+
 // Check is one check of the catalogue.
 type Check struct {
 	ID      string
 	Version int
 	// Severity is the check's own; an indicator's catalog may say otherwise.
 	Severity event.Severity
+	// Mode is Live where it is empty.
+	Mode Mode
+	// Owner answers for the threshold, by role.
+	Owner string
+	// Note says where the definition and its defaults come from.
+	Note string
 	// Default thresholds; those that the check does not use are zero.
 	Count, Fraction, P float64
 	// Explain says in sv, nb, da and en what is odd and why it matters.
@@ -27,15 +43,28 @@ type Check struct {
 	// Deliveries puts on record what intake found in files and rows; nil: the
 	// check is about cells only.
 	Deliveries func(Deliveries) []Finding
+	// Night judges all indicators of a run together; nil: the check looks at
+	// one at a time.
+	Night func(*Night) []Finding
+	// Panel checks are judged by package surveil over all series of the night
+	// at once, the statistical ones of them by one control of false discoveries.
+	Panel bool
+	// Absent says why the check has no say with the data that there are; empty
+	// where it has.
+	Absent string
+	// Elsewhere names what holds the check where that is not this package.
+	Elsewhere string
 }
 
 // Deliveries are what intake says of the deliveries of one run.
 type Deliveries struct {
 	Accepted []event.DeliveryAccepted
 	Repeated []event.DeliveryRepeated
+	Rejected []event.DeliveryRejected
 }
 
-// Registry is the list of all checks, by id.
+// Registry is the list of the checks that Evaluate and EvaluateDeliveries run,
+// by id. Catalogue has all.
 func Registry() []Check {
 	return []Check{
 		c05(), c06(), c07(), c08(), c09(), c10(), c11(), c12(), k01(), k09(), t04(),
@@ -121,18 +150,32 @@ type instance struct {
 	severity           event.Severity
 	count, fraction, p float64
 	off                bool
+	mode               Mode
 	err                error // thresholds that make no sense
 
+	*tally
+}
+
+// tally is what an instance has found, shared with its instances of units.
+type tally struct {
 	passed int64
 	na     map[string]int64
 	found  []Finding
 }
 
 func newInstance(c Check, in *Input) *instance {
-	t := &instance{in: in, id: c.ID, version: c.Version, severity: c.Severity, count: c.Count, fraction: c.Fraction, p: c.P}
-	o, ok := in.Indicator.Checks[c.ID]
-	if !ok {
-		return t
+	t := &instance{in: in, id: c.ID, version: c.Version, severity: c.Severity, count: c.Count, fraction: c.Fraction, p: c.P, mode: c.Mode, tally: &tally{}}
+	t.apply(in.Feed)
+	t.apply(in.Indicator.Checks)
+	return t
+}
+
+// apply puts the thresholds that hold on the day of the run over those of the
+// instance.
+func (t *instance) apply(all map[string]catalog.CheckParams) {
+	o, ok := all[t.id]
+	if !ok || !t.in.AsOf.IsZero() && !t.in.AsOf.Within(o.From, o.To) {
+		return
 	}
 	t.off = o.Off
 	for _, v := range []struct {
@@ -150,13 +193,30 @@ func newInstance(c Check, in *Input) *instance {
 		}
 		*v.to = *v.from
 	}
+	if o.Mode != "" {
+		t.mode = Mode(o.Mode)
+	}
 	if o.Severity != "" {
 		t.severity = event.Severity(o.Severity)
 		if !slices.Contains([]event.Severity{event.Reject, event.Block, event.Hold, event.Note, event.Info}, t.severity) {
 			t.err = fmt.Errorf("its severity is %q", o.Severity)
 		}
 	}
-	return t
+}
+
+// of is the instance with the thresholds of one unit; nil: it is turned off
+// there.
+func (t *instance) of(unit string) *instance {
+	own, ok := t.in.Units[unit]
+	if !ok {
+		return t
+	}
+	u := &instance{in: t.in, id: t.id, version: t.version, severity: t.severity, count: t.count, fraction: t.fraction, p: t.p, mode: t.mode, tally: t.tally}
+	u.apply(own)
+	if u.off {
+		return nil
+	}
+	return u
 }
 
 // run calls judge unless the catalog has turned the check off or its
@@ -200,6 +260,7 @@ func (t *instance) finding(f Finding) Finding {
 	if f.Status == CouldNotRun {
 		f.Severity = event.Block
 	}
+	f.Shadow = t.mode == Shadow && f.Status != CouldNotRun
 	if f.Instances == 0 {
 		f.Instances = 1
 	}
@@ -209,7 +270,11 @@ func (t *instance) finding(f Finding) Finding {
 func (t *instance) flag(f Finding) {
 	f.Status = Flagged
 	f = t.finding(f)
-	f.Low, f.High = band(f.Severity, f.Observed)
+	if f.share {
+		f.Low, f.High = shareBand(f.Severity, f.Observed)
+	} else {
+		f.Low, f.High = band(f.Severity, f.Observed)
+	}
 	t.found = append(t.found, f)
 }
 

@@ -48,6 +48,11 @@ func c06() Check {
 			for i := range in.Changed {
 				c := &in.Changed[i]
 				rejected, rows := float64(c.Current.Content.Rejected), float64(c.Current.Content.Rows)
+				t, all := t.of(c.Current.Key.Unit), t
+				if t == nil {
+					all.skip("turned off for the unit", 1)
+					continue
+				}
 				if rejected < max(t.count, 1) || rejected <= t.fraction*(rows+rejected) {
 					t.pass()
 					continue
@@ -209,6 +214,11 @@ func eachCell(c Check, in *Input, faults func(*instance, *cell.Version) (float64
 	return t.run(func() {
 		for i := range in.Changed {
 			v := &in.Changed[i].Current
+			t, all := t.of(v.Key.Unit), t
+			if t == nil {
+				all.skip("turned off for the unit", 1)
+				continue
+			}
 			n, text := faults(t, v)
 			if v.Tombstone || n == 0 || n < t.count {
 				t.pass()
@@ -322,6 +332,11 @@ func k09() Check {
 		return t.run(func() {
 			for i := range in.Changed {
 				c := &in.Changed[i]
+				t, all := t.of(c.Current.Key.Unit), t
+				if t == nil {
+					all.skip("turned off for the unit", 1)
+					continue
+				}
 				prior, ok := c.before()
 				if !ok {
 					t.skip("the cell is new", 1)

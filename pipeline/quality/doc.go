@@ -16,6 +16,22 @@
 // belong. What a point may be compared with is decided here, so the caller
 // gives everything and marks it: mature or not, withdrawn or not.
 //
+// EvaluateNight takes all of them together, with the panel of earlier nights
+// (Arrivals makes one from cell versions), the facts of deliveries and feeds,
+// and counts of what stood in columns, and runs the whole Catalogue: the checks
+// above, those that look at several indicators, and those that package surveil
+// judges over all series of the night at once. Flags with one likely cause come
+// back with the name of one Incident; what a finding explains is on record
+// under it and asks nobody. What is not given makes the checks that need it not
+// applicable, with the reason.
+//
+// # Where thresholds come from
+//
+// The defaults are in Catalogue. The catalog of a region may set others, with a
+// note and the days on which they hold: for the night, a feed, an indicator, a
+// unit, in this order of precedence from least to most. A check or threshold in
+// shadow mode is on record and asks nobody.
+//
 // # What every check keeps to
 //
 //   - The tested point is never in its own baseline, nor is a withdrawn or

@@ -46,6 +46,16 @@ type Input struct {
 	// Series are the histories, as they are after this run, of every unit and
 	// stratum that has a changed cell or an expected period.
 	Series []Series
+	// Feed and Units are thresholds of the feed and, by unit, of units: those
+	// of the indicator go before the feed's, those of a unit before both.
+	Feed  map[string]catalog.CheckParams
+	Units map[string]map[string]catalog.CheckParams
+	// Current are the current versions of all cells of the units and periods
+	// that have a changed one; what is not given is looked for in Changed.
+	Current []cell.Version
+	// Revisions are by how much, relative to what they held, closed cells were
+	// restated by earlier deliveries of the feed; see K11.
+	Revisions []float64
 	// Silent are the units of the feed's roster that delivered nothing; see
 	// Silences.
 	Silent []Silence
@@ -166,9 +176,18 @@ type Finding struct {
 	Guards []event.Guard
 	// Instances is the number of cells, units or rows that this stands for.
 	Instances int64
+	// Shadow findings are on record and ask nobody.
+	Shadow bool
+	// Incident names the likely cause that the finding shares with others.
+	Incident string
 	// FoldedInto is the flag whose cause explains this finding: it is on
 	// record but raises no flag of its own.
 	FoldedInto string
+
+	// cause tells apart incidents of one kind.
+	cause string
+	// share says that Observed is a share, not a count.
+	share bool
 }
 
 // band is what an acceptance of an observed count covers: 10 percent or 5
@@ -214,13 +233,13 @@ func ToFlag(f Finding, o Origin) event.FlagRaised {
 		Flag: FlagID(f), Check: f.Check, CheckVersion: f.CheckVersion, Severity: f.Severity,
 		Indicator: f.Indicator, Unit: f.Unit, Stratum: f.Stratum, Period: f.Period,
 		Observed: f.Observed, Expected: f.Expected, Direction: f.Direction, Low: f.Low, High: f.High,
-		Text: f.Text, Run: o.Run, Rev: o.Rev, Guards: sortedGuards(f.Guards), Catalog: o.Catalog, AsOf: o.AsOf,
+		Text: f.Text, Run: o.Run, Rev: o.Rev, Guards: sortedGuards(f.Guards), Catalog: o.Catalog, AsOf: o.AsOf, Incident: f.Incident,
 	}
 }
 
 // Raises reports whether the finding becomes a flag of its indicator's gate.
 func (f *Finding) Raises() bool {
-	return (f.Status == Flagged || f.Status == CouldNotRun) && f.FoldedInto == "" && f.Indicator != ""
+	return (f.Status == Flagged || f.Status == CouldNotRun) && f.FoldedInto == "" && !f.Shadow && f.Indicator != ""
 }
 
 func sortedGuards(guards []event.Guard) []event.Guard {

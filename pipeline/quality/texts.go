@@ -84,5 +84,8 @@ func explain(id string) catalog.Text {
 			"en": "No records at all where the unit usually has many. A zero is drawn as a result, so it has to be true.",
 		}
 	}
-	return nil
+	if t := explainFile(id); t != nil {
+		return t
+	}
+	return explainNumbers(id)
 }

@@ -3,6 +3,7 @@ package simulate_test
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"maps"
@@ -18,6 +19,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/intake"
+	"larstrom/pipeline/intake/pseudonym"
 	"larstrom/pipeline/simulate"
 )
 
@@ -108,7 +110,11 @@ func (m memory) read(t *testing.T, c *catalog.Catalog, name string) (intake.Resu
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := intake.Delivery{Region: c.Region.Code, ID: "d", Name: name}
+	keys, err := pseudonym.New(c.Region.Code, rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := intake.Delivery{Region: c.Region.Code, ID: "d", Name: name, Keys: keys}
 	if b, ok := m["drop/"+intake.ManifestName(name)]; ok {
 		if d.Manifest, err = intake.ParseManifest(b); err != nil {
 			t.Fatal(err)
@@ -122,6 +128,10 @@ func (m memory) read(t *testing.T, c *catalog.Catalog, name string) (intake.Resu
 	}
 	sink := &counter{units: map[string]int64{}}
 	res, err := intake.Read(t.Context(), bytes.NewReader(m["drop/"+name]), feed, c.Index(), d, sink)
+	if again, ok := errors.AsType[*intake.Reread](err); ok {
+		d.Looked, sink = again.Looked, &counter{units: map[string]int64{}}
+		res, err = intake.Read(t.Context(), bytes.NewReader(m["drop/"+name]), feed, c.Index(), d, sink)
+	}
 	if err == nil {
 		err = intake.Unplaced(feed, &res)
 	}

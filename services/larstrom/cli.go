@@ -14,11 +14,17 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"Dry run of an export: what would be accepted and rejected, and why. Stores nothing."`
 	Status   statusCmd   `cmd:"" help:"Deliveries, lag, held cells, open flags, last publication."`
 	Flags    flagsCmd    `cmd:"" help:"List, show and decide flags."`
+	Why      whyCmd      `cmd:"" help:"What was visible of a point, now or on any date, and why."`
+	Protocol protocolCmd `cmd:"" help:"Introduce an indicator version: draw cases, sign the protocol."`
+	Diff     diffCmd     `cmd:"" help:"What a delivery changed, in closed periods first of all."`
+	Retract  retractCmd  `cmd:"" help:"Withdraw a delivery: its rows count no more."`
+	Sequence sequenceCmd `cmd:"" help:"Feeds that count their deliveries: what is awaited, and what need not be."`
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query a store."`
 	Stat     statCmd     `cmd:"" help:"Chart a table, or compute one statistical case in JSON."`
 	Replay   replayCmd   `cmd:"" help:"Rebuild the stores from the log."`
 	Verify   verifyCmd   `cmd:"" help:"Check that raw files, log, stores and ledger agree."`
-	Token    tokenCmd    `cmd:"" help:"Make a personal token and what the catalog keeps of it."`
+	Keys     keysCmd     `cmd:"" help:"Make the key file of a region: the keys of its pseudonyms and of its raw files."`
+	Token    tokenCmd    `cmd:"" help:"Make a token of a person, or of a feed for uploads, and what the catalog keeps of it."`
 	Simulate simulateCmd `cmd:"" help:"Write a synthetic region: its catalog, nightly exports with faults, and the truth about them."`
 
 	Version versionCmd `cmd:"" help:"Print the version."`

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/services/larstrom/control"
@@ -18,6 +17,9 @@ type flagsCmd struct {
 	List   flagsListCmd   `cmd:"" help:"List open flags, gravest first as they were raised."`
 	Show   flagsShowCmd   `cmd:"" help:"Show one flag: evidence, what it guards, decisions."`
 	Decide flagsDecideCmd `cmd:"" help:"Decide about a flag; waits until the released store shows it."`
+
+	Bulk    flagsBulkCmd    `cmd:"" help:"Decide about several flags at once, each by an event of its own; for stewards."`
+	Preview flagsPreviewCmd `cmd:"" help:"What decisions would change in what is published; after you have judged the flags (flags decide FLAG judge)."`
 }
 
 type flagsListCmd struct {
@@ -25,12 +27,13 @@ type flagsListCmd struct {
 	All       bool   `help:"Closed flags too."`
 	Indicator string `placeholder:"ID" help:"Flags of this indicator only."`
 	Unit      string `placeholder:"ID" help:"Flags of this unit only."`
+	scopeFlag
 	jsonFlag
 }
 
 func (l *flagsListCmd) Run(ctx context.Context, c *console) error {
 	return with(ctx, c, l.Data, crashFlags{}, func(s *session) error {
-		all, err := s.Flags(ctx)
+		all, err := l.flags(ctx, c, s)
 		if err != nil {
 			return err
 		}
@@ -73,12 +76,13 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 type flagsShowCmd struct {
 	Flag string `arg:"" name:"FLAG" help:"The flag's id."`
 	dataFlag
+	scopeFlag
 	jsonFlag
 }
 
 func (w *flagsShowCmd) Run(ctx context.Context, c *console) error {
 	return with(ctx, c, w.Data, crashFlags{}, func(s *session) error {
-		f, err := s.Flag(ctx, w.Flag)
+		f, err := w.flag(ctx, c, s, w.Flag)
 		if err != nil {
 			return err
 		}
@@ -123,23 +127,23 @@ func writeFlag(w io.Writer, f control.Flag) error {
 	}
 	for _, p := range f.Proposals {
 		add("proposed", fmt.Sprintf("%s %s by %s, %s, until %s: %s (awaits a second person: flags decide %s confirm)",
-			p.On, p.Kind, p.By, p.Cause, p.Until, oneLine(p.Note), f.Flag))
+			p.On, p.Kind, p.By, p.Cause, p.Until, oneLine(strings.TrimSpace(p.Note+" "+p.Evidence)), f.Flag))
+		for _, c := range p.Corrections {
+			add("", fmt.Sprintf("%s %s: numerator %s of %s becomes %s of %s", c.Cell.Unit, c.Cell.Period, micro(c.Old.Numerator.Float(1)),
+				micro(c.Old.Denominator.Float(1)), micro(c.New.Numerator.Float(1)), micro(c.New.Denominator.Float(1))))
+		}
 	}
 	for _, p := range f.Confirmations {
 		add("confirmed", fmt.Sprintf("%s by %s (%s)", p.On, p.By, p.Decision))
 	}
 	for _, d := range f.Decisions {
-		text := fmt.Sprintf("%s %s by %s", d.On, d.Kind, d.By)
-		if d.Cause != "" {
-			text += ", " + d.Cause
-		}
-		if !d.Until.IsZero() {
-			text += ", until " + d.Until.String()
-		}
-		if d.Note != "" {
-			text += ": " + oneLine(d.Note)
-		}
-		add("decided", text)
+		add("decided", decisionText(d))
+	}
+	for _, j := range f.Judgements {
+		add("judged", fmt.Sprintf("%s by %s, %s: %s", j.On, j.By, j.Cause, oneLine(j.Evidence)))
+	}
+	if f.Waiting {
+		add("waiting", "for the source's answer (flags decide "+f.Flag+" answer)")
 	}
 	return writeTable(w, rows)
 }
@@ -165,31 +169,23 @@ func (t tokenFlag) token(c *console) (string, error) {
 
 type flagsDecideCmd struct {
 	Flag string `arg:"" name:"FLAG" help:"The flag's id."`
-	Kind string `arg:"" name:"DECISION" enum:"accept,reject,comment,snooze,waive,confirm" help:"accept, reject, comment, snooze, waive or confirm."`
+	Kind string `arg:"" name:"DECISION" enum:"accept,reject,correct,comment,answer,snooze,waive,confirm,refuse,undo,judge" help:"accept, reject, correct, comment, answer, snooze or waive; confirm or refuse what another has proposed; undo within a day; judge before a preview."`
 	dataFlag
-	As    string `required:"" placeholder:"USER" help:"The id of the person who decides; the token must be hers."`
-	Cause string `placeholder:"CAUSE" help:"Needed to accept, reject and waive: export_error, coding_practice, true_change, organisational_change, definition_change, population_change, duplicate_or_late, false_alarm or unknown."`
-	Note  string `placeholder:"TEXT" help:"Free text without personal data; needed to comment and to waive."`
-	Until string `placeholder:"DATE" help:"Last day of a snooze, an acceptance or a waiver, as 2006-01-02."`
+	asFlag
+	orderFlag
 
-	Low         *float64 `placeholder:"X" help:"Narrow the band that an acceptance covers."`
-	High        *float64 `placeholder:"X" help:"Narrow the band that an acceptance covers."`
-	Proposal    string   `placeholder:"ID" help:"The proposal to confirm, where there are several."`
-	FlagVersion int      `placeholder:"N" help:"The version of the flag that was read; refused if it has changed since."`
-	tokenFlag
+	Proposal    string `placeholder:"ID" help:"The proposal to confirm or refuse, or the decision to undo, where there are several."`
+	FlagVersion int    `placeholder:"N" help:"The version of the flag that was read; refused if it has changed since."`
 	jsonFlag
 	crashFlags
 }
 
 func (d *flagsDecideCmd) Run(ctx context.Context, c *console) error {
-	r := control.DecisionRequest{As: d.As, Flag: d.Flag, Kind: d.Kind, Cause: d.Cause, Note: d.Note, Low: d.Low, High: d.High,
-		Decision: d.Proposal, FlagVersion: d.FlagVersion}
-	var err error
-	if d.Until != "" {
-		if r.Until, err = catalog.ParseDate(d.Until); err != nil {
-			return &usageError{"--until: " + err.Error()}
-		}
+	r, err := d.request(d.Kind)
+	if err != nil {
+		return err
 	}
+	r.As, r.Flag, r.Decision, r.FlagVersion = d.As, d.Flag, d.Proposal, d.FlagVersion
 	if r.Token, err = d.token(c); err != nil {
 		return err
 	}
@@ -214,9 +210,11 @@ func writeDecision(w io.Writer, r control.DecisionRequest, done control.Decision
 		fmt.Fprintf(&b, "flag %s: %s by %s is in the ledger (%s, sequence %d)\n", r.Flag, r.Kind, r.As, done.Events[0].Type, done.Events[0].Sequence)
 	}
 	switch {
+	case r.Kind == gate.Judge:
+		b.WriteString("recorded; `larstrom flags preview` now shows you what a decision would change\n")
 	case done.Publication == 0:
 		b.WriteString("not visible yet: there is no publication\n")
-	case r.Kind == event.Waive && len(done.Events) > 0:
+	case len(done.Events) > 0 && done.Events[0].Type == event.TypeDecisionProposed:
 		fmt.Fprintf(&b, "proposed; nothing changes before a second steward confirms: larstrom flags decide %s confirm (publication %d)\n", r.Flag, done.Publication)
 	default:
 		fmt.Fprintf(&b, "visible in publication %d, %s after the command\n", done.Publication, took.Round(time.Millisecond))

@@ -103,6 +103,13 @@ func facts(st control.Status) []portal.Fact {
 		{Name: "Open flags", Text: severities(st.OpenFlags)},
 		{Name: "Held cells", Text: fmt.Sprint(st.HeldCells)},
 	}
+	for _, q := range st.Sequences {
+		text := fmt.Sprintf("%s kept back: delivery %s has not come (larstrom sequence skip %s)", deliveries(len(q.Held)), awaited(q), q.Feed)
+		if len(q.Missing) == 0 {
+			text = fmt.Sprintf("%s kept back: delivery %d came twice with different content (larstrom retract one of the two)", deliveries(len(q.Held)), q.Next)
+		}
+		fs = append(fs, portal.Fact{Name: "Feed " + q.Feed, Text: text})
+	}
 	p := portal.Fact{Name: "Publication", Text: "none yet"}
 	if st.Publication != nil {
 		p.Text = fmt.Sprintf("%d of %s: run %s, as of %s, %s", st.Publication.Publication,
@@ -111,6 +118,9 @@ func facts(st control.Status) []portal.Fact {
 	fs = append(fs, p)
 	if st.Portal != "" {
 		fs = append(fs, portal.Fact{Name: "Pages", Text: st.Portal + "/"})
+	}
+	for _, w := range st.Awaited {
+		fs = append(fs, portal.Fact{Name: "Awaited " + w.Feed, Text: fmt.Sprintf("%s is not whole: %s; it is waited for until %s", w.File, w.Reason, w.Until.UTC().Format("2006-01-02 15:04 UTC"))})
 	}
 	for _, e := range st.Engines {
 		text := "running"

@@ -10,9 +10,9 @@ import (
 
 	"github.com/sourcegraph/conc/pool"
 
+	"larstrom/services/ingest/upload"
 	"larstrom/services/larstrom/app"
 	"larstrom/services/larstrom/control"
-	"larstrom/services/portal"
 )
 
 // serviceFlags are those of one service in a deployment of one process each.
@@ -25,7 +25,9 @@ type serviceFlags struct {
 	NATSReplicas int    `name:"nats-replicas" env:"LARSTROM_NATS_REPLICAS" default:"3" placeholder:"N" help:"Copies of each stream: 3 on a cluster (the default), 1 on a single server."`
 	WarehouseDSN string `name:"warehouse-dsn" env:"LARSTROM_WAREHOUSE_DSN" placeholder:"DSN" help:"ClickHouse database of the warehouse; better in LARSTROM_WAREHOUSE_DSN, where no process list shows it."`
 	ReleasedDSN  string `name:"released-dsn" env:"LARSTROM_RELEASED_DSN" placeholder:"DSN" help:"ClickHouse database of the released store; better in LARSTROM_RELEASED_DSN."`
-	Listen       string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of /healthz and /metrics; empty: none."`
+	Listen       string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of /healthz and /metrics, of the ingest service also of uploads; empty: none."`
+	keyFlag
+	listenFlags
 	crashFlags
 }
 
@@ -68,7 +70,7 @@ func (s *serviceFlags) replicas() int {
 }
 
 func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string) (err error) {
-	if err := usable(s.Catalog, drop); err != nil {
+	if err := errors.Join(usable(s.Catalog, drop), s.usable()); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(s.Data, 0o700); err != nil {
@@ -84,7 +86,8 @@ func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string)
 		defer func() { err = errors.Join(err, lock.Release()) }()
 	}
 	log, reg := c.logger(slog.LevelInfo), newRegistry()
-	a, err := openApp(ctx, app.Config{Data: s.Data, Catalog: s.Catalog, Drop: drop, NATS: s.NATS, Credentials: s.NATSCreds,
+	a, err := openApp(ctx, app.Config{Data: s.Data, Catalog: s.Catalog, Drop: drop, KeyFile: s.KeyFile,
+		WithoutIntake: name == "aggregator" || name == "validator", NATS: s.NATS, Credentials: s.NATSCreds,
 		Replicas: s.replicas(), WarehouseDSN: s.WarehouseDSN, ReleasedDSN: s.ReleasedDSN, Logger: log, Registry: reg}, s.crashFlags)
 	if err != nil {
 		return err
@@ -92,7 +95,7 @@ func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string)
 	defer func() { err = errors.Join(err, a.Close()) }()
 	p := pool.New().WithContext(ctx).WithCancelOnError()
 	if s.Listen != "" {
-		listener, err := portal.Listen(ctx, s.Listen)
+		listener, err := s.listen(ctx, s.Listen, log)
 		if err != nil {
 			return err
 		}
@@ -104,9 +107,20 @@ func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string)
 			}
 			incoming = filepath.Join(s.Data, "incoming", host+"-"+name)
 		}
-		page, err := newPortal(ctx, portalOptions{incoming: incoming, pages: name == "portal", data: s.Data}, a, reg, log)
+		options := portalOptions{incoming: incoming, behindProxy: s.BehindProxy, pages: name == "portal", data: s.Data}
+		var uploads *upload.Handler
+		if name == "ingest" {
+			if uploads, err = newUploads(s.Data, s.BehindProxy, a, reg, log); err != nil {
+				return errors.Join(err, listener.Close())
+			}
+			options.uploads = uploads
+		}
+		page, err := newPortal(ctx, options, a, reg, log)
 		if err != nil {
 			return errors.Join(err, listener.Close())
+		}
+		if uploads != nil {
+			p.Go(uploads.Run)
 		}
 		log.Info("listening", "service", name, "listen", listener.Addr().String())
 		p.Go(func(ctx context.Context) error { return page.Serve(ctx, listener) })

@@ -34,6 +34,10 @@ type session struct {
 	control.Submitter
 	control.Reader
 	control.Reviewer
+	control.Custodian
+	control.Steward
+	control.Scoped
+	control.Introducer
 	// settle does what follows from what the command did; where a process
 	// runs, it does so itself.
 	settle func(context.Context) error
@@ -52,14 +56,14 @@ func open(ctx context.Context, c *console, data string, crash crashFlags) (*sess
 		return nil, err
 	}
 	if client != nil {
-		return &session{client, client, client, func(context.Context) error { return nil }, func() error { return nil }, client.Portal}, nil
+		return &session{client, client, client, client, client, client, client, func(context.Context) error { return nil }, func() error { return nil }, client.Portal}, nil
 	}
-	a, err := openApp(ctx, app.Config{Data: data, Logger: c.logger(slog.LevelWarn)}, crash)
+	a, err := openApp(ctx, app.Config{Data: data, KeyFile: c.getenv(envKeyFile), Logger: c.logger(slog.LevelWarn)}, crash)
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
 	d := direct{a}
-	return &session{d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
+	return &session{d, d, d, d, d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
 }
 
 // ownsLog refuses the folder of services whose log is a server's: a command
@@ -91,7 +95,7 @@ func alone(ctx context.Context, c *console, data string, do func(*app.App) error
 	if err != nil {
 		return err
 	}
-	a, err := openApp(ctx, app.Config{Data: data, Logger: c.logger(slog.LevelWarn)}, crashFlags{})
+	a, err := openApp(ctx, app.Config{Data: data, KeyFile: c.getenv(envKeyFile), Logger: c.logger(slog.LevelWarn)}, crashFlags{})
 	if err != nil {
 		return errors.Join(err, lock.Release())
 	}
@@ -168,6 +172,9 @@ func (d direct) status(ctx context.Context, st control.Status, open map[event.Se
 	if st.HeldCells, err = d.app.HeldCells(ctx); err != nil {
 		return st, err
 	}
+	for _, w := range d.app.Awaited() {
+		st.Awaited = append(st.Awaited, control.Awaited(w))
+	}
 	for _, e := range d.app.EngineStates() {
 		st.Engines = append(st.Engines, control.Engine(e))
 	}
@@ -207,7 +214,7 @@ func (d direct) Decide(ctx context.Context, r control.DecisionRequest) (control.
 	if err != nil {
 		return control.Decision{}, err
 	}
-	done, err := d.app.Decide(ctx, who, r.Command())
+	done, err := d.app.Order(ctx, who, r.Order())
 	if err != nil {
 		return control.Decision{}, fmt.Errorf("flag %s: %w", r.Flag, err)
 	}

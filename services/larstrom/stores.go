@@ -74,18 +74,24 @@ func (v *verifyCmd) Run(ctx context.Context, c *console) error {
 			if problems == nil {
 				problems = []string{}
 			}
-			err = writeJSON(c.out, "verify", map[string]any{"checked": report.Checked, "problems": problems})
+			err = writeJSON(c.out, "verify", map[string]any{"checked": report.Checked, "unchecked": report.Unchecked, "problems": problems})
 		} else {
 			var rows []string
 			for _, what := range slices.Sorted(maps.Keys(report.Checked)) {
 				rows = append(rows, fmt.Sprintf("checked\t%s\t%d", what, report.Checked[what]))
 			}
+			for _, what := range slices.Sorted(maps.Keys(report.Unchecked)) {
+				rows = append(rows, fmt.Sprintf("NOT CHECKED\t%s\t%d", what, report.Unchecked[what]))
+			}
 			for _, p := range report.Problems {
 				rows = append(rows, "PROBLEM\t"+oneLine(p))
 			}
-			if len(report.Problems) == 0 {
+			switch {
+			case len(report.Problems) == 0 && len(report.Unchecked) == 0:
 				rows = append(rows, "raw files, log, stores and ledger agree")
-			} else {
+			case len(report.Problems) == 0:
+				rows = append(rows, "what could be checked agrees; not all of it could")
+			default:
 				rows = append(rows, fmt.Sprintf("%d problems; `larstrom replay` rebuilds the stores from the log, raw files and the log come from the backup", len(report.Problems)))
 			}
 			err = writeTable(c.out, rows)

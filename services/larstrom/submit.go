@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"larstrom/pipeline/intake"
 	"larstrom/services/larstrom/control"
@@ -12,7 +13,7 @@ import (
 
 type submitCmd struct {
 	Data   string   `placeholder:"DIR" xor:"where" required:"" help:"The data folder."`
-	Server string   `placeholder:"URL" xor:"where" required:"" help:"The address of a portal; the personal token is that of a source operator."`
+	Server string   `placeholder:"URL" xor:"where" required:"" help:"The address of a server, in place of a data folder; the token is that of the files' feed, or the personal one of a source operator."`
 	Again  bool     `help:"Take the files even if their bytes were seen before."`
 	Files  []string `arg:"" name:"FILE" help:"Exports, each with its manifest beside it where its feed has one."`
 	tokenFlag
@@ -39,7 +40,16 @@ func (s *submitCmd) Run(ctx context.Context, c *console) error {
 		if err != nil {
 			return &usageError{err.Error()}
 		}
-		receipts, err := remote.Submit(ctx, s.Files, s.Again)
+		uploader, err := control.NewUploader(s.Server, token, uploadsKept(c))
+		if err != nil {
+			return &usageError{err.Error()}
+		}
+		step, done := c.progress()
+		receipts, err := uploader.Submit(ctx, s.Files, s.Again, step)
+		done()
+		if errors.Is(err, control.ErrNoFeedToken) {
+			receipts, err = remote.Submit(ctx, s.Files, s.Again)
+		}
 		if err != nil {
 			return err
 		}
@@ -58,6 +68,19 @@ func (s *submitCmd) Run(ctx context.Context, c *console) error {
 		}
 		return errors.Join(on.settle(ctx), printed)
 	})
+}
+
+// uploadsKept is where a command that was interrupted left what it needs to go
+// on; empty: nowhere.
+func uploadsKept(c *console) string {
+	dir := c.getenv("XDG_CACHE_HOME")
+	if home := c.getenv("HOME"); dir == "" && home != "" {
+		dir = filepath.Join(home, ".cache")
+	}
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "larstrom", "uploads")
 }
 
 // print shows the receipts; a file that became no fact is exit status 1.

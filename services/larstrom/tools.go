@@ -15,12 +15,21 @@ type engineCmd struct{}
 
 func (engineCmd) Run(ctx context.Context, c *console) error { return engine.RunChild(ctx, c.in, c.out) }
 
-type tokenCmd struct{ jsonFlag }
+type tokenCmd struct {
+	Feed string `placeholder:"NAME" help:"Make a token that hands in files of this feed over HTTPS, in place of a personal one."`
+	jsonFlag
+}
 
 func (t *tokenCmd) Run(c *console) error {
 	token, sha := control.NewToken()
 	if t.JSON {
 		return writeJSON(c.out, "token", map[string]string{"token": token, "token_sha256": sha})
+	}
+	if t.Feed != "" {
+		return writeTable(c.out, []string{
+			"token\t" + token + "\tthe sender keeps it, and gives it in LARSTROM_TOKEN or with --token-file",
+			"upload_tokens\t[" + sha + "]\tgoes under the feed " + t.Feed + " in the catalog",
+		})
 	}
 	return writeTable(c.out, []string{
 		"token\t" + token + "\tthe person keeps it, and gives it in LARSTROM_TOKEN or with --token-file",

@@ -16,7 +16,6 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/services/larstrom/app"
 	"larstrom/services/larstrom/control"
-	"larstrom/services/portal"
 )
 
 type upCmd struct {
@@ -24,6 +23,8 @@ type upCmd struct {
 	Catalog string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
 	Drop    string `placeholder:"DIR" help:"Folder in which exports appear."`
 	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the portal and of /metrics; empty: none."`
+	keyFlag
+	listenFlags
 	clickHouseFlags
 
 	Once bool `help:"Process what is there to the publication, print a summary, exit."`
@@ -36,7 +37,7 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		level = slog.LevelWarn
 	}
 	log := c.logger(level)
-	if err := usable(u.Catalog, u.Drop); err != nil {
+	if err := errors.Join(usable(u.Catalog, u.Drop), u.usable()); err != nil {
 		return err
 	}
 	grafana, passwordIn, err := u.config(u.Data, c.getenv)
@@ -62,13 +63,13 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 	// An address in use is found before the stores have started.
 	var listener net.Listener
 	if !u.Once && u.Listen != "" {
-		if listener, err = portal.Listen(ctx, u.Listen); err != nil {
+		if listener, err = u.listen(ctx, u.Listen, log); err != nil {
 			return err
 		}
 		defer func() { _ = listener.Close() }()
 	}
 	started, reg := time.Now(), newRegistry()
-	a, err := openApp(ctx, app.Config{Data: u.Data, Catalog: u.Catalog, Drop: u.Drop, ClickHouse: grafana, Logger: log, Registry: reg}, u.crashFlags)
+	a, err := openApp(ctx, app.Config{Data: u.Data, Catalog: u.Catalog, Drop: u.Drop, KeyFile: u.KeyFile, ClickHouse: grafana, Logger: log, Registry: reg}, u.crashFlags)
 	if err != nil {
 		return err
 	}
@@ -121,15 +122,21 @@ func isFolder(dir string) error {
 // serve runs the services, the portal and the control API until ctx ends.
 func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock, listener net.Listener, a *app.App, reg *prometheus.Registry, started time.Time) error {
 	d := direct{a}
-	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Submitter: d, Reader: d, Reviewer: d, Logger: log})
+	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Logger: log})
 	if err != nil {
 		return err
 	}
 	about := api.Run(started)
 	page := func(context.Context) error { return nil }
+	uploads := page
 	if listener != nil {
 		about.Listen = listener.Addr().String()
-		p, err := newPortal(ctx, portalOptions{incoming: filepath.Join(u.Data, "incoming", "portal"), pages: true, data: u.Data}, a, reg, log)
+		h, err := newUploads(u.Data, u.BehindProxy, a, reg, log)
+		if err != nil {
+			return errors.Join(err, api.Close())
+		}
+		uploads = h.Run
+		p, err := newPortal(ctx, portalOptions{incoming: filepath.Join(u.Data, "incoming", "portal"), uploads: h, behindProxy: u.BehindProxy, pages: true, data: u.Data}, a, reg, log)
 		if err != nil {
 			return errors.Join(err, api.Close())
 		}
@@ -148,6 +155,7 @@ func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock,
 		return err
 	})
 	p.Go(page)
+	p.Go(uploads)
 	p.Go(func(ctx context.Context) error {
 		<-ctx.Done()
 		return errors.Join(lock.RemoveRun(), api.Close())

@@ -70,11 +70,16 @@ func (w *watch) published() *prometheus.Desc {
 	return prometheus.NewDesc("larstrom_publication_timestamp_seconds", "When the last publication was made.", nil, nil)
 }
 
+func (w *watch) late() *prometheus.Desc {
+	return prometheus.NewDesc("larstrom_feed_late", "1 when a feed with a schedule should have come by now and has not, else 0.", []string{"feed"}, nil)
+}
+
 // Describe names the metrics.
 func (w *watch) Describe(ch chan<- *prometheus.Desc) {
 	ch <- w.waiting()
 	ch <- w.number()
 	ch <- w.published()
+	ch <- w.late()
 }
 
 // Collect reads the status; what cannot be read is no number.
@@ -89,6 +94,21 @@ func (w *watch) Collect(ch chan<- prometheus.Metric) {
 	for stream, n := range map[string]float64{"OBS": float64(st.Lag.Obs), "CELLS": float64(st.Lag.Cells),
 		"LEDGER": float64(st.Lag.Ledger), "DLQ": float64(st.Lag.Dead)} {
 		ch <- prometheus.MustNewConstMetric(w.waiting(), prometheus.GaugeValue, n, stream)
+	}
+	var late map[string]bool
+	if err := w.Read(ctx, func(s *run.State) error {
+		late = s.LateFeeds(w.direct.app.Catalog, time.Now())
+		return nil
+	}); err != nil {
+		ch <- prometheus.NewInvalidMetric(w.late(), err)
+		return
+	}
+	for feed, is := range late {
+		n := 0.0
+		if is {
+			n = 1
+		}
+		ch <- prometheus.MustNewConstMetric(w.late(), prometheus.GaugeValue, n, feed)
 	}
 	number, at := 0.0, 0.0
 	if p := st.Publication; p != nil {

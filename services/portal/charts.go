@@ -3,6 +3,7 @@ package portal
 import (
 	"cmp"
 	"html/template"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/figure"
+	"larstrom/pipeline/funnel"
 )
 
 // seriesID tells the series of one unit and indicator apart.
@@ -150,6 +152,7 @@ type drawing struct{ Wide, Narrow template.HTML }
 func (p *Portal) control(s series, ind indicatorRow, title, id string, notes []annotationRow, small bool) drawing {
 	m := p.words.measureOf(ind, s.values())
 	c := figure.Control{Title: title, Description: p.describe(s, m), Percent: m.percent, Decimals: m.decimals, ValueTitle: m.title(), Texts: p.words.figureTexts()}
+	c.Texts.Denominator = p.denominator(ind)
 	if m.percent {
 		c.ValueTitle = "" // the axis says it
 	}
@@ -157,6 +160,9 @@ func (p *Portal) control(s series, ind indicatorRow, title, id string, notes []a
 	for _, r := range s.Points {
 		if slices.Contains(r.Rules, ruleCrossings) {
 			few[r.Phase] = true
+		}
+		if r.Pattern() != "" {
+			c.Texts.RunsSignal = p.words.t("chart.pattern")
 		}
 	}
 	for _, r := range s.Points {
@@ -166,7 +172,7 @@ func (p *Portal) control(s series, ind indicatorRow, title, id string, notes []a
 		}
 		c.Points = append(c.Points, figure.ControlPoint{Start: r.Start, Period: p.words.period(s.Granularity, day(r.Start)), Value: r.Value,
 			Centre: r.Centre, LCL: r.LCL, UCL: r.UCL, Target: r.Target, Reference: r.Reference, State: state,
-			SigmaSignal: r.SigmaSignal, RunsSignal: r.InRun(), FewCrossings: few[r.Phase], Phase: int(r.Phase), N: r.N,
+			SigmaSignal: r.SigmaSignal, RunsSignal: r.InRun(), FewCrossings: few[r.Phase], Phase: int(r.Phase), Excluded: r.Excluded, N: r.N,
 			Href: pointPath(s.Unit, s.Indicator, s.seriesID, day(r.Start))})
 	}
 	last := s.Points[len(s.Points)-1]
@@ -246,7 +252,7 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 	newest, runs := -1, false
 	from, to := -1, -1 // the newest unusual run of the newest phase
 	for i, r := range s.Points {
-		if r.State == "value" {
+		if r.State == "value" && !r.Excluded {
 			newest = i
 		}
 		if r.Phase != last.Phase || !r.RunsSignal {
@@ -254,7 +260,7 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 		}
 		runs = true
 		if r.InRun() {
-			if to < 0 || slices.ContainsFunc(s.Points[to+1:i], func(q pointRow) bool { return q.State == "value" && !q.InRun() }) {
+			if to < 0 || slices.ContainsFunc(s.Points[to+1:i], func(q pointRow) bool { return q.State == "value" && !q.Excluded && !q.InRun() }) {
 				from = i
 			}
 			to = i
@@ -272,6 +278,8 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 		v.Mark, v.Text = "none", p.words.t("verdict.no_value")
 	case s.Points[newest].SigmaSignal:
 		v.Mark, v.Text = "sigma", p.words.t("verdict.sigma."+side(s.Points[newest]), when(newest))
+	case to >= 0 && s.Points[to].Pattern() != "":
+		v.Mark, v.Text = "runs", p.words.t("verdict.pattern", when(to), strings.ToLower(p.words.or("spc.", s.Points[to].Pattern())))
 	case to >= 0 && to == newest:
 		v.Mark, v.Text = "runs", p.words.t("verdict.runs."+side(s.Points[to]), when(from))
 	case to >= 0:
@@ -294,6 +302,8 @@ func (p *Portal) funnel(rows []funnelRow, ind indicatorRow, called names, title,
 	m := p.funnelMeasure(rows, ind)
 	f := figure.Funnel{Title: title, Description: rows[0].Why, Percent: m.percent, Decimals: m.decimals, Centre: rows[0].Centre,
 		CentreName: p.words.t("funnel.centre"), DenominatorTitle: p.denominator(ind), Texts: p.words.figureTexts()}
+	f.Texts.Denominator = f.DenominatorTitle
+	f.Curve = p.funnelCurve(rows, ind)
 	if !m.percent {
 		f.ValueTitle = m.title()
 	}
@@ -320,6 +330,57 @@ func (p *Portal) funnel(rows []funnelRow, ind indicatorRow, called names, title,
 	return drawing{draw(figure.Options{NoHeading: true, ID: id}), draw(figure.Options{Narrow: true, NoHeading: true, ID: id + "-narrow"})}
 }
 
+// funnelCurve are the limits of all units together, as lines are drawn: those of a
+// unit leave the unit itself out and lie on no line. nil where there are none, and
+// for means, whose limits depend on more than their number of cases.
+func (p *Portal) funnelCurve(rows []funnelRow, ind indicatorRow) []figure.FunnelLimits {
+	o := funnel.Options{Multiplier: ind.Multiplier}
+	of, ok := p.cfg.Pages.Catalog.Index().Indicator(ind.ID)
+	subset := ok && of.Subset
+	switch kind := catalog.IndicatorType(ind.Type); {
+	case kind == catalog.StandardisedRatio:
+		o.Measure = funnel.Ratio
+	case kind == catalog.Rate || kind == catalog.Proportion && !subset:
+		o.Measure = funnel.Rate
+	case kind == catalog.Proportion:
+		o.Measure = funnel.Proportion
+	default:
+		return nil
+	}
+	least, most, limited := math.Inf(1), 0.0, false
+	for _, r := range rows {
+		if drawnState(r.State) && r.Denominator > 0 {
+			least, most = min(least, r.Denominator), max(most, r.Denominator)
+			limited = limited || !none(r.UCL998)
+		}
+	}
+	head := rows[0]
+	if !limited || none(head.Centre) {
+		return nil
+	}
+	common := &funnel.Funnel{Centre: head.Centre}
+	if head.Tau2 > 0 {
+		common.Tau2, common.Source = head.Tau2, funnel.SourceOwn
+	}
+	const steps = 120
+	var out []figure.FunnelLimits
+	for i := range steps + 1 {
+		// Closer together where the lines bend, and a little beyond the largest unit.
+		n := least * math.Pow(1.04*most/least, float64(i)/steps)
+		if o.Measure == funnel.Proportion {
+			n = math.Round(n)
+		}
+		if last := len(out) - 1; last >= 0 && out[last].Denominator == n {
+			continue
+		}
+		l := figure.FunnelLimits{Denominator: n}
+		l.LCL95, l.UCL95 = common.LimitsAt(n, 0.025, o)
+		l.LCL998, l.UCL998 = common.LimitsAt(n, 0.001, o)
+		out = append(out, l)
+	}
+	return out
+}
+
 func (p *Portal) funnelMeasure(rows []funnelRow, ind indicatorRow) measure {
 	var values []float64
 	for _, r := range rows {
@@ -335,10 +396,22 @@ func (p *Portal) denominator(ind indicatorRow) string {
 	switch catalog.IndicatorType(ind.Type) {
 	case catalog.StandardisedRatio:
 		return p.words.t("denominator.expected")
-	case catalog.Mean:
+	case catalog.Mean, catalog.Median, catalog.Percentile, catalog.TimeBetween:
 		return p.words.t("denominator.cases")
 	default:
 		return p.words.t("denominator")
+	}
+}
+
+// numerator is what is counted, or added up, of a unit.
+func (p *Portal) numerator(ind indicatorRow) string {
+	switch catalog.IndicatorType(ind.Type) {
+	case catalog.StandardisedRatio:
+		return p.words.t("numerator.expected")
+	case catalog.Mean:
+		return p.words.t("numerator.cases")
+	default:
+		return p.words.t("numerator")
 	}
 }
 

@@ -3,9 +3,12 @@ package portal
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
+	"time"
 
 	"larstrom/pipeline/intake"
 	"larstrom/pipeline/run"
@@ -51,18 +54,42 @@ type deliveriesBody struct {
 func (p *Portal) deliveries(r *http.Request) (*view, error) {
 	b := &deliveriesBody{}
 	if err := p.ledger(r.Context(), func(s *run.State) error {
-		all := s.Deliveries()
+		all := arrivals(s)
 		published := publishedRuns(s)
 		pg, offset := pageOf(r, len(all))
 		b.pager = pg
-		for i := range all[offset:b.Last] {
-			b.Exports = append(b.Exports, exportOf(published, all[len(all)-1-offset-i]))
+		for _, a := range all[offset:b.Last] {
+			e := exportOf(published, a.delivery)
+			if a.again != nil {
+				e.State, e.File, e.ReceivedAt = "repeated", a.again.Name, a.again.At
+			}
+			b.Exports = append(b.Exports, e)
 		}
 		return nil
 	}); err != nil {
 		return nil, err
 	}
 	return &view{Title: p.words.t("nav.deliveries"), Section: "deliveries", Crumbs: p.crumbs(), Body: b}, nil
+}
+
+// arrival is a file that came: the first of its bytes, or one that came again.
+type arrival struct {
+	delivery *run.Delivery
+	again    *run.Repeat
+	at       time.Time
+}
+
+// arrivals are all files that came, newest first.
+func arrivals(s *run.State) []arrival {
+	var all []arrival
+	for _, d := range slices.Backward(s.Deliveries()) {
+		all = append(all, arrival{delivery: d, at: d.ReceivedAt})
+		for i := range d.Repeated {
+			all = append(all, arrival{d, &d.Repeated[i], d.Repeated[i].At})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b arrival) int { return b.at.Compare(a.at) })
+	return all
 }
 
 type deliveryBody struct {
@@ -75,22 +102,25 @@ type deliveryBody struct {
 	Problems []intake.ReceiptProblem
 	Further  int64
 	Data     string
+	// Awaited says for what it waits; empty: for nothing.
+	Awaited string
 }
 
 func (p *Portal) delivery(r *http.Request) (*view, error) {
 	id := r.PathValue("delivery")
 	var e export
+	awaited := ""
 	if err := p.ledger(r.Context(), func(s *run.State) error {
 		d := s.Delivery(id)
 		if d == nil {
 			return errMissing
 		}
-		e = exportOf(publishedRuns(s), d)
+		e, awaited = exportOf(publishedRuns(s), d), p.awaited(s, d)
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	b := &deliveryBody{export: e, Meanings: map[string]string{}, Feed: e.Feed, Data: p.data()}
+	b := &deliveryBody{export: e, Meanings: map[string]string{}, Feed: e.Feed, Data: p.data(), Awaited: awaited}
 	for _, f := range e.Problems {
 		b.Problems = append(b.Problems, intake.ReceiptProblem{Line: f.Line, Column: f.Column, Rule: f.Rule, Text: f.Text, Hint: f.Hint})
 	}
@@ -109,6 +139,22 @@ func (p *Portal) delivery(r *http.Request) (*view, error) {
 		b.Meanings[c.Rule] = p.words.or("rule.", c.Rule)
 	}
 	return &view{Title: e.File, Section: "deliveries", Crumbs: p.crumbs(crumb{"/deliveries", p.words.t("nav.deliveries")}), Body: b}, nil
+}
+
+// awaited says what keeps the delivery back, if anything does.
+func (p *Portal) awaited(s *run.State, d *run.Delivery) string {
+	for _, q := range s.Sequences() {
+		switch {
+		case !slices.Contains(q.Held, d):
+		case len(q.Missing) == 0:
+			return p.words.t("delivery.disputed", strconv.FormatInt(q.Next, 10))
+		case q.Missing[0].From == q.Missing[0].Through:
+			return p.words.t("delivery.awaits", strconv.FormatInt(q.Missing[0].From, 10))
+		default:
+			return p.words.t("delivery.awaits", fmt.Sprintf("%d – %d", q.Missing[0].From, q.Missing[0].Through))
+		}
+	}
+	return ""
 }
 
 // receiptOf is what the sender was told of a delivery that the LEDGER knows.

@@ -67,6 +67,7 @@ func (p *Portal) flags(r *http.Request) (*view, error) {
 		if err != nil {
 			return err
 		}
+		keys = p.readable(ctx, keys)
 		b.choices(keys, c)
 		keys = slices.DeleteFunc(keys, func(k flagKey) bool { return !b.Filter.wants(k) })
 		sortFlags(keys, c)
@@ -274,7 +275,7 @@ func (p *Portal) commands(f *story) []command {
 	line := func(kind, rest string) string {
 		return "larstrom flags decide " + quoted(f.Flag) + " " + kind + " --data " + p.data() + " --as USER" + rest
 	}
-	const cause, note = " --cause CAUSE", ` --note "TEXT"`
+	const cause, note, evidence, right = " --cause CAUSE", ` --note "TEXT"`, ` --evidence "TEXT"`, " --numerator N --denominator N"
 	var out []command
 	add := func(what, line string) { out = append(out, command{line, p.words.t("command." + what)}) }
 	switch f.Severity {
@@ -282,11 +283,16 @@ func (p *Portal) commands(f *story) []command {
 		if len(f.Proposals) > 0 {
 			add("confirm", line("confirm", ""))
 		}
+		add("correct", line("correct", cause+evidence+right))
 		add("waive", line("waive", cause+note))
 		add("reject", line("reject", cause+note))
 	case event.Hold, event.Note:
+		if len(f.Proposals) > 0 {
+			add("confirm", line("confirm", ""))
+		}
 		add("accept", line("accept", cause+note))
 		add("reject", line("reject", cause+note))
+		add("correct", line("correct", cause+evidence+right))
 		add("snooze", line("snooze", " --until DATE"))
 	}
 	add("comment", line("comment", note))

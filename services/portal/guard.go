@@ -3,6 +3,7 @@ package portal
 import (
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -59,6 +60,20 @@ func isOwnName(hostport string) bool {
 	return false
 }
 
+// mounted gives what is under the paths of m to it, whatever the method and the
+// name: no foreign page has the token that it asks for.
+func mounted(m Mounted, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if slices.ContainsFunc(m.Paths(), func(path string) bool {
+			return r.URL.Path == path || strings.HasSuffix(path, "/") && strings.HasPrefix(r.URL.Path, path)
+		}) {
+			m.ServeHTTP(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // How many wrong logins a host has in a window; then it waits for the next.
 const (
 	mostFailures  = 10
@@ -103,7 +118,7 @@ func (d *door) require(h http.HandlerFunc) http.Handler {
 				return
 			}
 			if d.login.Login(r.Context(), id, token) {
-				h(w, r)
+				h(w, r.WithContext(as(r.Context(), id)))
 				return
 			}
 			d.failed(host)

@@ -58,11 +58,14 @@ type indicatorBody struct {
 	drawing
 	Picks      []pick
 	Period     string
+	Lead       string
+	Lines      string // what the drawn limits are
 	Why        string
 	Measure    string
 	SizeTitle  string
 	Sentences  []string
 	Technical  []Fact
+	Twice      string // why the funnel has another phi and tau²
 	Units      []funnelLine
 	NoFunnel   bool // counts and medians have none
 	Named      []crumb
@@ -163,6 +166,18 @@ func (p *Portal) fillFunnel(b *indicatorBody, rows []funnelRow, variation []vari
 	byName(rows, func(f funnelRow) (string, string) { return called.unit(f.Unit), f.Unit })
 	m := p.funnelMeasure(rows, b.indicatorRow)
 	b.Period, b.Why, b.Measure, b.SizeTitle, b.Compared = p.words.span(head.Granularity, day(head.Start), day(head.End)), head.Why, m.title(), p.denominator(b.indicatorRow), head.Units
+	b.Lead = p.words.t("indicator.lead.chance", b.Period)
+	switch {
+	case head.Tau2 > 0:
+		b.Lead = p.words.t("indicator.lead", b.Period)
+	case !slices.ContainsFunc(rows, func(f funnelRow) bool { return !none(f.UCL998) }):
+		b.Lead = p.words.t("indicator.lead.nolimits", b.Period)
+	}
+	if p.funnelCurve(rows, b.indicatorRow) != nil {
+		b.Lines = p.words.t("funnel.lines")
+	} else if b.Lead != p.words.t("indicator.lead.nolimits", b.Period) {
+		b.Lines = p.words.t("funnel.lines.own")
+	}
 	b.drawing = p.funnel(rows, b.indicatorRow, called, b.Name, "funnel")
 	for _, f := range rows {
 		l := funnelLine{funnelRow: f, Name: called.unit(f.Unit), Path: chartPath(f.Unit, b.ID, f.series()), Said: "–", Size: p.size(f.Denominator),
@@ -184,6 +199,9 @@ func (p *Portal) fillFunnel(b *indicatorBody, rows []funnelRow, variation []vari
 	for _, v := range variation {
 		if (seriesID{v.Version, v.Granularity, v.Stratum}) == head.series() {
 			p.describeVariation(b, v, m)
+			if len(b.Technical) > 0 && !none(head.Phi) {
+				b.Twice = p.words.t("technical.twice", p.words.figures(head.Phi), p.words.figures(head.Tau2))
+			}
 		}
 	}
 	return nil

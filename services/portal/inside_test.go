@@ -260,7 +260,7 @@ func TestBehind(t *testing.T) {
 	deliver("march", "snapshot", "2026-03-01", "2026-04-01")
 	deliver("d2", "delta", "", "")
 	apply(t, &s, "ledger.run.nord", event.RunOpened{Run: "r1", Ordinal: 1, Deliveries: []string{"all", "d1", "march", "d2"}}, event.RunChecked{Run: "r1"})
-	if got := behind(&s, []string{"f"}, date(t, "2026-03-01")); got != nil {
+	if got := behind(&s, []string{"f"}, "u", catalog.Month, date(t, "2026-03-01")); got != nil {
 		t.Errorf("before a publication: %v", got)
 	}
 	apply(t, &s, "ledger.run.nord", event.RunPublished{Run: "r1", Publication: 1})
@@ -268,12 +268,35 @@ func TestBehind(t *testing.T) {
 	apply(t, &s, "ledger.run.nord", event.RunOpened{Run: "r2", Ordinal: 2, Deliveries: []string{"later"}})
 	for period, want := range map[string]string{"2026-02-01": "all d1 d2", "2026-03-01": "march d2", "2026-04-01": "all d1 d2"} {
 		var got []string
-		for _, e := range behind(&s, []string{"f", "none"}, date(t, period)) {
+		for _, e := range behind(&s, []string{"f", "none"}, "u", catalog.Month, date(t, period)) {
 			got = append(got, e.ID)
 		}
 		if strings.Join(got, " ") != want {
 			t.Errorf("%s: %v, want %s", period, got, want)
 		}
+	}
+	// What is withdrawn is named there, with who did it; what replaces other
+	// units is not.
+	apply(t, &s, "ledger.delivery.nord.reg.march", event.DeliveryRetracted{Delivery: "march", Retraction: "x", By: "somebody"})
+	apply(t, &s, "ledger.delivery.nord.reg.other", event.DeliveryReceived{Delivery: "other", Raw: "other", Feed: "f", Registry: "reg"},
+		event.DeliveryAccepted{Delivery: "other", Feed: "f", Kind: "snapshot", Units: []string{"v"}})
+	apply(t, &s, "ledger.run.nord", event.RunChecked{Run: "r2"}, event.RunOpened{Run: "r3", Ordinal: 3, Deliveries: []string{"x", "other"}}, event.RunChecked{Run: "r3"},
+		event.RunPublished{Run: "r3", Publication: 2})
+	for at, want := range map[string]string{"2026-03-01 u": "march later", "2026-02-01 u": "later", "2026-03-01 v": "march other"} {
+		period, unit, _ := strings.Cut(at, " ")
+		var got []string
+		for _, e := range behind(&s, []string{"f"}, unit, catalog.Month, date(t, period)) {
+			got = append(got, e.ID)
+			if (e.Retracted != nil) != (e.ID == "march") {
+				t.Errorf("%s: %s is withdrawn: %v", at, e.ID, e.Retracted)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", at, got, want)
+		}
+	}
+	if all := exportsOf(&s); len(all) != 6 {
+		t.Errorf("%d deliveries came", len(all))
 	}
 }
 
@@ -306,10 +329,27 @@ func TestStories(t *testing.T) {
 		{event.DecisionMade{Flag: "F", Kind: event.RejectIt}, "rejected", 0},
 		{covered, "covered", 0},
 		{event.FlagResolved{Flag: "F", Reason: "resent"}, "resolved", 0},
+		{flag, "open", 0},
+		{event.DecisionProposed{Decision: "p", Flag: "F", Kind: event.Correct, By: "p1"}, "open", 1},
+		{event.DecisionRefused{Decision: "p", Flag: "F"}, "open", 0},
+		{event.DecisionProposed{Decision: "q", Flag: "F", Kind: event.Correct, By: "p1", Cause: "export_error", Evidence: "register",
+			Corrections: []event.Correction{{Cell: event.Guard{Unit: "u"}}}}, "open", 1},
+		{event.DecisionConfirmed{Decision: "q", Flag: "F", By: "p2"}, "corrected", 0},
+		{event.DecisionWithdrawn{Decision: "q", Flag: "F"}, "open", 0},
+		{event.DecisionProposed{Decision: "r", Flag: "F", Kind: event.Accept}, "open", 1},
+		{event.DecisionWithdrawn{Decision: "r", Flag: "F"}, "open", 0},
+		{event.DecisionProposed{Decision: "s", Flag: "F", Kind: event.Accept}, "open", 1},
+		{event.DecisionConfirmed{Decision: "s", Flag: "F"}, "accepted", 0},
+		{event.FlagReopened{Flag: "F", Reason: "overruled"}, "open", 0},
+		{event.CorrectionRetired{Decision: "q", Flag: "F"}, "resolved", 0},
 	} {
 		version := len(s.GateEvents("i"))
 		apply(t, &s, "ledger.gate.nord.i", x.body)
 		status(x.status, version+1, x.proposals)
+	}
+	if all, err := storiesOf(s.GateEvents("i"), func([]byte) bool { return true }); err != nil || len(all[0].Corrections) != 1 ||
+		all[0].Corrections[0].By != "p1" || all[0].Corrections[0].Confirmed != "p2" || all[0].Corrections[0].Evidence != "register" {
+		t.Errorf("%v: corrections %+v", err, all[0].Corrections)
 	}
 	apply(t, &s, "ledger.gate.nord.i", event.DecisionMade{Flag: "unknown", Kind: event.Accept})
 	if all, err := storiesOf(s.GateEvents("i"), func([]byte) bool { return false }); err != nil || len(all) != 0 {

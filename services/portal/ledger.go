@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"larstrom/pipeline/catalog"
@@ -17,7 +18,7 @@ type export struct {
 	// AsOf is zero where nobody could tell.
 	AsOf       catalog.Date
 	ReceivedAt time.Time
-	// State is accepted, rejected or reading.
+	// State is accepted, rejected, reading or, of bytes that came again, repeated.
 	State                           string
 	Published                       bool
 	Lines, Taken, Rejected, Parked  int64
@@ -26,10 +27,17 @@ type export struct {
 	From, To                        catalog.Date
 	Rules                           []counted
 	Problems                        []event.Problem
+	// Findings changed no value: differences from the delivery before.
+	Findings []event.Problem
 	// Reason is why the bytes were taken: new, again or catalog.
 	Reason string
 	// Later is the delivery that read the same bytes again.
 	Later string
+	// Retracted is the word by which somebody withdrew it; Retracts is that word
+	// where this is the withdrawal itself. nil: nobody did.
+	Retracted, Retracts *event.DeliveryRetracted
+	// Restated are the cells of closed periods that it changed.
+	Restated int64
 }
 
 type counted struct {
@@ -50,7 +58,11 @@ func publishedRuns(s *run.State) map[string]bool {
 
 func exportOf(published map[string]bool, d *run.Delivery) export {
 	e := export{ID: d.Delivery, Feed: d.Feed, Registry: d.Registry, File: d.Name, AsOf: d.AsOf, ReceivedAt: d.ReceivedAt,
-		State: "reading", Reason: d.Reason, Later: d.Retried, Repeated: int64(d.Repeats)}
+		State: "reading", Reason: d.Reason, Later: d.Retried, Repeated: int64(d.Repeats),
+		Retracted: d.Retracted, Retracts: d.Retracts}
+	if d.Cells != nil {
+		e.Restated = d.Cells.Restated
+	}
 	switch {
 	case d.Accepted != nil:
 		a := d.Accepted
@@ -61,19 +73,21 @@ func exportOf(published map[string]bool, d *run.Delivery) export {
 			e.Rules = append(e.Rules, counted{rule, n})
 		}
 		slices.SortFunc(e.Rules, func(a, b counted) int { return cmp.Compare(a.Rule, b.Rule) })
-		e.Published = published[d.Run]
+		e.Published, e.Findings = published[d.Run], slices.Clone(a.Findings)
 	case d.Rejected != nil:
 		e.State, e.Problems = "rejected", slices.Clone(d.Rejected.Problems)
 	}
 	return e
 }
 
-// exportsOf are all deliveries, newest reception first.
+// exportsOf are all deliveries that came, newest reception first.
 func exportsOf(s *run.State) []export {
 	all, published := s.Deliveries(), publishedRuns(s)
 	out := make([]export, 0, len(all))
 	for _, d := range slices.Backward(all) {
-		out = append(out, exportOf(published, d))
+		if d.Retracts == nil {
+			out = append(out, exportOf(published, d))
+		}
 	}
 	return out
 }
@@ -118,20 +132,33 @@ func ofNight(all []export, night catalog.Date) []export {
 // story is a flag with everything that was said of it.
 type story struct {
 	event.FlagRaised
-	// Status is open, covered, accepted, rejected, waived or resolved.
+	// Status is open, covered, accepted, rejected, waived, resolved or corrected.
 	Status string
 	// Version counts the events about the flag.
 	Version int
 	Steps   []step
 	// Proposals await a second person.
 	Proposals []event.DecisionProposed
+	// Corrections were confirmed, whether or not they stand.
+	Corrections []correction
+	standing    string // the decision behind Status
+	// Since is the run in which it was last opened.
+	Since string
+}
+
+// correction is what a cell should have held, and who said so.
+type correction struct {
+	event.Correction
+	By, Confirmed, Cause, Evidence string
+	On                             catalog.Date
 }
 
 // step is one event about a flag.
 type step struct {
 	At time.Time
-	// What is raised, covered, resolved, or the kind of a decision; proposed and
-	// confirmed are those of a waiver.
+	// What is raised, covered, resolved, reopened, retired, or the kind of a
+	// decision; that of a proposal follows proposed, confirmed or refused, and
+	// withdrawn is of any.
 	What             string
 	By, Cause, Note  string
 	Reason, Run      string
@@ -201,8 +228,11 @@ func storiesOf(events []event.Event, may func(finding []byte) bool) ([]*story, e
 			if b.Memory != "" {
 				what, status = "covered", "covered"
 			}
+			if !at[b.Flag].Open() {
+				at[b.Flag].Since = b.Run
+			}
 			at[b.Flag].FlagRaised = b
-			at[b.Flag].Proposals = nil
+			at[b.Flag].Proposals, at[b.Flag].standing = nil, ""
 			tell(e, b.Flag, step{What: what, Run: b.Run, Observed: b.Observed, Expect: b.Expected}, status)
 		case event.TypeFlagResolved:
 			b, err := event.Decode[event.FlagResolved](e)
@@ -217,12 +247,15 @@ func storiesOf(events []event.Event, may func(finding []byte) bool) ([]*story, e
 			}
 			status := map[string]string{event.Accept: "accepted", event.RejectIt: "rejected"}[b.Kind]
 			tell(e, b.Flag, step{What: b.Kind, By: b.By, Cause: b.Cause, Note: b.Note, Until: b.Until, Low: b.Low, High: b.High}, status)
+			if f := at[b.Flag]; f != nil && status != "" {
+				f.standing = b.Decision
+			}
 		case event.TypeDecisionProposed:
 			b, err := event.Decode[event.DecisionProposed](e)
 			if err != nil {
 				return nil, err
 			}
-			tell(e, b.Flag, step{What: "proposed", By: b.By, Cause: b.Cause, Note: b.Note, Until: b.Until}, "")
+			tell(e, b.Flag, step{What: "proposed." + b.Kind, By: b.By, Cause: b.Cause, Note: joined(b.Note, b.Evidence), Until: b.Until}, "")
 			if f := at[b.Flag]; f != nil {
 				f.Proposals = append(f.Proposals, b)
 			}
@@ -231,26 +264,108 @@ func storiesOf(events []event.Event, may func(finding []byte) bool) ([]*story, e
 			if err != nil {
 				return nil, err
 			}
-			tell(e, b.Flag, step{What: "confirmed", By: b.By}, "waived")
 			if f := at[b.Flag]; f != nil {
-				f.Proposals = nil
+				tell(e, b.Flag, step{What: "confirmed." + f.confirm(b), By: b.By}, f.Status)
 			}
+		case event.TypeDecisionRefused:
+			b, err := event.Decode[event.DecisionRefused](e)
+			if err != nil {
+				return nil, err
+			}
+			tell(e, b.Flag, step{What: "refused", By: b.By, Note: b.Note}, "")
+			if f := at[b.Flag]; f != nil {
+				f.drop(b.Decision)
+			}
+		case event.TypeDecisionWithdrawn:
+			b, err := event.Decode[event.DecisionWithdrawn](e)
+			if err != nil {
+				return nil, err
+			}
+			f, status := at[b.Flag], ""
+			if f != nil && f.standing == b.Decision {
+				status, f.standing = "open", ""
+			} else if f != nil {
+				f.drop(b.Decision)
+			}
+			tell(e, b.Flag, step{What: "withdrawn", By: b.By, Note: b.Note}, status)
+		case event.TypeFlagReopened:
+			b, err := event.Decode[event.FlagReopened](e)
+			if err != nil {
+				return nil, err
+			}
+			if f := at[b.Flag]; f != nil && !f.Open() {
+				f.Since = b.Run
+			}
+			tell(e, b.Flag, step{What: "reopened", Reason: b.Reason, Run: b.Run}, "open")
+			if f := at[b.Flag]; f != nil {
+				f.standing, f.Guards = "", append(slices.Clone(f.Guards), b.Guards...)
+			}
+		case event.TypeCorrectionRetired:
+			b, err := event.Decode[event.CorrectionRetired](e)
+			if err != nil {
+				return nil, err
+			}
+			tell(e, b.Flag, step{What: "retired", Run: b.Run}, "resolved")
 		}
 	}
 	return out, nil
 }
 
-// behind are the deliveries whose rows may be in a period, by feed: the newest
-// snapshot that covers it and the deltas after it, as of the last publication.
-// They are what the LEDGER knows; which rows of them are in a cell, the
-// warehouse knows.
-func behind(s *run.State, feeds []string, period catalog.Date) []export {
+// confirm carries out a confirmed proposal, and gives its kind.
+func (s *story) confirm(b event.DecisionConfirmed) string {
+	kind := event.Waive
+	for _, p := range s.Proposals {
+		if p.Decision != b.Decision {
+			continue
+		}
+		kind = p.Kind
+		for _, c := range p.Corrections {
+			s.Corrections = append(s.Corrections, correction{c, p.By, b.By, p.Cause, p.Evidence, b.On})
+		}
+	}
+	s.Status = map[string]string{event.Accept: "accepted", event.Correct: "corrected"}[kind]
+	if s.Status == "" {
+		s.Status = "waived"
+	}
+	s.Proposals, s.standing = nil, b.Decision
+	return kind
+}
+
+// drop forgets a proposal that was refused or taken back.
+func (s *story) drop(decision string) {
+	s.Proposals = slices.DeleteFunc(slices.Clone(s.Proposals), func(p event.DecisionProposed) bool { return p.Decision == decision })
+}
+
+// joined are the texts that say something.
+func joined(texts ...string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(s string) bool { return s == "" }), "; ")
+}
+
+// behind are the deliveries whose rows may be in a unit's period, by feed: the
+// newest snapshot that covers it and the deltas after it, as of the last
+// publication; and those that were there until somebody withdrew them. They are
+// what the LEDGER knows; which rows of them are in a cell, the warehouse knows.
+func behind(s *run.State, feeds []string, unit string, g catalog.Granularity, period catalog.Date) []export {
+	return behindAt(s, lastPublished(s, ""), feeds, unit, g, period)
+}
+
+// lastPublished is the last run that was published, before the run of that name
+// where one is named; nil for none.
+func lastPublished(s *run.State, before string) *run.Run {
 	var last *run.Run
 	for _, r := range s.Runs() {
+		if before != "" && r.Run == before {
+			break
+		}
 		if r.Published {
 			last = r
 		}
 	}
+	return last
+}
+
+// behindAt is behind as of an earlier run; nothing where there was none.
+func behindAt(s *run.State, last *run.Run, feeds []string, unit string, g catalog.Granularity, period catalog.Date) []export {
 	if last == nil {
 		return nil
 	}
@@ -258,12 +373,17 @@ func behind(s *run.State, feeds []string, period catalog.Date) []export {
 	published := publishedRuns(s)
 	for _, feed := range feeds {
 		e := s.EffectiveOf(feed, last, "")
-		for _, g := range e.Segments {
-			if !period.Within(g.From, g.To) {
+		for _, d := range s.Deliveries() {
+			if a := d.Accepted; d.Feed == feed && d.Retracted != nil && (a.Kind == "delta" || period.Within(a.From, a.To)) {
+				out = append(out, exportOf(published, d))
+			}
+		}
+		for _, held := range e.Of(g, unit) {
+			if !period.Within(held.From, held.To) {
 				continue
 			}
 			for i, d := range e.Deliveries {
-				if i+1 == g.Base || !d.Snapshot && i+1 > g.Base {
+				if i+1 == held.Base || !d.Snapshot && i+1 > held.Base {
 					out = append(out, exportOf(published, s.Delivery(d.ID)))
 				}
 			}

@@ -9,7 +9,9 @@ import (
 	"slices"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
 	"larstrom/pipeline/run"
 )
 
@@ -35,7 +37,10 @@ type pointBody struct {
 	Signals        []signal
 	Target, Ref    string
 	Flags          []pointFlag
+	Corrected      *pointCorrection
 	Held           string // fingerprint of the version under question
+	HeldSince      string // the night since which
+	ShownBy        []export
 	Sources        []export
 	Further        int
 	Before, After  string
@@ -45,8 +50,12 @@ type pointBody struct {
 // cellFacts is what was delivered of the period.
 type cellFacts struct {
 	Numerator, Denominator, Low, High, Expected, Missing string
+	NumeratorTitle, DenominatorTitle                     string
 	Interval                                             bool
 }
+
+// pointCorrection says what the shown value rests on.
+type pointCorrection struct{ Text, Old string }
 
 // signal is a rule that fired at the point.
 type signal struct{ Name, Means string }
@@ -112,6 +121,9 @@ func (s series) at(period catalog.Date) int {
 // stateMeans says what a state means; while the period is not mature nothing is
 // final about what is not there.
 func stateMeans(w *words, r pointRow) string {
+	if r.Excluded {
+		return w.t("state.means.excluded")
+	}
 	if r.Maturity != "mature" && (r.State == "missing" || r.State == "no_eligible") {
 		return w.t("state.early." + r.State)
 	}
@@ -158,8 +170,12 @@ func (p *Portal) fillCell(b *pointBody, c *cellRow, s series) {
 		return
 	}
 	m := p.words.measureOf(b.Indicator, s.values())
-	f := &cellFacts{Numerator: p.size(c.Numerator), Denominator: p.size(c.Denominator), Low: m.say(c.Low), High: m.say(c.High),
+	f := &cellFacts{NumeratorTitle: p.numerator(b.Indicator), DenominatorTitle: p.words.t("denominator"), Numerator: p.size(c.Numerator), Denominator: p.size(c.Denominator), Low: m.say(c.Low), High: m.say(c.High),
 		Expected: p.words.figures(c.Expected), Interval: !none(c.Low) && !none(c.High)}
+	switch catalog.IndicatorType(b.Indicator.Type) {
+	case catalog.Mean, catalog.Median, catalog.Percentile, catalog.TimeBetween:
+		f.DenominatorTitle = p.denominator(b.Indicator)
+	}
 	if c.Missing > 0 {
 		f.Missing = p.words.num(100*c.Missing, 1) + p.words.percent
 	}
@@ -172,7 +188,7 @@ func (p *Portal) fillPast(ctx context.Context, b *pointBody) error {
 	var events []event.Event
 	if err := p.ledger(ctx, func(s *run.State) error {
 		events = s.GateEvents(b.Indicator.ID)
-		b.Sources = behind(s, feedsOf(p.cfg.Pages.Catalog, b.Indicator.ID), period)
+		b.Sources = behind(s, feedsOf(p.cfg.Pages.Catalog, b.Indicator.ID), b.Unit, catalog.Granularity(b.Granularity), period)
 		return nil
 	}); err != nil {
 		return err
@@ -189,19 +205,60 @@ func (p *Portal) fillPast(ctx context.Context, b *pointBody) error {
 		return err
 	}
 	key := cellKey{b.Unit, b.Version, b.Granularity, b.Stratum, period}
+	var held []string // runs in which flags that hold the value were raised
 	for _, f := range slices.Backward(stories) {
 		fingerprint, ok := f.Guarding(key)
 		if !ok {
 			continue
 		}
+		p.fillCorrection(b, f, key)
 		pf := pointFlag{story: f, Why: p.whyOf(f.Check)}
 		for _, s := range f.Steps {
 			pf.Steps = append(pf.Steps, stepLine{s, p.words.t("step." + s.What)})
 		}
 		if f.Holds() && fingerprint != b.Fingerprint {
 			b.Held = fingerprint
+			held = append(held, f.Since)
 		}
 		b.Flags = append(b.Flags, pf)
 	}
-	return nil
+	return p.fillHeld(ctx, b, held)
+}
+
+// fillHeld says since which night the value is under question, and which
+// deliveries brought the one that is shown: those in force before the first run in
+// which a flag that holds it was raised.
+func (p *Portal) fillHeld(ctx context.Context, b *pointBody, runs []string) error {
+	if len(runs) == 0 {
+		return nil
+	}
+	return p.ledger(ctx, func(s *run.State) error {
+		for _, r := range s.Runs() {
+			if !slices.Contains(runs, r.Run) {
+				continue
+			}
+			b.HeldSince = p.words.date(r.AsOf)
+			if b.State == "held_previous" {
+				b.ShownBy = behindAt(s, lastPublished(s, r.Run), feedsOf(p.cfg.Pages.Catalog, b.Indicator.ID), b.Unit, catalog.Granularity(b.Granularity), day(b.Start))
+				slices.SortStableFunc(b.ShownBy, func(x, y export) int { return cmp.Or(y.AsOf.Compare(x.AsOf), y.ReceivedAt.Compare(x.ReceivedAt)) })
+				b.ShownBy = b.ShownBy[:min(len(b.ShownBy), mostSources)]
+			}
+			return nil // runs are in their order: this is the first
+		}
+		return nil
+	})
+}
+
+// fillCorrection says who corrected the shown value, and why.
+func (p *Portal) fillCorrection(b *pointBody, f *story, key cellKey) {
+	for _, c := range slices.Backward(f.Corrections) {
+		g := c.Cell
+		if g.Unit != key.Unit || g.Version != key.Version || g.Granularity != key.Granularity || g.Stratum != key.Stratum || g.Period != key.Period ||
+			gate.ShownAs(c.Correction, p.cfg.Pages.Catalog.Region.Code, b.Indicator.ID).String() != b.Fingerprint || g.Fingerprint.String() == b.Fingerprint {
+			continue
+		}
+		b.Corrected = &pointCorrection{Text: p.words.t("point.corrected", c.By, c.Confirmed, p.words.date(c.On), p.words.or("cause.", c.Cause)+"; "+c.Evidence),
+			Old: p.words.t("point.corrected.old", p.size(c.Old.Numerator.Float(cell.Micro)), p.size(c.Old.Denominator.Float(cell.Micro)))}
+		return
+	}
 }

@@ -70,9 +70,19 @@ type Config struct {
 	// Submit takes POST /v1/submit and decides by itself who may; nil: there is
 	// no such page.
 	Submit http.Handler
+	// Uploads takes what is under its Paths and decides by itself who may; nil:
+	// there is no such page.
+	Uploads Mounted
 	// Pages are the pages about the data; nil: there is the status only, which
 	// shows counts and has no login.
 	Pages *Pages
+}
+
+// Mounted answers what is under its paths by itself, whatever the method and the
+// name by which this machine is called. It sets the deadlines of its requests.
+type Mounted interface {
+	http.Handler
+	Paths() []string
 }
 
 // Pages are what the pages about the data are made of.
@@ -86,6 +96,8 @@ type Pages struct {
 	// Login of those who come over a network; nil: the pages answer on loopback
 	// only, where nobody logs in.
 	Login Login
+	// Scope says what who logs in may read; nil: everything.
+	Scope Scope
 	// Data is what the shown commands name after --data; empty: DIR.
 	Data string
 }
@@ -222,6 +234,9 @@ func (p *Portal) Handler(loopback bool) http.Handler {
 	if loopback {
 		h = ownNames(h)
 	}
+	if p.cfg.Uploads != nil {
+		h = mounted(p.cfg.Uploads, h)
+	}
 	return secure(h)
 }
 
@@ -254,9 +269,9 @@ func (p *Portal) pages(mux *http.ServeMux, loopback bool) {
 		"/status":                            {"status", p.status},
 		"/":                                  {"missing", p.nothing},
 	} {
-		mux.Handle("GET "+pattern, guard(p.show(read.page, read.read)))
+		mux.Handle("GET "+pattern, guard(p.within(pattern, p.show(read.page, read.read))))
 	}
-	mux.Handle("GET /deliveries/{delivery}/receipt.json", guard(p.receipt))
+	mux.Handle("GET /deliveries/{delivery}/receipt.json", guard(p.within("/deliveries/{delivery}", p.receipt)))
 }
 
 func (p *Portal) summary(ctx context.Context) (Summary, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -221,6 +222,7 @@ type pointRow struct {
 	BaselineFrom *time.Time `ch:"baseline_from"`
 	BaselineTo   *time.Time `ch:"baseline_to"`
 	Why          string     `ch:"why"`
+	Excluded     bool       `ch:"excluded"`
 }
 
 // ruleCrossings is the rule that is about a whole phase and none of its points.
@@ -232,10 +234,21 @@ func (r pointRow) InRun() bool {
 	return slices.ContainsFunc(r.Rules, func(rule string) bool { return rule != "sigma3" && rule != ruleCrossings })
 }
 
+// Pattern is the rule of another set than the default that points at it, empty for
+// none.
+func (r pointRow) Pattern() string {
+	for _, rule := range r.Rules {
+		if rule != "sigma3" && !strings.HasPrefix(rule, "anhoej_") {
+			return rule
+		}
+	}
+	return ""
+}
+
 const pointColumns = `indicator, indicator_version, granularity, stratum, unit, period_start, period_end, state, maturity, data_through,
 	fingerprint, chart, ifNull(value, nan) AS v, ifNull(n, nan) AS size, ifNull(centre, nan) AS c, ifNull(lcl, nan) AS low,
 	ifNull(ucl, nan) AS high, ifNull(target, nan) AS aim, ifNull(reference_value, nan) AS ref, reference_source, sigma_signal,
-	runs_signal, rules, phase, baseline_from, baseline_to, why`
+	runs_signal, rules, phase, baseline_from, baseline_to, why, excluded`
 
 // pointsOfUnit are all points of a unit, in no order: sorting so many columns
 // takes the engine longer than finding them.
@@ -297,6 +310,8 @@ type funnelRow struct {
 	LCL998      float64   `ch:"low998"`
 	UCL998      float64   `ch:"high998"`
 	Outlier     int8      `ch:"outlier"`
+	Phi         float64   `ch:"dispersion"`
+	Tau2        float64   `ch:"between"`
 	Units       uint32    `ch:"units"`
 	Why         string    `ch:"why"`
 }
@@ -304,8 +319,33 @@ type funnelRow struct {
 func (p *Portal) funnelOf(ctx context.Context, indicator string) ([]funnelRow, error) {
 	return selectRows[funnelRow](ctx, p.cfg.Pages.Released, `SELECT indicator_version, granularity, stratum, unit, period_start, period_end, state,
 		ifNull(value, nan) AS v, ifNull(denominator, nan) AS den, ifNull(centre, nan) AS c, ifNull(lcl95, nan) AS low95,
-		ifNull(ucl95, nan) AS high95, ifNull(lcl998, nan) AS low998, ifNull(ucl998, nan) AS high998, outlier, units, why
+		ifNull(ucl95, nan) AS high95, ifNull(lcl998, nan) AS low998, ifNull(ucl998, nan) AS high998, outlier,
+		ifNull(phi, nan) AS dispersion, ifNull(tau2, nan) AS between, units, why
 		FROM funnel WHERE indicator = {indicator:String}`, named("indicator", indicator))
+}
+
+// evidenceRow is how surprising the latest mature values of all charts are: of each
+// its probability, and that of a false alarm of its limits.
+type evidenceRow struct {
+	P       []float64 `ch:"chances"`
+	Alarm   []float64 `ch:"alarms"`
+	Outside uint64    `ch:"outside"`
+}
+
+func (p *Portal) evidence(ctx context.Context) (evidenceRow, error) {
+	rows, err := selectRows[evidenceRow](ctx, p.cfg.Pages.Released, `SELECT groupArray(assumeNotNull(p_value)) AS chances,
+		groupArray(ifNull(false_alarm, nan)) AS alarms, countIf(sigma_signal) AS outside FROM chart WHERE p_value IS NOT NULL`)
+	if err != nil || len(rows) == 0 {
+		return evidenceRow{}, err
+	}
+	return rows[0], nil
+}
+
+// surprising are the points whose probability is at most that, in no order.
+func (p *Portal) surprising(ctx context.Context, chance float64) ([]pointRow, error) {
+	// A little more, because the engine reads a number to its last digit but one.
+	return selectRows[pointRow](ctx, p.cfg.Pages.Released, "SELECT "+pointColumns+" FROM chart WHERE p_value IS NOT NULL AND p_value <= toFloat64({chance:String})",
+		named("chance", strconv.FormatFloat(chance*(1+1e-12), 'g', -1, 64)))
 }
 
 // variationRow describes the variation between the units of one funnel.

@@ -36,6 +36,8 @@ type tonight struct {
 	Empty    uint64 // cells that show nothing
 	Unknown  bool   // nothing is published, so nobody knows
 
+	Signals signalsBody
+
 	Late []lateFeed
 	// SilentFeeds are late by now, when the newest night is past.
 	SilentFeeds int
@@ -91,7 +93,13 @@ func (p *Portal) tonight(r *http.Request) (*view, error) {
 		now, _ := p.lateFeeds(all, p.today())
 		t.SilentFeeds = len(now)
 	}
-	pub, err := p.consistent(ctx, func(*reading) error { return p.held(ctx, t) })
+	pub, err := p.consistent(ctx, func(rd *reading) (err error) {
+		if err := p.held(ctx, t); err != nil {
+			return err
+		}
+		t.Signals, err = p.signals(ctx, rd)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

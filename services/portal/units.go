@@ -34,7 +34,8 @@ func (p *Portal) units(r *http.Request) (*view, error) {
 		if err != nil {
 			return err
 		}
-		b = treeOf(c.units, counts)
+		units, counts := p.readableUnits(ctx, c.units, counts)
+		b = treeOf(units, counts)
 		return nil
 	})
 	if err != nil {
@@ -147,7 +148,7 @@ func (p *Portal) unit(r *http.Request) (*view, error) {
 		for _, g := range groups {
 			b.Flags += int(g.Flags)
 		}
-		b.Notes = c.events[id]
+		b.Notes = b.unsaid(c.events[id])
 		p.cards(b, seriesOf(points), slices.Clone(c.indicators))
 		return nil
 	})
@@ -160,6 +161,13 @@ func (p *Portal) unit(r *http.Request) (*view, error) {
 		return &view{Section: "units", Publication: pub}, errMissing
 	}
 	return &view{Title: b.Name, Section: "units", Publication: pub, Crumbs: p.crumbs(crumb{"/units", p.words.t("nav.units")}), Body: b}, nil
+}
+
+// unsaid are the events that the unit's own dates and successor do not tell.
+func (b *unitBody) unsaid(all []annotationRow) []annotationRow {
+	return slices.DeleteFunc(slices.Clone(all), func(n annotationRow) bool {
+		return !b.Ended().IsZero() && (n.Kind == "unit_to" || n.Kind == "successor" && b.Successor != "" && n.At.Equal(*b.To))
+	})
 }
 
 // cards draws the newest series of every indicator and stratum, by the
@@ -213,6 +221,7 @@ type chartBody struct {
 	Per            string
 	Notes          []annotationRow
 	Measure        string
+	SizeTitle      string
 	Shown, All     int
 	Fewer          bool   // all are shown of many
 	Other          string // the page with all, or with fewer
@@ -272,7 +281,7 @@ func (p *Portal) chartBody(s series, all []series, called names, notes []annotat
 	ind := indicatorOf(called, s.Indicator)
 	m := p.words.measureOf(ind, s.values())
 	b := &chartBody{Unit: s.Unit, UnitName: called.unit(s.Unit), Indicator: ind, Granularity: s.Granularity,
-		verdict: p.verdictOf(s, m), Per: m.per, Measure: m.title()}
+		verdict: p.verdictOf(s, m), Per: m.per, Measure: m.title(), SizeTitle: p.denominator(ind)}
 	b.phases(p, s, m)
 	b.All, b.Shown = len(s.Points), len(s.Points)
 	if long := b.All > wholePoints; long {

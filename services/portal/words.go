@@ -91,17 +91,7 @@ func (w *words) grouped(digits string) string {
 	if rest, ok := strings.CutPrefix(digits, "-"); ok {
 		sign, digits = "\u2212", rest
 	}
-	if len(digits) < 5 && w.group != "," {
-		return sign + digits
-	}
-	var b strings.Builder
-	for i, d := range digits {
-		if i > 0 && (len(digits)-i)%3 == 0 {
-			b.WriteString(w.group)
-		}
-		b.WriteRune(d)
-	}
-	return sign + b.String()
+	return sign + figure.Grouped(digits, w.group)
 }
 
 // num is a number with that many decimals; "–" is none.

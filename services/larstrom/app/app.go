@@ -25,6 +25,7 @@ import (
 	natsd "larstrom/pipeline/embedded/nats"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/eventlog"
+	"larstrom/pipeline/intake/pseudonym"
 	"larstrom/pipeline/intake/rawstore"
 	"larstrom/pipeline/run"
 	"larstrom/pipeline/warehouse"
@@ -42,6 +43,11 @@ type Config struct {
 	Catalog string
 	// Drop is the drop folder; empty: none.
 	Drop string
+	// KeyFile is the file with the keys of pseudonyms and raw files; empty: one
+	// in the data folder, which is made when nothing has been read yet.
+	KeyFile string
+	// WithoutIntake is a process that takes no files, and needs no keys.
+	WithoutIntake bool
 	// NATS is the URL of a NATS server or cluster; empty: the log is embedded.
 	NATS string
 	// Credentials is the NATS credentials file for NATS.
@@ -72,6 +78,8 @@ type App struct {
 	readers   []driver.Conn // for the queries of people
 	Catalog   *catalog.Catalog
 	raw       *rawstore.Store
+	keys      *pseudonym.Keys
+	noKeys    error // why there are none
 	warehouse *warehouse.Warehouse
 	released  *warehouse.Released
 
@@ -135,6 +143,9 @@ func Open(ctx context.Context, cfg Config) (_ *App, err error) {
 	}
 	a.warehouse, a.released = warehouse.NewWarehouse(a.conns[0]), warehouse.NewReleased(a.conns[1])
 	if err := a.adopt(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openKeys(ctx); err != nil {
 		return nil, err
 	}
 	return a, a.wire()
@@ -233,7 +244,7 @@ func (a *App) adopt(ctx context.Context) error {
 			ErrRegion, state.Region, c.Region.Code)
 	}
 	for _, d := range state.Deliveries() {
-		if d.Accepted == nil && d.Rejected == nil || d.Accepted != nil && d.Cells == nil {
+		if d.Accepted == nil && d.Rejected == nil || state.Due(d) {
 			if _, ok := c.Index().Feed(d.Feed); !ok {
 				return fmt.Errorf("%w: delivery %s of feed %s is not computed yet; put the feed back until it is", ErrPending, d.Delivery, d.Feed)
 			}
@@ -289,7 +300,7 @@ func (a *App) catalogOf(hash string) (*catalog.Catalog, error) {
 }
 
 func (a *App) wire() (err error) {
-	a.ingest, err = ingest.New(ingest.Config{Log: a.log, Catalog: a.Catalog, Raw: a.raw, Receipts: filepath.Join(a.cfg.Data, "receipts"),
+	a.ingest, err = ingest.New(ingest.Config{Log: a.log, Catalog: a.Catalog, Raw: a.raw, Keys: a.keys, NoKeys: a.noKeys, Receipts: filepath.Join(a.cfg.Data, "receipts"),
 		Drop: a.cfg.Drop, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "ingest"),
 		Metrics: ingest.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
 	if err != nil {

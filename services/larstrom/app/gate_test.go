@@ -17,6 +17,7 @@ import (
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/services/larstrom/app"
+	"larstrom/services/validator"
 )
 
 // guardKey names one version of one cell as the released view shows it.
@@ -75,7 +76,7 @@ func TestHeldIsNeverVisible(t *testing.T) {
 	}
 	start()
 	defer func() { stop() }()
-	h := &history{t: t, r: r, drop: drop, people: loaded.People, withdrawn: map[string]bool{}, done: map[string]int{}}
+	h := &history{t: t, r: r, drop: drop, people: loaded.People, withdrawn: map[string]map[string]bool{}, done: map[string]int{}}
 	h.deliver(a)
 	for range steps {
 		switch n := r.IntN(20); {
@@ -108,7 +109,7 @@ type history struct {
 	drop      string
 	people    []catalog.Person
 	night     int
-	withdrawn map[string]bool
+	withdrawn map[string]map[string]bool // by version: the flags whose rejection stands
 	heldSeen  int
 	took      []time.Duration
 	done      map[string]int
@@ -148,19 +149,30 @@ func (h *history) decide(a *app.App) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	flags = slices.DeleteFunc(flags, func(f gate.Flag) bool { return f.Status == gate.Resolved || f.Status == gate.Rejected })
+	flags = slices.DeleteFunc(flags, func(f gate.Flag) bool { return f.Status == gate.Resolved })
 	if len(flags) == 0 {
 		return
 	}
 	f := flags[h.r.IntN(len(flags))]
-	kind := []string{event.Accept, event.RejectIt, event.Waive, gate.Confirm, event.Comment}[h.r.IntN(5)]
-	cmd := gate.Command{Flag: f.FlagRaised.Flag, Kind: kind, Cause: gate.ExportError, ExpectedVersion: f.Version}
+	kind := []string{event.Accept, event.RejectIt, event.Waive, gate.Confirm, event.Comment, event.Correct, gate.Undo}[h.r.IntN(7)]
+	if len(f.Proposals) > 0 && h.r.IntN(2) == 0 {
+		kind = gate.Confirm
+	}
+	numerator, denominator := float64(10+h.r.IntN(3)), 200.0
+	order := validator.Order{Revisions: []validator.Revision{{Numerator: &numerator, Denominator: &denominator}}}
+	if kind != event.Correct {
+		order.Revisions = nil
+	}
+	order.Command = gate.Command{Flag: f.FlagRaised.Flag, Kind: kind, Cause: gate.ExportError, ExpectedVersion: f.Version}
 	if kind == event.Comment || kind == event.Waive {
-		cmd.Note = "seen"
+		order.Note = "seen"
+	}
+	if kind == event.Correct {
+		order.Evidence = "the unit's own register"
 	}
 	start := time.Now()
-	d, err := a.Decide(h.t.Context(), h.people[h.r.IntN(len(h.people))], cmd)
-	for _, refusal := range []error{gate.ErrInvalid, gate.ErrForbidden, gate.ErrClosed, gate.ErrConflict, gate.ErrFourEyes} {
+	d, err := a.Order(h.t.Context(), h.people[h.r.IntN(len(h.people))], order)
+	for _, refusal := range []error{gate.ErrCorrections, gate.ErrInvalid, gate.ErrForbidden, gate.ErrClosed, gate.ErrConflict, gate.ErrFourEyes} {
 		if errors.Is(err, refusal) {
 			h.done["refused"]++
 			return
@@ -174,15 +186,25 @@ func (h *history) decide(a *app.App) {
 	}
 	h.took = append(h.took, time.Since(start))
 	h.done[kind]++
+	if kind == gate.Undo && f.Status == gate.Rejected {
+		for _, by := range h.withdrawn {
+			delete(by, f.FlagRaised.Flag)
+		}
+	}
 	if kind == event.RejectIt {
 		absent := func(g event.Guard) bool {
 			k := g.Key("testland", f.Indicator)
 			return g.Fingerprint == cell.FingerprintOf(k, cell.Content{}, true)
 		}
-		for _, g := range f.Guards {
-			if !absent(g) {
-				h.withdrawn[guardKey(f.Indicator, g)] = true
+		for _, g := range append(f.Guards, f.Also...) {
+			if absent(g) {
+				continue
 			}
+			k := guardKey(f.Indicator, g)
+			if h.withdrawn[k] == nil {
+				h.withdrawn[k] = map[string]bool{}
+			}
+			h.withdrawn[k][f.FlagRaised.Flag] = true
 		}
 	}
 }
@@ -198,15 +220,15 @@ func (h *history) look(a *app.App) {
 		if f.Status != gate.Open || f.Severity != event.Block && f.Severity != event.Hold {
 			continue
 		}
-		for _, g := range f.Guards {
+		for _, g := range append(f.Guards, f.Also...) {
 			h.heldSeen++
 			if shown[guardKey(f.Indicator, g)] {
 				h.t.Fatalf("after %v: %s flag %s is open and its cell %s is visible", h.done, f.Severity, f.FlagRaised.Flag, guardKey(f.Indicator, g))
 			}
 		}
 	}
-	for k := range h.withdrawn {
-		if shown[k] {
+	for k, by := range h.withdrawn {
+		if shown[k] && len(by) > 0 {
 			h.t.Fatalf("after %v: %s was rejected and is visible again", h.done, k)
 		}
 	}

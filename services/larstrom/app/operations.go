@@ -2,13 +2,18 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/intake"
+	"larstrom/pipeline/intake/rawstore"
 	"larstrom/pipeline/run"
+	"larstrom/services/ingest"
+	"larstrom/services/validator"
 )
 
 // State is a fresh fold of the LEDGER.
@@ -20,6 +25,15 @@ func (a *App) State(ctx context.Context) (*run.State, error) {
 // Receipt is what the sender of a delivery was told; where this process has no
 // receipt of it, the error is fs.ErrNotExist.
 func (a *App) Receipt(delivery string) (intake.Receipt, error) { return a.ingest.Receipt(delivery) }
+
+// Awaited are the files of the drop folder that wait for their rest.
+func (a *App) Awaited() []ingest.Awaited { return a.ingest.Awaited() }
+
+// RejectedRows is the file of the rejected rows of a delivery; where this
+// process has none, the error is fs.ErrNotExist.
+func (a *App) RejectedRows(delivery string) (io.ReadCloser, error) {
+	return a.ingest.RejectedRows(delivery)
+}
 
 // Submit hands in files; it returns when their receipts exist. The
 // publication follows by Settle or by the running services.
@@ -48,23 +62,7 @@ type Decision struct {
 // Decide carries out a person's command and returns when the released store
 // shows what follows from it.
 func (a *App) Decide(ctx context.Context, who catalog.Person, cmd gate.Command) (Decision, error) {
-	on := catalog.DateOf(a.cfg.Clock())
-	d, err := a.validator.Decide(ctx, gate.NewActor(who, a.Catalog.Units, on), cmd, on)
-	if err != nil {
-		return Decision{}, err
-	}
-	if err := a.await(ctx, d.Seq); err != nil {
-		return Decision{}, fmt.Errorf("the decision is taken but not shown yet: %w", err)
-	}
-	s, err := a.State(ctx)
-	if err != nil {
-		return Decision{}, err
-	}
-	out := Decision{Events: d.Events}
-	if s.Publication != nil {
-		out.Publication = s.Publication.Publication
-	}
-	return out, nil
+	return a.Order(ctx, who, validator.Order{Command: cmd})
 }
 
 // await returns when a publication shows the LEDGER up to seq. Where no
@@ -108,11 +106,13 @@ func (a *App) Replay(ctx context.Context, progress func(string)) (ReplayReport, 
 type VerifyReport struct {
 	Problems []string
 	Checked  map[string]int
+	// Unchecked is what could not be checked here, by what is missing.
+	Unchecked map[string]int
 }
 
 // Verify holds raw files, log, stores and LEDGER against each other.
 func (a *App) Verify(ctx context.Context, progress func(string)) (VerifyReport, error) {
-	r := VerifyReport{Checked: map[string]int{}}
+	r := VerifyReport{Checked: map[string]int{}, Unchecked: map[string]int{}}
 	problem := func(p string) { r.Problems = append(r.Problems, p) }
 	s, err := a.State(ctx)
 	if err != nil {
@@ -126,7 +126,10 @@ func (a *App) Verify(ctx context.Context, progress func(string)) (VerifyReport, 
 		}
 		seen[d.Raw] = true
 		progress("raw file " + d.Raw)
-		if err := a.raw.Verify(d.Raw); err != nil {
+		if err := a.raw.Verify(d.Raw); errors.Is(err, rawstore.ErrSealed) {
+			r.Unchecked["encrypted raw files, whose key is not here: name the key file in LARSTROM_KEY_FILE"]++
+			continue
+		} else if err != nil {
 			problem(fmt.Sprintf("raw file of delivery %s: %v", d.Delivery, err))
 		}
 		r.Checked["raw files"]++

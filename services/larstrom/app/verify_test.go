@@ -113,7 +113,7 @@ func TestVerifyFinds(t *testing.T) {
 	if p := verified(t, a); len(p) != 0 {
 		t.Errorf("replay does not mend the stores: %v", p)
 	}
-	raw := filepath.Join(data, "raw", first.Raw[:2], first.Raw)
+	raw := filepath.Join(data, "raw", first.Raw[:2], first.Raw+".age")
 	b, err := os.ReadFile(raw)
 	if err != nil {
 		t.Fatal(err)

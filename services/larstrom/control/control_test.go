@@ -78,6 +78,15 @@ func (d *desk) Decide(_ context.Context, r control.DecisionRequest) (control.Dec
 	d.decided = r
 	return d.done, d.err
 }
+func (d *desk) Diff(_ context.Context, delivery string, all bool) (control.Diff, error) {
+	return control.Diff{Delivery: delivery, Changed: map[bool]int{false: 1, true: 2}[all], Cells: []control.DiffCell{}}, d.err
+}
+func (d *desk) Retract(_ context.Context, r control.RetractRequest) (event.DeliveryRetracted, error) {
+	return event.DeliveryRetracted{Delivery: r.Delivery, By: r.As + " with " + r.Token, Note: r.Note}, d.err
+}
+func (d *desk) Skip(_ context.Context, r control.SkipRequest) (event.SequenceSkipped, error) {
+	return event.SequenceSkipped{Feed: r.Feed, From: r.From, Through: r.Through, By: r.As + " with " + r.Token, Note: r.Note}, d.err
+}
 func (d *desk) SQL(_ context.Context, store, format, query string, w io.Writer) error {
 	d.asked = []string{store, format, query}
 	return d.sql(w)
@@ -93,7 +102,7 @@ func serve(t *testing.T, d *desk) (dir string, api control.Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := control.Listen(t.Context(), control.Config{Incoming: filepath.Join(dir, "incoming"), Submitter: d, Reader: d, Reviewer: d, Logger: logger()})
+	s, err := control.Listen(t.Context(), control.Config{Incoming: filepath.Join(dir, "incoming"), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Logger: logger()})
 	if err != nil {
 		t.Fatal(err)
 	}

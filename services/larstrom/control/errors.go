@@ -51,7 +51,10 @@ func errorOf(err error) *Error {
 		{gate.ErrUnknownFlag, http.StatusNotFound, "unknown_flag"},
 		{gate.ErrConflict, http.StatusConflict, "conflict"},
 		{gate.ErrClosed, http.StatusConflict, "closed"},
+		{gate.ErrTooLate, http.StatusConflict, "too_late"},
+		{gate.ErrJudgeFirst, http.StatusConflict, "judge_first"},
 		{gate.ErrCorrections, http.StatusBadRequest, "corrections"},
+		{gate.ErrIntroduction, http.StatusBadRequest, "introduction"},
 		{gate.ErrInvalid, http.StatusBadRequest, codeInvalid},
 	} {
 		if errors.Is(err, c.is) {

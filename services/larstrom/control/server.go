@@ -27,10 +27,14 @@ type Config struct {
 	// be on the disk of the data folder. Required.
 	Incoming string
 	// What the API gives. All required.
-	Submitter Submitter
-	Reader    Reader
-	Reviewer  Reviewer
-	Logger    *slog.Logger // required
+	Submitter  Submitter
+	Reader     Reader
+	Reviewer   Reviewer
+	Custodian  Custodian
+	Steward    Steward
+	Scoped     Scoped
+	Introducer Introducer
+	Logger     *slog.Logger // required
 }
 
 // Validate joins everything that is missing.
@@ -39,8 +43,8 @@ func (c Config) Validate() error {
 	if c.Incoming == "" {
 		errs = append(errs, errors.New("control: incoming: no folder"))
 	}
-	if c.Submitter == nil || c.Reader == nil || c.Reviewer == nil {
-		errs = append(errs, errors.New("control: a submitter, a reader and a reviewer are needed"))
+	if c.Submitter == nil || c.Reader == nil || c.Reviewer == nil || c.Custodian == nil || c.Steward == nil || c.Scoped == nil || c.Introducer == nil {
+		errs = append(errs, errors.New("control: a submitter, a reader, a reviewer, a custodian, a steward, a scoped reader and an introducer are needed"))
 	}
 	if c.Logger == nil {
 		errs = append(errs, errors.New("control: logger: is nil"))
@@ -138,6 +142,9 @@ func (s *Server) handler() http.Handler {
 		answer(w, flag, err)
 	})
 	mux.HandleFunc("POST /v1/flags/{id}/decisions", s.decide)
+	s.custody(mux)
+	s.stewardship(mux)
+	s.introductions(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !loopback(r.Host) {
 			refuse(w, &Error{http.StatusForbidden, codeForbidden, "the control API answers on loopback only"})

@@ -13,6 +13,11 @@ func StatusOf(region string, s *run.State) Status {
 	for _, d := range s.Deliveries() {
 		st.delivery(s, d)
 	}
+	st.Sequences = sequencesOf(s)
+	for _, q := range st.Sequences {
+		st.Deliveries.Held += len(q.Held)
+	}
+	st.Deliveries.Unpublished -= st.Deliveries.Held
 	for _, r := range s.Runs() {
 		st.Runs.Opened++
 		if r.Published {
@@ -43,6 +48,14 @@ func StatusOf(region string, s *run.State) Status {
 
 func (st *Status) delivery(s *run.State, d *run.Delivery) {
 	n := &st.Deliveries
+	switch {
+	case d.Retracts != nil: // no bytes came
+		n.Retracted++
+		return
+	case d.Retracted != nil && d.Run == "":
+		n.Received++
+		return // before any run had it
+	}
 	n.Received++
 	n.Repeated += d.Repeats
 	switch {

@@ -9,6 +9,7 @@ import (
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/intake"
+	"larstrom/services/validator"
 )
 
 // Submitter takes exports. The receipts come in the order of the paths, and
@@ -47,12 +48,20 @@ type Flag struct {
 	Decisions     []event.DecisionMade      `json:"decisions,omitempty"`
 	Proposals     []event.DecisionProposed  `json:"proposals,omitempty"`
 	Confirmations []event.DecisionConfirmed `json:"confirmations,omitempty"`
+	// Confirmed are the proposals of the confirmations.
+	Confirmed []event.DecisionProposed `json:"confirmed,omitempty"`
+	// Also are versions that contradict a correction.
+	Also []event.Guard `json:"also,omitempty"`
+	// Waiting says that a comment awaits the source's answer.
+	Waiting    bool               `json:"waiting,omitempty"`
+	Judgements []event.FlagJudged `json:"judgements,omitempty"`
 }
 
 // FlagOf is the gate's flag in that form.
 func FlagOf(f gate.Flag) Flag {
 	return Flag{FlagRaised: f.FlagRaised, Status: f.Status.String(), FlagVersion: f.Version, Reason: f.Reason,
-		Snoozed: f.Snoozed, WaivedUntil: f.WaivedUntil, Decisions: f.Decisions, Proposals: f.Proposals, Confirmations: f.Confirmations}
+		Snoozed: f.Snoozed, WaivedUntil: f.WaivedUntil, Decisions: f.Decisions, Proposals: f.Proposals, Confirmations: f.Confirmations,
+		Confirmed: f.Confirmed, Also: f.Also, Waiting: f.Waiting(), Judgements: f.Judgements}
 }
 
 // DecisionRequest is what a person wants done to a flag.
@@ -61,14 +70,18 @@ type DecisionRequest struct {
 	As    string `json:"as"`
 	Token string `json:"token"`
 	Flag  string `json:"flag"`
-	// Kind is accept, reject, comment, snooze, waive or confirm.
-	Kind  string       `json:"kind"`
-	Cause string       `json:"cause,omitempty"`
-	Note  string       `json:"note,omitempty"`
-	Until catalog.Date `json:"until"`
-	Low   *float64     `json:"low,omitempty"`
-	High  *float64     `json:"high,omitempty"`
-	// Decision is the proposal to confirm; empty: the only open one.
+	// Kind is one of gate.Kinds.
+	Kind  string `json:"kind"`
+	Cause string `json:"cause,omitempty"`
+	Note  string `json:"note,omitempty"`
+	// Evidence is what it rests on, Revisions the new content of a correction.
+	Evidence  string               `json:"evidence,omitempty"`
+	Revisions []validator.Revision `json:"revisions,omitempty"`
+	Until     catalog.Date         `json:"until"`
+	Low       *float64             `json:"low,omitempty"`
+	High      *float64             `json:"high,omitempty"`
+	// Decision is the proposal to confirm or refuse, or the decision to undo;
+	// empty: the only open one, or the one that holds.
 	Decision string `json:"decision,omitempty"`
 	// FlagVersion is the version of the flag that the person has read; 0: any.
 	FlagVersion int `json:"flag_version,omitempty"`
@@ -77,7 +90,7 @@ type DecisionRequest struct {
 // Command is the gate's form of it.
 func (d DecisionRequest) Command() gate.Command {
 	return gate.Command{Flag: d.Flag, Kind: d.Kind, Cause: d.Cause, Note: d.Note, Until: d.Until, Low: d.Low, High: d.High,
-		Decision: d.Decision, ExpectedVersion: d.FlagVersion}
+		Decision: d.Decision, ExpectedVersion: d.FlagVersion, Evidence: d.Evidence}
 }
 
 // Decision is what became of it.
@@ -110,7 +123,9 @@ type Status struct {
 	// Portal is where the pages are; empty: no process serves them now.
 	Portal     string     `json:"portal,omitempty"`
 	Deliveries Deliveries `json:"deliveries"`
-	Runs       Runs       `json:"runs"`
+	// Sequences are the numbered feeds of which something is kept back.
+	Sequences []Sequence `json:"sequences"`
+	Runs      Runs       `json:"runs"`
 	// Lag is what each stream holds that the next step has not dealt with.
 	Lag Lag `json:"lag"`
 	// HeldCells are those that the last publication shows as held.
@@ -120,6 +135,20 @@ type Status struct {
 	// Publication is the last one; nil before the first.
 	Publication *Publication `json:"publication"`
 	Engines     []Engine     `json:"engines"`
+	// Awaited are files of the drop folder whose rest has not come; none where
+	// no process watches one.
+	Awaited []Awaited `json:"awaited,omitempty"`
+}
+
+// Awaited is a file that waits for its rest.
+type Awaited struct {
+	Feed   string    `json:"feed"`
+	File   string    `json:"file"`
+	Reason string    `json:"reason"`
+	Hint   string    `json:"hint,omitempty"`
+	Since  time.Time `json:"since"`
+	// Until is when it is rejected, if its rest does not come.
+	Until time.Time `json:"until"`
 }
 
 // Deliveries counts the deliveries by what became of them.
@@ -131,6 +160,10 @@ type Deliveries struct {
 	// Unpublished are accepted, and no publication shows them yet.
 	Unpublished int `json:"unpublished"`
 	Published   int `json:"published"`
+	// Held are accepted and wait for one that is missing before them.
+	Held int `json:"held"`
+	// Retracted are those that somebody withdrew.
+	Retracted int `json:"retracted"`
 	// Repeated counts the times that bytes came again.
 	Repeated int `json:"repeated"`
 	// Lines of the accepted deliveries, and those that were not taken.

@@ -1,0 +1,213 @@
+package quality
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/spc"
+)
+
+// Feed is what is known of the deliveries of one feed, oldest first.
+type Feed struct {
+	ID, Registry string
+	// Awaited says that the feed has a schedule; Late is by how many hours the
+	// export of this run's day is later than that, or was when it came; below
+	// 0: in time. Came says whether it came at all.
+	Awaited, Came bool
+	Late          float64
+	// Ahead is by how many minutes the export's own time lies in the future.
+	Ahead float64
+	// Days are the feed's deliveries, the newest last.
+	Days []FeedDay
+}
+
+// FeedDay is one delivery as numbers.
+type FeedDay struct {
+	AsOf catalog.Date
+	// Rows were read; Missing of them lack a value that an indicator needs,
+	// Unknown have a code that no code system has.
+	Rows, Missing, Unknown int64
+	// Late is by how many hours it was late, LagP90 in how many days nine of
+	// ten events had arrived; NaN: not known.
+	Late, LagP90 float64
+	// Excluded deliveries were withdrawn or rejected.
+	Excluded bool
+}
+
+// feedCheck is a check that judges each feed for the record: it holds no cell.
+func feedCheck(c Check, judge func(c Check, f *Feed) []Finding) Check {
+	c.Explain = explain(c.ID)
+	c.Night = func(n *Night) []Finding {
+		if len(n.Feeds) == 0 {
+			return []Finding{record(c, NotApplicable, 1, "nothing is known of the feeds as such")}
+		}
+		var out []Finding
+		for i := range n.Feeds {
+			d, off := c.tuned(n.Checks, n.AsOf)
+			if own := feedParams(n, n.Feeds[i].Registry); own != nil {
+				d, off = d.tuned(own, n.AsOf)
+			}
+			if off {
+				out = append(out, record(c, NotApplicable, 1, "turned off in the catalog"))
+				continue
+			}
+			out = append(out, judge(d, &n.Feeds[i])...)
+		}
+		return out
+	}
+	return c
+}
+
+// feedParams are the thresholds of the feed that brings a registry.
+func feedParams(n *Night, registry string) map[string]catalog.CheckParams {
+	for i := range n.Inputs {
+		if n.Inputs[i].Indicator.Registry == registry && n.Inputs[i].Feed != nil {
+			return n.Inputs[i].Feed
+		}
+	}
+	return nil
+}
+
+func flagged(c Check, severity event.Severity, observed, expected float64, text string) []Finding {
+	f := record(c, Flagged, 1, text)
+	f.Severity, f.Observed, f.Expected = severity, finite(observed), finite(expected)
+	f.Low, f.High = band(severity, f.Observed)
+	f.Direction = "up"
+	if f.Observed < f.Expected {
+		f.Direction = "down"
+	}
+	return []Finding{f}
+}
+
+// k02 notices an export that has not come: a remark first, and a day later a
+// hold on what is shown of it, which gets its banner.
+func k02() Check {
+	return feedCheck(Check{ID: "K02", Version: 1, Severity: event.Note, Count: 2}, func(c Check, f *Feed) []Finding {
+		switch {
+		case !f.Awaited:
+			return []Finding{record(c, NotApplicable, 1, "the feed has no schedule")}
+		case f.Came || f.Late < c.Count:
+			return []Finding{record(c, Pass, 1, "")}
+		}
+		severity := event.Note
+		if f.Late >= staleAfter {
+			severity = event.Hold
+		}
+		return flagged(c, severity, f.Late, 0, fmt.Sprintf("The export of feed %s is %.0f hours late and has not come.", f.ID, f.Late))
+	})
+}
+
+// staleAfter is how many hours late what is shown is stale.
+const staleAfter = 24
+
+// l01 remarks that an export came late.
+func l01() Check {
+	return feedCheck(Check{ID: "L01", Version: 1, Severity: event.Note, Count: 2}, func(c Check, f *Feed) []Finding {
+		switch {
+		case !f.Awaited || !f.Came:
+			return []Finding{record(c, NotApplicable, 1, "the feed has no schedule, or its export has not come (K02)")}
+		case f.Late < c.Count:
+			return []Finding{record(c, Pass, 1, "")}
+		}
+		return flagged(c, event.Note, f.Late, 0, fmt.Sprintf("The export of feed %s came %.1f hours late.", f.ID, f.Late))
+	})
+}
+
+// l02 remarks that events take longer to arrive than they did.
+func l02() Check {
+	return feedCheck(Check{ID: "L02", Version: 1, Severity: event.Note, Fraction: 0.5}, func(c Check, f *Feed) []Finding {
+		var before []float64
+		now := math.NaN()
+		for i, d := range f.Days {
+			if d.Excluded || math.IsNaN(d.LagP90) {
+				continue
+			}
+			if i == len(f.Days)-1 {
+				now = d.LagP90
+			} else {
+				before = append(before, d.LagP90)
+			}
+		}
+		if math.IsNaN(now) || len(before) < minBaseline {
+			return []Finding{record(c, NotApplicable, 1, fmt.Sprintf("the lag of registration is not known, or on fewer than %d earlier nights", minBaseline))}
+		}
+		slices.Sort(before)
+		usual := before[len(before)/2]
+		if now <= (1+c.Fraction)*usual || now-usual < 1 {
+			return []Finding{record(c, Pass, 1, "")}
+		}
+		return flagged(c, event.Note, now, usual, fmt.Sprintf("Nine of ten events of feed %s arrive within %.0f days, %.0f were usual.", f.ID, now, usual))
+	})
+}
+
+// l04 puts on record that an export says it is of the future.
+func l04() Check {
+	return feedCheck(Check{ID: "L04", Version: 1, Severity: event.Info, Count: 5}, func(c Check, f *Feed) []Finding {
+		if f.Ahead <= c.Count {
+			return []Finding{record(c, Pass, 1, "")}
+		}
+		return flagged(c, event.Info, f.Ahead, 0, fmt.Sprintf("The export of feed %s is dated %.0f minutes after it came.", f.ID, f.Ahead))
+	})
+}
+
+// FeedChart is a control chart on a feed itself.
+type FeedChart struct {
+	Feed string
+	// Kind is volume, completeness, unknown_codes or lateness.
+	Kind  string
+	AsOf  []catalog.Date
+	Chart spc.Chart
+	// Signal is that the newest delivery lies outside the limits.
+	Signal bool
+}
+
+// FeedCharts draws the four charts of a feed: the logarithm of its rows, the
+// share of rows without missing values, the share of unknown codes, and the
+// hours by which it was late. Excluded deliveries break the lines. A feed
+// without deliveries has none.
+func FeedCharts(f *Feed) ([]FeedChart, error) {
+	if len(f.Days) == 0 {
+		return nil, nil
+	}
+	var asOf []catalog.Date
+	for _, d := range f.Days {
+		asOf = append(asOf, d.AsOf)
+	}
+	var out []FeedChart
+	for _, k := range []struct {
+		kind    string
+		measure spc.Measure
+		of      func(FeedDay) (num, den float64)
+	}{
+		{"volume", spc.Mean, func(d FeedDay) (float64, float64) { return math.Log1p(float64(d.Rows)), 1 }},
+		{"completeness", spc.Proportion, func(d FeedDay) (float64, float64) { return float64(d.Rows - d.Missing), float64(d.Rows) }},
+		{"unknown_codes", spc.Proportion, func(d FeedDay) (float64, float64) { return float64(d.Unknown), float64(d.Rows) }},
+		{"lateness", spc.Mean, func(d FeedDay) (float64, float64) { return d.Late, 1 }},
+	} {
+		n := len(f.Days)
+		s := spc.Series{Num: make([]float64, n), Den: make([]float64, n), States: make([]spc.State, n)}
+		for i, d := range f.Days {
+			num, den := k.of(d)
+			s.States[i] = spc.StateValue
+			switch {
+			case d.Excluded:
+				s.States[i] = spc.StateHeldEmpty
+			case math.IsNaN(num):
+				s.States[i] = spc.StateMissing
+			case den == 0:
+				s.States[i] = spc.StateNoEligible
+			default:
+				s.Num[i], s.Den[i] = num, den
+			}
+		}
+		chart, err := spc.Choose(s, spc.Options{Measure: k.measure}, spc.Plan{})
+		if err != nil {
+			return nil, fmt.Errorf("feed %s, %s: %w", f.ID, k.kind, err)
+		}
+		out = append(out, FeedChart{Feed: f.ID, Kind: k.kind, AsOf: asOf, Chart: chart, Signal: chart.SigmaSignal[n-1]})
+	}
+	return out, nil
+}

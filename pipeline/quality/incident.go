@@ -1,0 +1,204 @@
+package quality
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+)
+
+// Causes that an incident may have.
+const (
+	CauseMoved    = "merge_or_split"
+	CauseStale    = "stale_copy"
+	CauseSilent   = "silent_unit"
+	CauseCommon   = "common_mode"
+	CauseDelivery = "delivery"
+	CauseRestated = "restated"
+	CauseUnit     = "unit"      // one check, one unit, several indicators
+	CauseCheck    = "indicator" // one check, one indicator, several units
+	CauseBudget   = "budget"    // more questions than a steward can answer in a day
+)
+
+// Incident is flags with one likely cause, to be decided together. Each keeps
+// its own event.
+type Incident struct {
+	// ID depends on the cause, its target and the as-of date alone.
+	ID     string
+	Cause  string
+	Region string
+	AsOf   catalog.Date
+	// Check, Indicator and Unit are those that the flags share; empty: several.
+	Check, Indicator, Unit string
+	// Severity is the gravest of the flags'.
+	Severity event.Severity
+	Text     string
+	// Flags are the ids of the flags that ask, Children those of findings that
+	// they explain; both sorted.
+	Flags, Children []string
+}
+
+// several is how many findings of one check make an incident of what they
+// share.
+const several = 3
+
+// foldIncidents gives findings with one cause the name of their incident.
+func foldIncidents(n *Night, all []Finding) []Incident {
+	groups := map[[2]string][]int{} // cause and target
+	taken := make([]bool, len(all))
+	group := func(cause, target string, i int) {
+		groups[[2]string{cause, target}] = append(groups[[2]string{cause, target}], i)
+		taken[i] = true
+	}
+	for i := range all {
+		f := &all[i]
+		if !f.Raises() || f.Status != Flagged {
+			continue
+		}
+		switch f.Check {
+		case "X06":
+			group(CauseMoved, f.Unit, i)
+		case "T08":
+			group(CauseStale, f.Unit, i)
+		case "K01":
+			group(CauseSilent, f.Unit, i)
+		case "T06":
+			group(CauseCommon, f.cause, i)
+		case "T01", "K13", "L03":
+			group(CauseDelivery, f.Check, i)
+		case "K11":
+			group(CauseRestated, f.Check, i)
+		}
+	}
+	for _, by := range []struct {
+		cause  string
+		target func(*Finding) string
+		member func(*Finding) string
+	}{
+		{CauseUnit, func(f *Finding) string { return f.Unit }, func(f *Finding) string { return f.Indicator }},
+		{CauseCheck, func(f *Finding) string { return f.Indicator }, func(f *Finding) string { return f.Unit }},
+	} {
+		candidates := map[string][]int{}
+		for i := range all {
+			f := &all[i]
+			if f.Raises() && !taken[i] && by.target(f) != "" {
+				key := f.Check + " " + string(f.Status) + " " + by.target(f)
+				candidates[key] = append(candidates[key], i)
+			}
+		}
+		for _, key := range slices.Sorted(maps.Keys(candidates)) {
+			members := map[string]bool{}
+			for _, i := range candidates[key] {
+				members[by.member(&all[i])] = true
+			}
+			if len(members) >= several {
+				for _, i := range candidates[key] {
+					group(by.cause, key, i)
+				}
+			}
+		}
+	}
+	for _, i := range overBudget(n, all, taken, len(groups)) {
+		group(CauseBudget, "", i)
+	}
+	var out []Incident
+	of := map[string]int{} // incident of a flag
+	for _, key := range slices.SortedFunc(maps.Keys(groups), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		list := groups[key]
+		if len(list) < 2 && (key[0] == CauseRestated || key[0] == CauseDelivery) {
+			continue
+		}
+		inc := Incident{ID: incidentID(n, key), Cause: key[0], Region: n.Region, AsOf: n.AsOf}
+		first := &all[list[0]]
+		inc.Check, inc.Indicator, inc.Unit = first.Check, first.Indicator, first.Unit
+		for _, i := range list {
+			f := &all[i]
+			f.Incident = inc.ID
+			id := FlagID(*f)
+			of[id] = len(out)
+			inc.Flags = append(inc.Flags, id)
+			if severityRank(f.Severity) > severityRank(inc.Severity) {
+				inc.Severity = f.Severity
+			}
+			if f.Indicator != inc.Indicator {
+				inc.Indicator = ""
+			}
+			if f.Unit != inc.Unit {
+				inc.Unit = ""
+			}
+		}
+		inc.Text = first.Text
+		if len(list) > 1 {
+			inc.Text = fmt.Sprintf("%d flags with one likely cause. The first: %s", len(list), first.Text)
+		}
+		out = append(out, inc)
+	}
+	for i := range all {
+		f := &all[i]
+		if f.FoldedInto == "" || f.Status != Flagged {
+			continue
+		}
+		if at, ok := of[f.FoldedInto]; ok {
+			f.Incident = out[at].ID
+			out[at].Children = append(out[at].Children, FlagID(*f))
+		}
+	}
+	for i := range out {
+		slices.Sort(out[i].Flags)
+		slices.Sort(out[i].Children)
+	}
+	slices.SortFunc(out, func(a, b Incident) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// budget is how many new questions a region steward is asked in one night.
+const budget = 20
+
+// overBudget are the flags without an incident that are too many for one night,
+// given how many incidents there are: all but those with the largest expected
+// impact. A BLOCK is always a question of its own.
+func overBudget(n *Night, all []Finding, taken []bool, incidents int) []int {
+	var alone []int
+	for i := range all {
+		if f := &all[i]; f.Raises() && !taken[i] && f.Severity != event.Block {
+			alone = append(alone, i)
+		}
+	}
+	room := max(cmp.Or(n.Budget, budget)-incidents, 0)
+	if len(alone) <= room {
+		return nil
+	}
+	slices.SortStableFunc(alone, func(a, b int) int {
+		return cmp.Or(-cmp.Compare(impact(&all[a]), impact(&all[b])), cmp.Compare(FlagID(all[a]), FlagID(all[b])))
+	})
+	return alone[room:]
+}
+
+// impact is how many records a finding puts in question: a hold before a
+// remark, then by the difference from what was expected.
+func impact(f *Finding) float64 {
+	v := math.Abs(f.Observed - f.Expected)
+	if f.Severity == event.Hold {
+		v += 1e12
+	}
+	return v
+}
+
+// incidentID names an incident by its cause, target and night.
+func incidentID(n *Night, key [2]string) string {
+	h := sha256.New()
+	for _, s := range []string{"incident", n.Region, n.AsOf.String(), key[0], key[1]} {
+		fmt.Fprintf(h, "%d:%s", len(s), s)
+	}
+	return "incident-" + hex.EncodeToString(h.Sum(nil)[:10])
+}
+
+func severityRank(s event.Severity) int {
+	return slices.Index([]event.Severity{event.Info, event.Reject, event.Note, event.Hold, event.Block}, s)
+}
