@@ -86,6 +86,7 @@ ORDER BY lowerUTF8(unit_name), unit`)
 	return Panel{
 		ID: id, Type: "xychart", Title: "${indicator:text} (${measure:text})", GridPos: GridPos{H: 14, W: 24, X: 0, Y: 2}, PluginVersion: panelVersion,
 		Description: "Each point is a unit: its value over its size. Circle: within the 95 % limits. Square: beyond them. Large red square: beyond the 99.8 % limits. " +
+			"Each unit is judged by what the others give: the lines join the limits of the units, each of which leaves the unit itself out, so they are not smooth. " +
 			"Point at a unit for its name; click for the way to its control chart. Units that are held, suppressed or missing are not drawn; the words below name them.",
 		Datasource: source(),
 		Targets: []Target{
@@ -126,7 +127,7 @@ ORDER BY n`),
 				},
 			},
 			Overrides: []Override{
-				by("n", named("Size (denominator)"), prop("custom.axisLabel", "Size (denominator)"), prop("links", []object{})),
+				by("n", named("Size"), prop("custom.axisLabel", "Size (denominator, cases or expected)"), prop("links", []object{})),
 				by("upper_998", line("Upper limit 99.8 %", "red", 1)...),
 				by("upper_95", line("Upper limit 95 %", "orange", 1, 6, 6)...),
 				by("lower_95", line("Lower limit 95 %", "orange", 1, 6, 6)...),
@@ -163,6 +164,7 @@ func variation(id int) Panel {
 	return Panel{
 		ID: id, Type: "stat", Title: "How much units differ", GridPos: GridPos{H: 4, W: 24, X: 0, Y: 16}, PluginVersion: panelVersion,
 		Description: "phi: how much the units vary beyond chance (1 is chance alone). tau²: the variance between units, with its 95 % interval. " +
+			"Both take every unit as it is; the funnel's own, in the words below, draw the outermost tenth of units on either side in first (winsorised), so that units far out do not widen the limits that they are judged by. " +
 			"ICC: the share of all variance that lies between units. MOR: the median odds ratio between two units (proportions only). " +
 			"Spread: the 10th, 50th and 90th percentile of the units after shrinkage, which takes chance out.",
 		Datasource: source(),
@@ -254,7 +256,7 @@ SELECT
 FROM `+funnelUnits()+`
 ORDER BY lowerUTF8(unit_name), unit`),
 		by("unit_name", named("Unit"), prop("links", []object{unitLink()})), by("unit", named("Code"), width(130)), inState(),
-		by("shown", named("Value"), width(110), prop("decimals", 2)), by("size", named("Denominator"), width(120)),
+		by("shown", named("Value"), width(110), prop("decimals", 2)), by("size", named("Size"), width(120)),
 		by("place", named("Place"), width(130)),
 		by("lower_95", named("Lower 95 %"), width(110), prop("decimals", 2)), by("upper_95", named("Upper 95 %"), width(110), prop("decimals", 2)),
 		by("lower_998", named("Lower 99.8 %"), width(110), prop("decimals", 2)), by("upper_998", named("Upper 99.8 %"), width(110), prop("decimals", 2)))

@@ -296,7 +296,7 @@ SELECT
   if(`+shows+`, value, NULL) AS shown,
   if(`+shows+`, n, NULL) AS size,
   centre, lcl, ucl,
-  if(state = 'value', arrayStringConcat(rules, ', '), '') AS rules,
+  if(state = 'value', if(excluded, 'left out by a person', arrayStringConcat(rules, ', ')), '') AS rules,
   target, reference_value, reference_source,
   phase,
   replaceAll(chart, '_', ' ') AS chart,

@@ -647,7 +647,7 @@ type Person struct {
 	// Language of what is written to the person; empty: that of the region's
 	// first registry.
 	Language string `json:"language,omitempty" rule:"enum=sv,nb,da,en"`
-	Roles []Role `json:"roles,omitempty" rule:"required"` // by Role
+	Roles    []Role `json:"roles,omitempty" rule:"required"` // by Role
 	// TokenSHA256 is the hex SHA-256 of the person's token.
 	TokenSHA256 string `json:"token_sha256,omitempty" rule:"form=sha256"`
 }

@@ -651,3 +651,34 @@ func FuzzControl(f *testing.F) {
 		}
 	})
 }
+
+// On a narrow page nothing that a reader needs is cut short without being said in
+// full: a long word of the legend goes on below itself, long names stand below.
+func TestLongLabelsOnNarrowPages(t *testing.T) {
+	const source = "Reference (the national quality register of emergency care, report for the year 2025)"
+	const name = "The university hospital of the northern region, department of emergency medicine"
+	nan := math.NaN()
+	f := figure.Funnel{Texts: figure.EnglishTexts(), Percent: true, Centre: 50, Reference: new(float64), ReferenceName: source, Units: []figure.FunnelUnit{
+		{Name: name, Value: 90, Denominator: 200, LCL95: 43, UCL95: 57, LCL998: 39, UCL998: 61, Outlier: 1, State: figure.Value},
+		{Name: "B", Value: 50, Denominator: 400, LCL95: 45, UCL95: 55, LCL998: 42, UCL998: 58, State: figure.Value},
+		{Name: "C", Value: nan, Denominator: nan, State: figure.Missing},
+	}}
+	*f.Reference = 55
+	var b strings.Builder
+	if err := f.WriteSVG(&b, figure.Options{Narrow: true, NoHeading: true}); err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for _, part := range strings.Split(b.String(), "<text ")[1:] {
+		_, after, _ := strings.Cut(part, ">")
+		words, _, _ := strings.Cut(after, "<")
+		texts = append(texts, words)
+	}
+	all := strings.Join(texts, " ")
+	if !strings.Contains(all, source) {
+		t.Errorf("the legend does not say %q: %q", source, texts)
+	}
+	if !strings.Contains(all, "In full: "+name) {
+		t.Errorf("the name stands nowhere in full: %q", texts)
+	}
+}

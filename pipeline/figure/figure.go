@@ -260,12 +260,18 @@ func (f *frame) legend(items []legendItem, y float64) (draw func(), next float64
 	var all []placed
 	row, x := f.font*1.7, 8.0
 	for _, it := range items {
-		text := fit(it.text, f.font, f.w-16-sample)
-		w := sample + textWidth(text, f.font)
+		w := sample + textWidth(it.text, f.font)
 		if x > 8 && x+w > f.w-8 {
 			x, y = 8, y+row
 		}
-		all = append(all, placed{x, y, it, text})
+		// A text that is longer than a row goes on below itself.
+		for i, text := range wrap(it.text, f.font, f.w-16-sample, math.MaxInt) {
+			if i > 0 {
+				y += f.font * 1.3
+				it = legendItem{}
+			}
+			all = append(all, placed{x, y, it, text})
+		}
 		x += w + gap
 	}
 	if len(items) > 0 {
@@ -277,7 +283,9 @@ func (f *frame) legend(items []legendItem, y float64) (draw func(), next float64
 		}
 		f.begin("g", "class", "lf-legend", "fill", colMuted)
 		for _, p := range all {
-			p.item.draw(p.x+11, p.y)
+			if p.item.draw != nil {
+				p.item.draw(p.x+11, p.y)
+			}
 			f.element("text", p.text, "x", coord(p.x+sample), "y", coord(p.y+f.font*0.35))
 		}
 		f.end("g")

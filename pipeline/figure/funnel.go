@@ -26,6 +26,9 @@ type Funnel struct {
 	// Target and Reference are lines that are no limits; nil without one.
 	Target, Reference *float64
 	ReferenceName     string
+	// LevelName names limits of one more level, such as "99 % limits"; empty: there
+	// are none.
+	LevelName string
 	// Units in the order in which a reader should come to them: by name or code.
 	Units []FunnelUnit
 	// Curve, where given, are the limits to draw; else they are those of the units,
@@ -39,7 +42,8 @@ type FunnelUnit struct {
 	Name, Href                   string
 	Value, Denominator           float64 // read in states with a value
 	LCL95, UCL95, LCL998, UCL998 float64
-	Outlier                      int8 // -1 below, +1 above the 99.8 % limits
+	LCL, UCL                     float64 // of LevelName
+	Outlier                      int8    // -1 below, +1 above the 99.8 % limits
 	State                        State
 	// Highlight marks the reader's own unit; it is always labelled.
 	Highlight bool
@@ -50,6 +54,7 @@ type FunnelUnit struct {
 // FunnelLimits are the limits at one denominator.
 type FunnelLimits struct {
 	Denominator, LCL95, UCL95, LCL998, UCL998 float64
+	LCL, UCL                                  float64 // of LevelName
 }
 
 // WriteSVG draws the funnel. Outliers and highlighted units are labelled with
@@ -90,7 +95,7 @@ func (f *Funnel) validate(o Options) error {
 		case !(u.Denominator >= 0 && u.Denominator <= largest):
 			return fmt.Errorf("%w: %s has the denominator %v; give 0 to %g", ErrFigure, where, u.Denominator, largest)
 		}
-		for _, v := range []float64{u.LCL95, u.UCL95, u.LCL998, u.UCL998} {
+		for _, v := range []float64{u.LCL95, u.UCL95, u.LCL998, u.UCL998, u.LCL, u.UCL} {
 			if finite(v) && math.Abs(v) > largest {
 				return fmt.Errorf("%w: %s has a limit at %v, beyond ±%g", ErrFigure, where, v, largest)
 			}
@@ -100,7 +105,7 @@ func (f *Funnel) validate(o Options) error {
 		if !(c.Denominator >= 0 && c.Denominator <= largest) {
 			return fmt.Errorf("%w: limits %d have the denominator %v; give 0 to %g", ErrFigure, i+1, c.Denominator, largest)
 		}
-		for _, v := range []float64{c.LCL95, c.UCL95, c.LCL998, c.UCL998} {
+		for _, v := range []float64{c.LCL95, c.UCL95, c.LCL998, c.UCL998, c.LCL, c.UCL} {
 			if finite(v) && math.Abs(v) > largest {
 				return fmt.Errorf("%w: limits %d lie at %v, beyond ±%g", ErrFigure, i+1, v, largest)
 			}
@@ -175,7 +180,7 @@ func (d *funnelDrawing) draw() {
 	labels, unplaced := d.placeLabels()
 
 	legend, next := d.legend(d.legendItems(), d.bottom+d.font*4.2)
-	notes, height := d.notes(unplaced, next)
+	notes, height := d.notes(labels, unplaced, next)
 	links := slices.ContainsFunc(f.Units, func(u FunnelUnit) bool { return u.State.drawn() && link(u.Href) != "" })
 	d.open(f.Title, f.Subtitle, f.Description, "funnel", links, math.Max(height, d.bottom+d.font*3.4))
 	d.lines(heading)
@@ -205,7 +210,7 @@ func (d *funnelDrawing) sortLimits() {
 	if len(all) == 0 {
 		for i := range d.f.Units {
 			if u := &d.f.Units[i]; u.State.drawn() && u.Denominator > 0 {
-				all = append(all, FunnelLimits{u.Denominator, u.LCL95, u.UCL95, u.LCL998, u.UCL998})
+				all = append(all, FunnelLimits{u.Denominator, u.LCL95, u.UCL95, u.LCL998, u.UCL998, u.LCL, u.UCL})
 			}
 		}
 	}
@@ -232,6 +237,8 @@ func (d *funnelDrawing) sortLimits() {
 		l.UCL95 = mean(func(l *FunnelLimits) float64 { return l.UCL95 })
 		l.LCL998 = mean(func(l *FunnelLimits) float64 { return l.LCL998 })
 		l.UCL998 = mean(func(l *FunnelLimits) float64 { return l.UCL998 })
+		l.LCL = mean(func(l *FunnelLimits) float64 { return l.LCL })
+		l.UCL = mean(func(l *FunnelLimits) float64 { return l.UCL })
 		d.limits = append(d.limits, l)
 		i = j
 	}
@@ -329,7 +336,12 @@ func (d *funnelDrawing) curves() {
 		{"lf-limit lf-ucl95", "1.2", "5 3", func(l *FunnelLimits) float64 { return l.UCL95 }},
 		{"lf-limit lf-lcl95", "1.2", "5 3", func(l *FunnelLimits) float64 { return l.LCL95 }},
 		{"lf-limit lf-lcl998", "1.5", "", func(l *FunnelLimits) float64 { return l.LCL998 }},
+		{"lf-limit lf-ucl-level", "1.2", "1.5 3", func(l *FunnelLimits) float64 { return l.UCL }},
+		{"lf-limit lf-lcl-level", "1.2", "1.5 3", func(l *FunnelLimits) float64 { return l.LCL }},
 	} {
+		if strings.HasSuffix(l.class, "-level") && d.f.LevelName == "" {
+			continue
+		}
 		for _, path := range d.curve(l.at) {
 			a := []string{"class", l.class, "d", path, "fill", "none", "stroke", colLimit, "stroke-width", l.width, "stroke-linejoin", "round"}
 			if l.dash != "" {
@@ -685,6 +697,9 @@ func (d *funnelDrawing) legendItems() []legendItem {
 		}
 		return l.UCL95
 	})
+	if d.f.LevelName != "" {
+		limit(d.f.LevelName, "1.5 3", "1.2", func(l *FunnelLimits) float64 { return l.UCL })
+	}
 	limit(d.t.Limits998, "", "1.5", func(l *FunnelLimits) float64 {
 		if finite(l.LCL998) {
 			return l.LCL998
@@ -707,9 +722,9 @@ func (d *funnelDrawing) legendItems() []legendItem {
 	return items
 }
 
-// notes are the lines below the legend: names without room, and how many units
-// have no value, by kind.
-func (d *funnelDrawing) notes(unplaced []int, y float64) ([]textLine, float64) {
+// notes are the lines below the legend: names without room, those that were cut
+// short, and how many units have no value, by kind.
+func (d *funnelDrawing) notes(labels []unitLabel, unplaced []int, y float64) ([]textLine, float64) {
 	var lines []textLine
 	add := func(s string) {
 		for _, l := range wrap(s, d.font, d.w-16, math.MaxInt) {
@@ -723,6 +738,15 @@ func (d *funnelDrawing) notes(unplaced []int, y float64) ([]textLine, float64) {
 			names[i] = d.f.Units[u].Name
 		}
 		add(d.t.OutliersListed + " " + strings.Join(names, ", "))
+	}
+	var cut []string
+	for i := range d.f.Units {
+		if slices.ContainsFunc(labels, func(l unitLabel) bool { return l.unit == i && l.text != d.f.Units[i].Name }) {
+			cut = append(cut, d.f.Units[i].Name)
+		}
+	}
+	if len(cut) > 0 && d.t.NamesInFull != "" {
+		add(d.t.NamesInFull + " " + strings.Join(cut, ", "))
 	}
 	var absent []string
 	for _, s := range states() {

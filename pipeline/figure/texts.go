@@ -23,6 +23,7 @@ type Texts struct {
 	Denominator                                      string
 	Limits95, Limits998, Outlier, Unit, Highlight    string
 	OutliersListed                                   string // before names that found no room
+	NamesInFull                                      string // before names that were cut short
 	NotShown                                         string // before counts of units without a value
 	NoData                                           string
 	Preliminary, HeldPrevious, HeldEmpty, Suppressed string
@@ -41,7 +42,7 @@ func EnglishTexts() Texts {
 		Excluded:     "Left out of the limits", Second: "Lower sum",
 		Denominator: "Denominator",
 		Limits95:    "95 % limits", Limits998: "99.8 % limits", Outlier: "Outside the 99.8 % limits", Unit: "Unit", Highlight: "Chosen unit",
-		OutliersListed: "Also outside the 99.8 % limits:", NotShown: "Not shown:", NoData: "No values to show",
+		OutliersListed: "Also outside the 99.8 % limits:", NamesInFull: "In full:", NotShown: "Not shown:", NoData: "No values to show",
 		Preliminary: "Preliminary", HeldPrevious: "Under question, earlier version", HeldEmpty: "Under question, not shown",
 		Suppressed: "Suppressed, too few", Missing: "Not delivered", NoEligible: "Nobody eligible", NotApplicable: "Not applicable",
 	}

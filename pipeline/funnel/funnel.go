@@ -147,6 +147,9 @@ type Options struct {
 	PreviousTau2   *float64
 	Limits         LimitMethod
 	Overdispersion Overdispersion
+	// Level, where not 0, asks for limits of one more level, such as 0.99, in LCL and
+	// UCL: of each unit, as those of 95 and 99.8 %. Nobody is judged by them.
+	Level float64
 	// Together judges all units by one target and one variation between units, that
 	// each of them takes part in, as published tools do. By default every unit is
 	// judged by what the others give, so that none moves the limits that it is judged
@@ -182,6 +185,8 @@ type Funnel struct {
 	// every ratio, however high, is within.
 	Value, Denominator           []float64
 	LCL95, UCL95, LCL998, UCL998 []float64
+	// LCL and UCL are the limits of Options.Level; empty without one.
+	LCL, UCL []float64
 	// Outlier is -1 below, +1 above the 99.8 % limits, else 0; only units in
 	// state value can be one.
 	Outlier []int8
@@ -252,6 +257,9 @@ func (o Options) Validate() error {
 	}
 	if !(o.Winsor < 0.5) {
 		add("winsor: %v; give the share of one tail, below 0.5", o.Winsor)
+	}
+	if o.Level != 0 && !(o.Level > 0.5 && o.Level < 1) {
+		add("level: %v; give the share of units within the limits, above 0.5 and below 1, such as 0.99", o.Level)
 	}
 	if o.MinUnits < 0 {
 		add("minimum of units: %d; give 2 or more", o.MinUnits)
@@ -365,6 +373,12 @@ func (f *Funnel) load(in Input, o *Options) error {
 			(*col)[i] = nan
 		}
 	}
+	f.LCL, f.UCL = f.LCL[:0], f.UCL[:0]
+	for range n {
+		if o.Level != 0 {
+			f.LCL, f.UCL = append(f.LCL, nan), append(f.UCL, nan)
+		}
+	}
 	f.Outlier = slices.Grow(f.Outlier[:0], n)[:n]
 	f.NoLow = slices.Grow(f.NoLow[:0], n)[:n]
 	f.NoHigh = slices.Grow(f.NoHigh[:0], n)[:n]
@@ -428,7 +442,7 @@ func (f *Funnel) scale(o *Options) {
 		return
 	}
 	f.Centre *= o.Multiplier
-	for _, col := range [][]float64{f.Value, f.LCL95, f.UCL95, f.LCL998, f.UCL998} {
+	for _, col := range [][]float64{f.Value, f.LCL95, f.UCL95, f.LCL998, f.UCL998, f.LCL, f.UCL} {
 		for i := range col {
 			col[i] *= o.Multiplier
 		}

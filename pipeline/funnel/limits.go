@@ -40,7 +40,22 @@ func (f *Funnel) limitsAt(n, tail, target float64, o Options) (low, high float64
 	}
 	z := -mathext.NormalQuantile(tail)
 	below, above := between(o.Measure, target, z, math.Sqrt(f.Tau2))
-	s := math.Sqrt(variance / n)
+	widen := 1.0
+	if f.Source == SourcePhi {
+		widen = math.Sqrt(max(f.Phi, 1))
+	}
+	low, high = limitsOf(&o, n, tail, target, below, above, widen)
+	if o.Multiplier != 0 {
+		low, high = low*o.Multiplier, high*o.Multiplier
+	}
+	return low, high
+}
+
+// limitsOf are the limits at size n of any tail, unmultiplied, with the distances of
+// the quantiles between units.
+func limitsOf(o *Options, n, tail, target, below, above, widen float64) (low, high float64) {
+	z := -mathext.NormalQuantile(tail)
+	s := math.Sqrt(sampling(o.Measure, target) / n)
 	low, high = target-z*s, target+z*s
 	if o.Limits == Exact && exactFits(o.Measure, n, target) {
 		low, high = PoissonLimit(tail, n, target), PoissonLimit(1-tail, n, target)
@@ -51,10 +66,6 @@ func (f *Funnel) limitsAt(n, tail, target float64, o Options) (low, high float64
 			}
 		}
 	}
-	widen := 1.0
-	if f.Source == SourcePhi {
-		widen = math.Sqrt(max(f.Phi, 1))
-	}
 	low = target - math.Hypot(widen*max(target-low, 0), below)
 	if o.Measure != Mean {
 		low = max(low, 0)
@@ -62,9 +73,6 @@ func (f *Funnel) limitsAt(n, tail, target float64, o Options) (low, high float64
 	high = target + math.Hypot(widen*max(high-target, 0), above)
 	if o.Measure == Proportion {
 		high = min(high, 1)
-	}
-	if o.Multiplier != 0 {
-		low, high = low*o.Multiplier, high*o.Multiplier
 	}
 	return low, high
 }
@@ -130,6 +138,15 @@ func (f *Funnel) draw(i int, in *Input, by *found, df int, o *Options) {
 	f.UCL95[i] = min(target+math.Hypot(widen*max(u95-target, 0), above95), ceiling)
 	f.LCL998[i] = max(target-math.Hypot(widen*max(target-l998, 0), below998), floor)
 	f.UCL998[i] = min(target+math.Hypot(widen*max(u998-target, 0), above998), ceiling)
+	if o.Level != 0 {
+		outside := (1 - o.Level) / 2
+		z := -mathext.NormalQuantile(outside)
+		if df > 0 {
+			z = distuv.StudentsT{Sigma: 1, Nu: float64(df)}.Quantile(1 - outside)
+		}
+		below, above := between(o.Measure, target, z, math.Sqrt(by.tau2))
+		f.LCL[i], f.UCL[i] = limitsOf(o, n, outside, target, below, above, widen)
+	}
 	events := math.NaN()
 	if o.Measure != Mean {
 		events = in.Num[i]

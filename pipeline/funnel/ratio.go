@@ -36,7 +36,7 @@ func (f *Funnel) countRatio(in Input, o Options) error {
 		m = 1
 	}
 	f.Centre = m * odds(f.Centre)
-	for _, col := range [][]float64{f.Value, f.LCL95, f.UCL95, f.LCL998, f.UCL998} {
+	for _, col := range [][]float64{f.Value, f.LCL95, f.UCL95, f.LCL998, f.UCL998, f.LCL, f.UCL} {
 		for i, v := range col {
 			col[i] = m * odds(v)
 		}

@@ -271,6 +271,19 @@ func TestRules(t *testing.T) {
 			t.Errorf("%q says %q", rules, w)
 		}
 	}
+	// What the default rules found of a shift is not left standing: it has no trend.
+	shift := input(shifted("U", 60, 30)...)
+	shift.Indicator.Rules = "mdc"
+	for k, names := range col[[]string](t, build(t, shift), "chart", "rules") {
+		for _, n := range names {
+			if strings.HasPrefix(n, "anhoej") {
+				t.Fatalf("point %d of Making Data Count has %v", k, names)
+			}
+		}
+	}
+	if runs := col[bool](t, build(t, shift), "chart", "runs_signal"); runs[0] || !runs[59] {
+		t.Errorf("an unusual run at the beginning %v, at the end %v", runs[0], runs[59])
+	}
 	// They judge the latest value too: a signal of the rise is one of improvement.
 	i := input(cells[:37]...)
 	i.Indicator.Rules, i.Indicator.Direction = "mdc", "up"

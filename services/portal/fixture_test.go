@@ -122,13 +122,19 @@ func releasedCells(indicator string) []publication.Cell {
 // publish writes the region's sets and moves the pointer to them.
 func publish(t testing.TB, conn driver.Conn, number uint64, flags []publication.Flag, deliveries []publication.Delivery) {
 	t.Helper()
+	publishOf(t, conn, number, region(), releasedCells, flags, deliveries)
+}
+
+// publishOf does so for any region.
+func publishOf(t testing.TB, conn driver.Conn, number uint64, c *catalog.Catalog, cells func(indicator string) []publication.Cell, flags []publication.Flag, deliveries []publication.Delivery) {
+	t.Helper()
 	ctx := context.Background()
-	c, w := region(), warehouse.NewReleased(conn)
+	w := warehouse.NewReleased(conn)
 	var named []warehouse.Named
 	var ids []string
 	for i := range c.Indicators {
 		s, err := publication.Build(publication.Input{Region: "nord", Index: c.Index(), Indicator: &c.Indicators[i],
-			Cells: releasedCells(c.Indicators[i].ID), Reach: tonight})
+			Cells: cells(c.Indicators[i].ID), Reach: tonight})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -176,6 +176,7 @@ type flagBody struct {
 	Commands                []command
 	Steps                   []stepLine
 	ChartPath               string
+	Panel                   panel
 }
 
 // flaggedCell is a cell that a flag guards.
@@ -233,7 +234,9 @@ func (p *Portal) flag(r *http.Request) (*view, error) {
 		g := f.Guards[0]
 		b.ChartPath = chartPath(f.Unit, f.Indicator, seriesID{g.Version, g.Granularity, g.Stratum})
 	}
-	b.Commands = p.commands(f)
+	if b.Panel = p.panelOf(r, f); !b.Panel.On {
+		b.Commands = p.commands(f)
+	}
 	for _, s := range f.Steps {
 		b.Steps = append(b.Steps, stepLine{s, p.words.t("step." + s.What)})
 	}

@@ -113,6 +113,18 @@ func TestVerdict(t *testing.T) {
 		{"a run that is past", points(run(1, 8)), "runs", "An unusual run below the centre line, from February 2025 to September 2025."},
 		{"few crossings", points(func(_ int, r *pointRow) { r.RunsSignal, r.Rules = true, []string{ruleCrossings} }), "runs",
 			"A lasting shift or drift: the values cross the centre line unusually seldom."},
+		{"a pattern of other rules", points(func(i int, r *pointRow) {
+			if i > 5 {
+				r.RunsSignal, r.Rules = true, []string{"six_trend"}
+			}
+		}), "runs", "An unusual pattern, up to December 2025: six rising or falling."},
+		{"the newest left out", points(func(i int, r *pointRow) { r.Excluded = i > 9; r.SigmaSignal = i == 9 }), "sigma", "Below the limits in October 2025: look for a special cause."},
+		{"a run over what was left out", points(func(i int, r *pointRow) {
+			r.RunsSignal, r.Excluded = true, i == 8
+			if i >= 4 && i != 8 {
+				r.Rules = []string{"anhoej_run"}
+			}
+		}), "runs", "A lasting shift: an unusual run below the centre line since May 2025."},
 		{"outside", points(func(i int, r *pointRow) { r.SigmaSignal = i == 11 }), "sigma", "Below the limits in December 2025: look for a special cause."},
 	} {
 		if v := p.verdictOf(x.s, measure{w: p.words}); v.Mark != x.mark || v.Text != x.text {
@@ -125,7 +137,7 @@ func TestWords(t *testing.T) {
 	w := newWords("en", time.UTC)
 	nan := math.NaN()
 	for _, x := range []struct{ got, want string }{
-		{w.whole(0), "0"}, {w.whole(999), "999"}, {w.whole(1000), "1,000"}, {w.whole(-1234567), "\u22121,234,567"},
+		{w.whole(0), "0"}, {w.whole(999), "999"}, {w.whole(1000), "1,000"}, {(&words{group: "\u00a0"}).whole(1000), "1000"}, {(&words{group: "\u00a0"}).whole(10000), "10\u00a0000"}, {(&words{group: "."}).whole(1000), "1.000"}, {w.whole(-1234567), "\u22121,234,567"},
 		{w.num(nan, 1), "–"}, {w.num(math.Inf(1), 1), "–"}, {w.num(-0.001, 1), "0.0"}, {w.num(-1.25, 1), "\u22121.2"}, {w.num(12345.678, 2), "12,345.68"}, {w.num(2e15, 0), "2e+15"},
 		{w.figures(0), "0"}, {w.figures(0.0001234), "0.000123"}, {w.figures(1.23456e-9), "1.2e-09"}, {w.figures(0.314), "0.314"}, {w.figures(1.67), "1.67"}, {w.figures(46.5), "46.5"}, {w.figures(123.4), "123"}, {w.figures(8), "8"},
 		{w.count("lines", 1), "1 line"}, {w.count("lines", 2), "2 lines"}, {w.count("lines", 0), "0 lines"},
@@ -191,7 +203,7 @@ func TestTexts(t *testing.T) {
 	for _, f := range files {
 		read("page/" + f.Name())
 	}
-	for _, f := range []string{"charts", "deliveries", "flags", "help", "indicators", "layout", "ledger", "point", "tonight", "units", "words"} {
+	for _, f := range []string{"charts", "deliveries", "flags", "help", "indicators", "layout", "ledger", "point", "signals", "tonight", "units", "words"} {
 		read(f + ".go")
 	}
 	for _, m := range plain.FindAllStringSubmatch(source.String(), -1) {

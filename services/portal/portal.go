@@ -73,6 +73,9 @@ type Config struct {
 	// Uploads takes what is under its Paths and decides by itself who may; nil:
 	// there is no such page.
 	Uploads Mounted
+	// Review takes what is under its Paths and decides by itself who may; nil:
+	// there is no such page.
+	Review Mounted
 	// Pages are the pages about the data; nil: there is the status only, which
 	// shows counts and has no login.
 	Pages *Pages
@@ -98,6 +101,11 @@ type Pages struct {
 	Login Login
 	// Scope says what who logs in may read; nil: everything.
 	Scope Scope
+	// Desk takes decisions; nil: the pages show commands only.
+	Desk Desk
+	// Sessions of people who decide on loopback, where nobody logs in to read;
+	// nil: nobody can there.
+	Sessions *Sessions
 	// Data is what the shown commands name after --data; empty: DIR.
 	Data string
 }
@@ -230,12 +238,15 @@ func (p *Portal) Handler(loopback bool) http.Handler {
 			p.cfg.Submit.ServeHTTP(w, r)
 		})
 	}
-	h := http.NewCrossOriginProtection().Handler(mux)
+	h := tongue(http.NewCrossOriginProtection().Handler(mux))
 	if loopback {
 		h = ownNames(h)
 	}
 	if p.cfg.Uploads != nil {
 		h = mounted(p.cfg.Uploads, h)
+	}
+	if p.cfg.Review != nil {
+		h = mounted(p.cfg.Review, h)
 	}
 	return secure(h)
 }
@@ -272,6 +283,7 @@ func (p *Portal) pages(mux *http.ServeMux, loopback bool) {
 		mux.Handle("GET "+pattern, guard(p.within(pattern, p.show(read.page, read.read))))
 	}
 	mux.Handle("GET /deliveries/{delivery}/receipt.json", guard(p.within("/deliveries/{delivery}", p.receipt)))
+	p.desk(mux, guard, loopback)
 }
 
 func (p *Portal) summary(ctx context.Context) (Summary, error) {

@@ -3,7 +3,6 @@ package portal
 import (
 	"cmp"
 	"context"
-	"math"
 	"slices"
 	"strings"
 
@@ -81,10 +80,13 @@ func (p *Portal) signals(ctx context.Context, rd *reading) (signalsBody, error) 
 	return b, nil
 }
 
-// expectedNumber is a number of false alarms: with a decimal while it is small.
+// expectedNumber is a number of false alarms: with decimals while it is small.
 func (w *words) expectedNumber(x float64) string {
-	if x < 10 {
-		return w.num(math.Round(x*10)/10, 1)
+	switch {
+	case x < 1:
+		return w.num(x, 2)
+	case x < 10:
+		return w.num(x, 1)
 	}
 	return w.num(x, 0)
 }

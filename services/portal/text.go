@@ -50,7 +50,7 @@ func english() map[string]string {
 		"col.flags": "Flags", "col.units": "Units", "col.cells": "Cells", "col.why": "Why", "col.every": "Comes every", "col.newest": "Newest that came",
 		"col.due": "Awaited by", "col.rule": "Rule", "col.meaning": "What it means", "col.line": "Line", "col.column": "Column", "col.value": "Value",
 		"col.what": "What is wrong", "col.todo": "What to do", "col.finding": "Finding", "col.indicator": "Indicator", "col.unit": "Unit", "col.period": "Period",
-		"col.night": "Since the night", "col.stratum": "Stratum", "col.fingerprint": "Version", "col.state": "State", "col.size": "Denominator",
+		"col.night": "Since the night", "col.stratum": "Stratum", "col.fingerprint": "Version", "col.state": "State",
 		"col.lcl": "Lower limit", "col.ucl": "Upper limit", "col.centre": "Centre line", "col.signal": "Signal", "col.phase": "Phase", "col.from": "From",
 		"col.until": "Until", "col.baseline": "Baseline", "col.registry": "Registry", "col.class": "Kind", "col.held": "Under question",
 		"col.lcl998": "99.8 % from", "col.ucl998": "99.8 % to", "col.position": "Position",

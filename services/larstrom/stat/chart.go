@@ -557,7 +557,7 @@ func (d *data) funnel(r *Request, res *Result) error {
 	if err != nil {
 		return err
 	}
-	o := funnel.Options{Multiplier: standard(r, c.measure == "proportion"), Overdispersion: r.overdispersion(), Together: r.Together, Winsor: r.Winsor}
+	o := funnel.Options{Multiplier: standard(r, c.measure == "proportion"), Overdispersion: r.overdispersion(), Together: r.Together, Winsor: r.Winsor, Level: r.Level}
 	if r.Outliers == "truncate" {
 		o.Outliers = funnel.Truncate
 	}

@@ -117,13 +117,25 @@ func (r *Result) drawFunnel(w io.Writer, title string, o figure.Options) error {
 	c := &r.Funnel.Result
 	f := figure.Funnel{Title: title, Subtitle: "Funnel, " + r.Measure, Description: c.Why(), Percent: percent(r) != "", Centre: c.Centre, Texts: figure.EnglishTexts(),
 		Decimals: min(decimals(c.Value, c.LCL95, c.UCL95), 3), Target: r.target}
-	if r.Measure == "ratio" {
+	switch r.Measure {
+	case "ratio":
 		f.DenominatorTitle = "Expected"
+	case "mean":
+		f.DenominatorTitle = "Cases"
+	}
+	if f.DenominatorTitle != "" {
+		f.Texts.Denominator = f.DenominatorTitle
 	}
 	low, high := math.Inf(1), 0.0
+	if r.Level() != "" {
+		f.LevelName = r.Level() + " % limits"
+	}
 	for i, name := range r.Funnel.Names {
 		u := figure.FunnelUnit{Name: name, Value: c.Value[i], Denominator: c.Denominator[i], State: figure.State(c.State[i].String()),
 			LCL95: c.LCL95[i], UCL95: c.UCL95[i], LCL998: c.LCL998[i], UCL998: c.UCL998[i], Outlier: c.Outlier[i]}
+		if f.LevelName != "" {
+			u.LCL, u.UCL = c.LCL[i], c.UCL[i]
+		}
 		f.Units = append(f.Units, u)
 		if c.State[i].Drawn() && u.Denominator > 0 {
 			low, high = math.Min(low, u.Denominator), math.Max(high, u.Denominator)
@@ -140,6 +152,9 @@ func (r *Result) drawFunnel(w io.Writer, title string, o figure.Options) error {
 			l := figure.FunnelLimits{Denominator: n}
 			l.LCL95, l.UCL95 = c.LimitsAt(n, 0.025, options)
 			l.LCL998, l.UCL998 = c.LimitsAt(n, 0.001, options)
+			if f.LevelName != "" {
+				l.LCL, l.UCL = c.LimitsAt(n, (1-options.Level)/2, options)
+			}
 			f.Curve = append(f.Curve, l)
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"larstrom/pipeline/figure"
+	"larstrom/pipeline/funnel"
 	"larstrom/pipeline/spc"
 	"larstrom/services/larstrom/stat"
 )
@@ -259,6 +261,39 @@ func TestSignalsAreData(t *testing.T) {
 	centre, sigma := 0.0, 1.0
 	res := run(t, "value\n0\n2.5\n0.5\n2.2\n", stat.Request{Chart: "i", Centre: &centre, Sigma: &sigma, Rules: "western-electric"})
 	holds(t, res, `{"rule":"two_of_three","phase":1,"from":2,"to":4,"points":2,"direction":1,"observed":2,"limit":2,"zone":2,"members":[2,4]}`)
+}
+
+// One more level of limits stands beside the usual ones, in the table, the JSON and
+// the drawing; nobody is judged by it.
+func TestFunnelLevel(t *testing.T) {
+	table := "unit,numerator,denominator\nA,20,50\nB,30,100\nC,30,50\n"
+	res := run(t, table, stat.Request{Level: 0.99})
+	f := res.Funnel.Result
+	near(t, "lower limit of B", f.LCL[1], 100*funnel.BinomialLimit(0.005, 100, 0.5))
+	for i := range f.LCL {
+		if !(f.LCL998[i] < f.LCL[i] && f.LCL[i] < f.LCL95[i] && f.UCL95[i] < f.UCL[i] && f.UCL[i] < f.UCL998[i]) {
+			t.Errorf("unit %d: limits %v %v %v, %v %v %v", i, f.LCL998[i], f.LCL[i], f.LCL95[i], f.UCL95[i], f.UCL[i], f.UCL998[i])
+		}
+	}
+	var svg strings.Builder
+	js, err := json.Marshal(res.JSON())
+	if err := errors.Join(err, res.WriteSVG(&svg, "", figure.Options{Standalone: true})); err != nil {
+		t.Fatal(err)
+	}
+	for what, has := range map[string]bool{"table": strings.Contains(text(t, res), "lcl 99 "), "JSON": strings.Contains(string(js), `"level":0.99,"lcl":`),
+		"drawing": strings.Contains(svg.String(), "99 % limits") && strings.Contains(svg.String(), "lf-ucl-level")} {
+		if !has {
+			t.Errorf("the %s has no limits of 99 %%:\n%s\n%s", what, text(t, res), js)
+		}
+	}
+	if none := run(t, table, stat.Request{}); len(none.Funnel.Result.LCL) > 0 || none.Level() != "" {
+		t.Error("limits that nobody asked for")
+	}
+	for _, r := range []stat.Request{{Level: 0.3}, {Level: 1}, {Level: 0.99, Chart: "p"}} {
+		if err := r.Validate(); err == nil {
+			t.Errorf("%v of %q is taken", r.Level, r.Chart)
+		}
+	}
 }
 
 func TestFunnelVariantsAndAreas(t *testing.T) {

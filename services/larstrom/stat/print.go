@@ -321,12 +321,25 @@ func (s *Series) why() []string {
 	return out
 }
 
+// Level is the level of the limits that were asked for beside 95 and 99.8 %, in per
+// cent; empty for none.
+func (r *Result) Level() string {
+	if r.Funnel == nil || r.Funnel.options.Level == 0 {
+		return ""
+	}
+	return strconv.FormatFloat(math.Round(r.Funnel.options.Level*1e8)/1e6, 'f', -1, 64)
+}
+
 func (f *Funnel) write(l *lines, r *Result) {
 	c := &f.Result
 	l.text("funnel of %d units, %s", len(f.Names), r.Measure)
 	l.text("%s", c.Why())
 	d := decimals(c.Value, c.LCL95, c.UCL95) + 1
-	l.put("unit", "value"+percent(r), "n", "lcl 95", "ucl 95", "lcl 99.8", "ucl 99.8", "state", "outside 99.8 % limits")
+	head := []string{"unit", "value" + percent(r), "n", "lcl 95", "ucl 95", "lcl 99.8", "ucl 99.8"}
+	if r.Level() != "" {
+		head = append(head, "lcl "+r.Level(), "ucl "+r.Level())
+	}
+	l.put(append(head, "state", "outside 99.8 % limits")...)
 	for i, name := range f.Names {
 		outside := direction(c.Outlier[i])
 		switch {
@@ -338,7 +351,11 @@ func (f *Funnel) write(l *lines, r *Result) {
 		case c.NoHigh[i]:
 			outside = "above not possible"
 		}
-		l.put(name, fixed(c.Value[i], d), number(c.Denominator[i]), fixed(c.LCL95[i], d), fixed(c.UCL95[i], d), fixed(c.LCL998[i], d), fixed(c.UCL998[i], d), c.State[i].String(), outside)
+		row := []string{name, fixed(c.Value[i], d), number(c.Denominator[i]), fixed(c.LCL95[i], d), fixed(c.UCL95[i], d), fixed(c.LCL998[i], d), fixed(c.UCL998[i], d)}
+		if r.Level() != "" {
+			row = append(row, fixed(c.LCL[i], d), fixed(c.UCL[i], d))
+		}
+		l.put(append(row, c.State[i].String(), outside)...)
 	}
 	l.text("centre %s, phi %s, tau² %s", fixed(c.Centre, d), short(c.Phi), short(c.Tau2))
 }
@@ -549,6 +566,9 @@ func (f *Funnel) json() object {
 		units[i] = object{{"unit", name}, {"state", c.State[i].String()}, {"value", c.Value[i]}, {"denominator", c.Denominator[i]},
 			{"lcl95", c.LCL95[i]}, {"ucl95", c.UCL95[i]}, {"lcl998", c.LCL998[i]}, {"ucl998", c.UCL998[i]}, {"outlier", c.Outlier[i]},
 			{"no_low", c.NoLow[i]}, {"no_high", c.NoHigh[i]}}
+		if f.options.Level != 0 {
+			units[i] = append(units[i], member{"level", f.options.Level}, member{"lcl", c.LCL[i]}, member{"ucl", c.UCL[i]})
+		}
 	}
 	return object{{"why", c.Why()}, {"centre", c.Centre}, {"phi", c.Phi}, {"tau2", c.Tau2}, {"tau2_source", c.Source.String()}, {"units", units}}
 }

@@ -89,6 +89,8 @@ type Request struct {
 	// signals; 0 means 2 and 4.5.
 	Odds, Limit float64
 
+	// Level is one more level of limits of funnels, such as 0.99; 0 is none.
+	Level float64
 	// Overdispersion of funnels is "additive" (the default), "none" or
 	// "multiplicative"; Together judges each unit by limits that it takes part in.
 	Overdispersion string
@@ -220,6 +222,12 @@ func (r *Request) Validate() error {
 	oneOf("outliers", r.Outliers, "winsorise", "truncate")
 	if !(r.Winsor >= 0 && r.Winsor < 0.5) {
 		bad("winsor %v; give the share of one tail, below 0.5", r.Winsor)
+	}
+	if r.Level != 0 && !(r.Level > 0.5 && r.Level < 1) {
+		bad("level %v; give the share within the limits, above 0.5 and below 1, such as 0.99", r.Level)
+	}
+	if r.Level != 0 && r.Chart != "" && r.Chart != "auto" && r.Chart != "funnel" {
+		bad("level %v is of the limits of a funnel; say --chart funnel, or leave it out", r.Level)
 	}
 	if !(r.Guarantee >= 0 && r.Guarantee < 1) {
 		bad("guarantee %v; give a confidence between 0 and 1, such as 0.9", r.Guarantee)

@@ -156,7 +156,61 @@
     return s.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/\s+/g, " ").trim();
   }
 
+  // src/keys.ts
+  var patience = 1500;
+  function keys(page) {
+    const bound = /* @__PURE__ */ new Map();
+    for (const e of page.querySelectorAll("[data-key]")) {
+      const key = e.dataset["key"];
+      if (key && !bound.has(key)) bound.set(key, e);
+    }
+    const list = page.querySelector("[data-list]");
+    if (bound.size === 0 && !list) return;
+    let first = "";
+    let since = 0;
+    page.addEventListener("keydown", (e) => {
+      if (e.defaultPrevented || e.altKey || e.ctrlKey || e.metaKey || e.repeat || typing(e.target)) return;
+      const pair = first && e.timeStamp - since < patience ? `${first} ${e.key}` : "";
+      first = "";
+      const target = pair && bound.get(pair) || bound.get(e.key);
+      if (target) {
+        e.preventDefault();
+        act(target);
+      } else if (list && (e.key === "j" || e.key === "k")) {
+        e.preventDefault();
+        step(list, e.key === "j" ? 1 : -1);
+      } else if ([...bound.keys()].some((k) => k.startsWith(`${e.key} `))) {
+        first = e.key;
+        since = e.timeStamp;
+      }
+    });
+  }
+  function typing(target) {
+    return target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select"));
+  }
+  function act(e) {
+    const panel = e.closest("details");
+    if (panel && e.tagName === "SUMMARY") {
+      panel.open = true;
+      const field = panel.querySelector("select, textarea, input:not([type=hidden])");
+      (field ?? e).focus();
+      return;
+    }
+    if (e instanceof HTMLAnchorElement) {
+      e.click();
+      return;
+    }
+    e.focus();
+  }
+  function step(list, by) {
+    const links = [...list.querySelectorAll("a[data-row]")].filter((a) => a.offsetParent !== null);
+    const at = links.findIndex((a) => a === document.activeElement);
+    const to = at < 0 ? by > 0 ? 0 : links.length - 1 : Math.min(Math.max(at + by, 0), links.length - 1);
+    links[to]?.focus();
+  }
+
   // src/portal.ts
   for (const svg of document.querySelectorAll("svg.lf")) chart(svg);
   for (const list of document.querySelectorAll("[data-filter]")) filter(list);
+  keys(document);
 })();

@@ -1,0 +1,349 @@
+package portal
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/pipeline/impact"
+)
+
+// Order is a person's command, with what the one cell of a correction should
+// have held; nil stays as it was delivered.
+type Order struct {
+	gate.Command
+	Numerator, Denominator, Expected *float64
+}
+
+// Desk takes decisions of people whom the portal has let in, under the rules of
+// package gate, whose errors it gives.
+type Desk interface {
+	// Decide returns when the released store shows what follows; proposed says
+	// that it awaits a second person.
+	Decide(ctx context.Context, person string, o Order) (proposed bool, err error)
+	// Preview tells what the command would change, and logs that it did.
+	Preview(ctx context.Context, person string, o Order) (impact.Impact, error)
+}
+
+// maxForm is the size of a form.
+const maxForm = 64 << 10
+
+// desk are the forms of the flag's page.
+func (p *Portal) desk(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler, loopback bool) {
+	if p.cfg.Pages.Desk == nil {
+		return
+	}
+	at := "/flags/{flag}"
+	mux.Handle("POST "+at+"/decisions", guard(p.within(at, p.form(p.decideForm))))
+	mux.Handle("POST "+at+"/preview", guard(p.within(at, p.form(p.previewForm))))
+	if loopback && p.cfg.Pages.Sessions != nil && p.cfg.Pages.Login != nil {
+		d := newDoor(p.cfg.Pages.Login, p.cfg.Pages.Clock)
+		mux.HandleFunc("POST "+at+"/session", p.form(func(w http.ResponseWriter, r *http.Request) { p.loginForm(w, r, d) }))
+		mux.HandleFunc("POST /session/end", func(w http.ResponseWriter, r *http.Request) {
+			p.cfg.Pages.Sessions.end(w, r)
+			http.Redirect(w, r, "/flags", http.StatusSeeOther)
+		})
+	}
+}
+
+// form reads a bounded form before h.
+func (p *Portal) form(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+		if err := r.ParseForm(); err != nil {
+			http.Error(w, "the form cannot be read; go back and send less", http.StatusBadRequest)
+			return
+		}
+		h(w, r)
+	}
+}
+
+// person is who decides: she who has logged in to read, or on loopback she who
+// has shown her token.
+func (p *Portal) person(r *http.Request) (id string, ok bool) {
+	if id, ok := r.Context().Value(personKey{}).(string); ok {
+		return id, true
+	}
+	return p.cfg.Pages.Sessions.Person(r)
+}
+
+func (p *Portal) loginForm(w http.ResponseWriter, r *http.Request, d *door) {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		host = r.RemoteAddr
+	}
+	outcome := panelOutcome{Status: http.StatusUnauthorized, Problem: "login"}
+	switch id, token := strings.TrimSpace(r.PostForm.Get("id")), strings.TrimSpace(r.PostForm.Get("token")); {
+	case d.wait(host) > 0:
+		outcome = panelOutcome{Status: http.StatusTooManyRequests, Problem: "busy"}
+	case !d.login.Login(r.Context(), id, token):
+		d.failed(host)
+	case !p.cfg.Pages.Sessions.begin(w, r, id):
+		outcome = panelOutcome{Status: http.StatusTooManyRequests, Problem: "busy"}
+	default:
+		http.Redirect(w, r, flagPath(r.PathValue("flag")), http.StatusSeeOther)
+		return
+	}
+	p.showOutcome(w, r, outcome)
+}
+
+func flagPath(flag string) string { return "/flags/" + url.PathEscape(flag) }
+
+// panelOutcome is what became of a form.
+type panelOutcome struct {
+	Status  int
+	Problem string // a word; empty: none
+	Detail  string
+	Changed *gate.ConflictError
+	Kind    string
+	Effect  *impact.Impact
+}
+
+// showOutcome answers a form with the flag's page.
+func (p *Portal) showOutcome(w http.ResponseWriter, r *http.Request, o panelOutcome) {
+	p.show("flag", func(r *http.Request) (*view, error) {
+		v, err := p.flag(r)
+		if err != nil {
+			return v, err
+		}
+		if b, ok := v.Body.(*flagBody); ok {
+			b.Panel.panelOutcome = o
+			v.Status = o.Status
+		}
+		return v, nil
+	})(w, r)
+}
+
+// orderOf is the order that a form gives.
+func orderOf(r *http.Request) (Order, string, error) {
+	f := r.PostForm
+	o := Order{Command: gate.Command{Flag: r.PathValue("flag"), Kind: f.Get("kind"), Cause: f.Get("cause"), Note: f.Get("note"),
+		Evidence: f.Get("evidence"), Decision: f.Get("decision")}}
+	var err error
+	if o.Until, err = dateField(f.Get("until")); err != nil {
+		return o, "until", err
+	}
+	if text := f.Get("version"); text != "" {
+		if o.ExpectedVersion, err = strconv.Atoi(text); err != nil {
+			return o, "version", err
+		}
+	}
+	for name, to := range map[string]**float64{"numerator": &o.Numerator, "denominator": &o.Denominator, "expected": &o.Expected} {
+		text := strings.Replace(strings.TrimSpace(f.Get(name)), ",", ".", 1)
+		if text == "" {
+			continue
+		}
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return o, name, err
+		}
+		*to = &v
+	}
+	return o, "", nil
+}
+
+func dateField(text string) (catalog.Date, error) {
+	if text == "" {
+		return catalog.Date{}, nil
+	}
+	return catalog.ParseDate(text)
+}
+
+// ordered is the order of the form and who gives it.
+func (p *Portal) ordered(w http.ResponseWriter, r *http.Request) (person string, o Order, ok bool) {
+	if person, ok = p.person(r); !ok {
+		p.showOutcome(w, r, panelOutcome{Status: http.StatusUnauthorized, Problem: "nobody"})
+		return person, o, false
+	}
+	o, field, err := orderOf(r)
+	if err != nil {
+		p.showOutcome(w, r, panelOutcome{Status: http.StatusUnprocessableEntity, Problem: "invalid", Detail: field, Kind: o.Kind})
+		return person, o, false
+	}
+	return person, o, true
+}
+
+// refused is what the page says of an error of the desk.
+func (p *Portal) refused(kind string, err error) panelOutcome {
+	o := panelOutcome{Kind: kind, Detail: err.Error()}
+	if errors.As(err, &o.Changed) {
+		o.Status, o.Problem, o.Detail = http.StatusPreconditionFailed, "conflict", ""
+		return o
+	}
+	for _, c := range []struct {
+		is     error
+		status int
+		word   string
+	}{
+		{gate.ErrFourEyes, http.StatusConflict, "four_eyes"},
+		{gate.ErrForbidden, http.StatusForbidden, "forbidden"},
+		{gate.ErrJudgeFirst, http.StatusConflict, "judge_first"},
+		{gate.ErrClosed, http.StatusConflict, "closed"},
+		{gate.ErrTooLate, http.StatusConflict, "too_late"},
+		{gate.ErrCorrections, http.StatusUnprocessableEntity, "invalid"},
+		{gate.ErrInvalid, http.StatusUnprocessableEntity, "invalid"},
+	} {
+		if errors.Is(err, c.is) {
+			o.Status, o.Problem = c.status, c.word
+			return o
+		}
+	}
+	p.cfg.Logger.Error("a decision cannot be carried out", "error", err.Error())
+	o.Status, o.Problem, o.Detail = http.StatusInternalServerError, "failed", ""
+	return o
+}
+
+func (p *Portal) decideForm(w http.ResponseWriter, r *http.Request) {
+	person, o, ok := p.ordered(w, r)
+	if !ok {
+		return
+	}
+	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), requestTime)
+	defer stop()
+	// The next one is looked up before the flag leaves the list.
+	next := p.after(ctx, o.Flag)
+	proposed, err := p.cfg.Pages.Desk.Decide(ctx, person, o)
+	if err != nil {
+		p.showOutcome(w, r, p.refused(o.Kind, err))
+		return
+	}
+	to := flagPath(o.Flag)
+	if !proposed && next != "" && slices.Contains([]string{event.Accept, event.RejectIt, gate.Confirm, event.Snooze}, o.Kind) {
+		to = flagPath(next)
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
+}
+
+func (p *Portal) previewForm(w http.ResponseWriter, r *http.Request) {
+	person, o, ok := p.ordered(w, r)
+	if !ok {
+		return
+	}
+	seen, err := p.cfg.Pages.Desk.Preview(r.Context(), person, o)
+	if err != nil {
+		p.showOutcome(w, r, p.refused(o.Kind, err))
+		return
+	}
+	p.showOutcome(w, r, panelOutcome{Status: http.StatusOK, Kind: o.Kind, Effect: &seen})
+}
+
+// queue are the open flags in the order of the list.
+func (p *Portal) queue(ctx context.Context) []string {
+	var out []string
+	_, err := p.consistent(ctx, func(rd *reading) error {
+		c, err := rd.names(ctx)
+		if err != nil {
+			return err
+		}
+		keys, err := p.openFlagKeys(ctx)
+		if err != nil {
+			return err
+		}
+		keys = p.readable(ctx, keys)
+		sortFlags(keys, c)
+		out = nil
+		for _, k := range keys {
+			out = append(out, k.Flag)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil // the page is shown without its neighbours
+	}
+	return out
+}
+
+// after is the open flag after this one, or the first; empty: there is none.
+func (p *Portal) after(ctx context.Context, flag string) string {
+	all := p.queue(ctx)
+	at := slices.Index(all, flag)
+	if at >= 0 {
+		all = slices.Concat(all[at+1:], all[:at])
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return all[0]
+}
+
+// panel is what the flag's page offers to decide.
+type panel struct {
+	panelOutcome
+	*speech
+	On      bool   // decisions are taken here
+	Person  string // who decides; empty: nobody has shown a token
+	Flag    string
+	Version int
+	// Actions are what the flag's state and severity permit; whether the person
+	// may, the gate says.
+	Actions        []panelAction
+	Before, After  string // neighbours in the queue
+	Proposals      []event.DecisionProposed
+	Judged         bool
+	CanLogIn       bool
+	Languages      []crumb
+	LatestSnooze   catalog.Date
+	MayPreviewKind []string
+}
+
+// panelAction is one decision with its key and fields.
+type panelAction struct {
+	Kind, Key                           string
+	Cause, Evidence, Note, Until, Value bool
+}
+
+func (p *Portal) panelOf(r *http.Request, f *story) panel {
+	s := speak(r)
+	b := panel{speech: s, Flag: f.Flag, Version: f.Version, Proposals: f.Proposals, On: p.cfg.Pages.Desk != nil, CanLogIn: p.cfg.Pages.Sessions != nil}
+	if !b.On {
+		return b
+	}
+	b.Languages = s.others(r)
+	b.Person, _ = p.person(r)
+	b.LatestSnooze = catalog.DateOf(p.cfg.Pages.Clock()).AddDays(gate.MaxSnoozeDays)
+	all := p.queue(r.Context())
+	if at := slices.Index(all, f.Flag); at >= 0 {
+		if at > 0 {
+			b.Before = all[at-1]
+		}
+		if at+1 < len(all) {
+			b.After = all[at+1]
+		}
+	}
+	add := func(a panelAction) { b.Actions = append(b.Actions, a) }
+	if f.Open() {
+		if f.Severity == event.Hold || f.Severity == event.Note {
+			add(panelAction{Kind: event.Accept, Key: "a", Cause: true, Note: true, Evidence: true, Until: true})
+		}
+		if f.Severity == event.Block {
+			add(panelAction{Kind: event.Waive, Key: "w", Cause: true, Note: true, Until: true})
+		}
+		if f.Severity != event.Info && f.Severity != event.Reject {
+			add(panelAction{Kind: event.RejectIt, Key: "x", Cause: true, Note: true, Evidence: true})
+			add(panelAction{Kind: event.Correct, Key: "e", Cause: true, Evidence: true, Value: true})
+		}
+		add(panelAction{Kind: event.Snooze, Key: "s", Until: true, Note: true})
+	}
+	add(panelAction{Kind: event.Comment, Key: "c", Note: true})
+	if !f.Open() || len(f.Proposals) > 0 {
+		add(panelAction{Kind: gate.Undo, Key: "u", Note: true})
+	}
+	if f.Open() && (f.Severity == event.Hold || f.Severity == event.Note || f.Severity == event.Block) {
+		b.MayPreviewKind = []string{event.Accept, event.RejectIt}
+		if f.Severity == event.Block {
+			b.MayPreviewKind = []string{event.Waive, event.RejectIt}
+		}
+	}
+	return b
+}
+
+// Causes are the causes that a decision may name.
+func (panel) Causes() []string { return gate.Causes() }

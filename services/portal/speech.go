@@ -1,0 +1,163 @@
+package portal
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// languageCookie keeps the language that a reader has chosen.
+const languageCookie = "larstrom-lang"
+
+// languages are those of the panel, in the order in which they are offered.
+func languages() []crumb {
+	return []crumb{{"sv", "Svenska"}, {"nb", "Norsk bokmål"}, {"da", "Dansk"}, {"en", "English"}}
+}
+
+func isLanguage(code string) bool {
+	return slices.ContainsFunc(languages(), func(l crumb) bool { return l.Path == code })
+}
+
+// speech says the panel's words in one language.
+type speech struct {
+	Lang  string
+	texts map[string]string
+}
+
+// S is the text of that key, with what it names.
+func (s *speech) S(key string) string { return cmp.Or(s.texts[key], key) }
+
+// speak is the language that was asked for: by the address, else by the choice
+// before, else by the browser; English where none of them is spoken.
+func speak(r *http.Request) *speech {
+	lang := r.URL.Query().Get("lang")
+	if c, err := r.Cookie(languageCookie); !isLanguage(lang) && err == nil {
+		lang = c.Value
+	}
+	if !isLanguage(lang) {
+		lang = accepted(r.Header.Get("Accept-Language"))
+	}
+	texts := map[string]string{}
+	for key, in := range panelTexts() {
+		texts[key] = in[slices.IndexFunc(languages(), func(l crumb) bool { return l.Path == lang })]
+	}
+	return &speech{lang, texts}
+}
+
+// accepted is the language of the header with the highest weight that is
+// spoken; Norwegian of any kind is bokmål.
+func accepted(header string) string {
+	best, most := "en", 0.0
+	for one := range strings.SplitSeq(header, ",") {
+		code, rest, _ := strings.Cut(strings.TrimSpace(one), ";")
+		weight := 1.0
+		if text, ok := strings.CutPrefix(strings.TrimSpace(rest), "q="); ok {
+			if q, err := strconv.ParseFloat(text, 64); err == nil {
+				weight = q
+			}
+		}
+		code, _, _ = strings.Cut(strings.ToLower(code), "-")
+		if code == "no" || code == "nn" {
+			code = "nb"
+		}
+		if isLanguage(code) && weight > most {
+			best, most = code, weight
+		}
+	}
+	return best
+}
+
+// others are the languages with the addresses that choose them.
+func (s *speech) others(r *http.Request) []crumb {
+	var out []crumb
+	for _, l := range languages() {
+		if l.Path != s.Lang {
+			out = append(out, crumb{flagPath(r.PathValue("flag")) + "?" + url.Values{"lang": {l.Path}}.Encode(), l.Title})
+		}
+	}
+	return out
+}
+
+// tongue keeps the language that an address names.
+func tongue(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if lang := r.URL.Query().Get("lang"); isLanguage(lang) {
+			http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: lang, Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode, MaxAge: 365 * 24 * 3600})
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// panelTexts are the words of the panel in the order of languages.
+func panelTexts() map[string][4]string {
+	return map[string][4]string{
+		"title":                 {"Besluta", "Beslutt", "Beslut", "Decide"},
+		"lead":                  {"Skriv ned orsak och underlag först; därefter kan du se vad beslutet ändrar i det som visas.", "Skriv ned årsak og grunnlag først; deretter kan du se hva beslutningen endrer i det som vises.", "Skriv årsag og grundlag ned først; derefter kan du se, hvad beslutningen ændrer i det viste.", "Record cause and evidence first; then you can see what the decision changes in what is shown."},
+		"login.lead":            {"För att besluta behövs ditt id och din personliga nyckel, en gång.", "For å beslutte trengs din id og ditt personlige token, én gang.", "For at beslutte kræves dit id og dit personlige token, én gang.", "To decide, give your id and your personal token once."},
+		"login.id":              {"Id", "Id", "Id", "Id"},
+		"login.token":           {"Personlig nyckel", "Personlig token", "Personligt token", "Personal token"},
+		"login.begin":           {"Logga in", "Logg inn", "Log ind", "Log in"},
+		"login.end":             {"Logga ut", "Logg ut", "Log ud", "Log out"},
+		"as":                    {"Du beslutar som", "Du beslutter som", "Du beslutter som", "You decide as"},
+		"judge":                 {"Orsak och underlag", "Årsak og grunnlag", "Årsag og grundlag", "Cause and evidence"},
+		"judge.do":              {"Spara bedömningen", "Lagre vurderingen", "Gem vurderingen", "Record the judgement"},
+		"judged":                {"Din bedömning är sparad.", "Vurderingen din er lagret.", "Din vurdering er gemt.", "Your judgement is recorded."},
+		"preview":               {"Visa vad det ändrar", "Vis hva det endrer", "Vis hvad det ændrer", "Show what it changes"},
+		"accept":                {"Godkänn", "Godta", "Godkend", "Accept"},
+		"reject":                {"Underkänn", "Avvis", "Afvis", "Reject"},
+		"correct":               {"Rätta", "Rett", "Ret", "Correct"},
+		"comment":               {"Kommentera", "Kommenter", "Kommentér", "Comment"},
+		"snooze":                {"Skjut upp", "Utsett", "Udsæt", "Snooze"},
+		"waive":                 {"Visa ändå", "Vis likevel", "Vis alligevel", "Waive"},
+		"undo":                  {"Ta tillbaka", "Ta tilbake", "Tag tilbage", "Undo"},
+		"confirm":               {"Bekräfta", "Bekreft", "Bekræft", "Confirm"},
+		"refuse":                {"Avslå", "Avslå", "Afslå", "Refuse"},
+		"proposals":             {"Förslag som väntar på en andra person", "Forslag som venter på en annen person", "Forslag, der venter på en anden person", "Proposals that await a second person"},
+		"by":                    {"av", "av", "af", "by"},
+		"cause":                 {"Orsak", "Årsak", "Årsag", "Cause"},
+		"choose":                {"Välj", "Velg", "Vælg", "Choose"},
+		"note":                  {"Anteckning, utan personuppgifter", "Merknad, uten personopplysninger", "Note, uden personoplysninger", "Note, without personal data"},
+		"evidence":              {"Underlag, utan personuppgifter", "Grunnlag, uten personopplysninger", "Grundlag, uden personoplysninger", "Evidence, without personal data"},
+		"until":                 {"Till och med", "Til og med", "Til og med", "Until"},
+		"numerator":             {"Rätt täljare", "Riktig teller", "Rigtig tæller", "The right numerator"},
+		"denominator":           {"Rätt nämnare", "Riktig nevner", "Rigtig nævner", "The right denominator"},
+		"queue":                 {"Kö", "Kø", "Kø", "Queue"},
+		"before":                {"Föregående", "Forrige", "Forrige", "Previous"},
+		"after":                 {"Nästa", "Neste", "Næste", "Next"},
+		"keys":                  {"Tangenter", "Taster", "Taster", "Keys"},
+		"keys.text":             {"j/k nästa och föregående, a godkänn, x underkänn, e rätta, c kommentera, s skjut upp, w visa ändå, u ta tillbaka, Enter öppna, / filter, ? hjälp, g q kö. De gäller inte medan du skriver.", "j/k neste og forrige, a godta, x avvis, e rett, c kommenter, s utsett, w vis likevel, u ta tilbake, Enter åpne, / filter, ? hjelp, g q kø. De gjelder ikke mens du skriver.", "j/k næste og forrige, a godkend, x afvis, e ret, c kommentér, s udsæt, w vis alligevel, u tag tilbage, Enter åbn, / filter, ? hjælp, g q kø. De gælder ikke, mens du skriver.", "j/k next and previous, a accept, x reject, e correct, c comment, s snooze, w waive, u undo, Enter open, / filter, ? help, g q queue. They are off while you type."},
+		"effect":                {"Vad beslutet skulle ändra", "Hva beslutningen ville endre", "Hvad beslutningen ville ændre", "What the decision would change"},
+		"effect.none":           {"Inget som visas skulle ändras.", "Ingenting som vises ville endres.", "Intet, der vises, ville ændres.", "Nothing that is shown would change."},
+		"effect.also":           {"Diagram, signaler, centrallinjer och trattplatser som ändras:", "Diagrammer, signaler, senterlinjer og traktplasser som endres:", "Diagrammer, signaler, centrallinjer og tragtpladser, der ændres:", "Charts, signals, centre lines and places in funnels that change:"},
+		"effect.unit":           {"Enhet", "Enhet", "Enhed", "Unit"},
+		"effect.when":           {"Period", "Periode", "Periode", "Period"},
+		"effect.now":            {"Nu", "Nå", "Nu", "Now"},
+		"effect.then":           {"Efter beslutet", "Etter beslutningen", "Efter beslutningen", "After the decision"},
+		"nothing":               {"inget", "ingenting", "intet", "nothing"},
+		"language":              {"Språk", "Språk", "Sprog", "Language"},
+		"problem":               {"Beslutet togs inte", "Beslutningen ble ikke tatt", "Beslutningen blev ikke taget", "The decision was not taken"},
+		"p.login":               {"Id och nyckel hör inte ihop.", "Id og token hører ikke sammen.", "Id og token hører ikke sammen.", "Id and token do not belong together."},
+		"p.busy":                {"För många försök; vänta en minut.", "For mange forsøk; vent ett minutt.", "For mange forsøg; vent et minut.", "Too many tries; wait a minute."},
+		"p.nobody":              {"Logga in först; sessionen kan ha gått ut.", "Logg inn først; økten kan ha utløpt.", "Log ind først; sessionen kan være udløbet.", "Log in first; the session may have ended."},
+		"p.conflict":            {"Någon har beslutat sedan du läste. Läs igen:", "Noen har besluttet siden du leste. Les igjen:", "Nogen har besluttet, siden du læste. Læs igen:", "Somebody has decided since you read it. Read again:"},
+		"p.four_eyes":           {"Den som föreslår bekräftar inte. Låt en annan steward göra det.", "Den som foreslår, bekrefter ikke. La en annen steward gjøre det.", "Den, der foreslår, bekræfter ikke. Lad en anden steward gøre det.", "Who proposes does not confirm. Let another steward do it."},
+		"p.forbidden":           {"Dina roller tillåter det inte. Fråga en steward.", "Rollene dine tillater det ikke. Spør en steward.", "Dine roller tillader det ikke. Spørg en steward.", "Your roles do not allow it. Ask a steward."},
+		"p.judge_first":         {"Spara orsak och underlag först.", "Lagre årsak og grunnlag først.", "Gem årsag og grundlag først.", "Record cause and evidence first."},
+		"p.closed":              {"Flaggan är inte öppen för det.", "Flagget er ikke åpent for det.", "Flaget er ikke åbent for det.", "The flag is not open for that."},
+		"p.too_late":            {"Ett beslut tas tillbaka inom ett dygn. Underkänn eller rätta i stället.", "En beslutning tas tilbake innen et døgn. Avvis eller rett i stedet.", "En beslutning tages tilbage inden for et døgn. Afvis eller ret i stedet.", "A decision is taken back within a day. Reject or correct instead."},
+		"p.invalid":             {"Något saknas eller passar inte:", "Noe mangler eller passer ikke:", "Noget mangler eller passer ikke:", "Something is missing or does not fit:"},
+		"p.failed":              {"Servern kunde inte. Försök igen: samma beslut två gånger är ett beslut.", "Serveren klarte det ikke. Prøv igjen: samme beslutning to ganger er én beslutning.", "Serveren kunne ikke. Prøv igen: samme beslutning to gange er én beslutning.", "The server could not. Try again: the same decision twice is one decision."},
+		"export_error":          {"exporten gick fel", "eksporten gikk galt", "eksporten gik galt", "the export went wrong"},
+		"coding_practice":       {"kodning eller dokumentation", "koding eller dokumentasjon", "kodning eller dokumentation", "coding or documentation practice"},
+		"true_change":           {"verklig förändring", "reell endring", "reel ændring", "a true change"},
+		"organisational_change": {"sammanslagning, delning eller flytt", "sammenslåing, deling eller flytting", "sammenlægning, deling eller flytning", "merger, split or move"},
+		"definition_change":     {"kodverk eller definition", "kodeverk eller definisjon", "kodeværk eller definition", "code system or definition"},
+		"population_change":     {"andra patienter", "andre pasienter", "andre patienter", "other patients"},
+		"duplicate_or_late":     {"dubblett eller sen leverans", "duplikat eller sen levering", "dublet eller sen levering", "duplicate or late delivery"},
+		"false_alarm":           {"kontrollen har fel", "kontrollen tar feil", "kontrollen tager fejl", "the check is wrong"},
+		"unknown":               {"okänd", "ukjent", "ukendt", "unknown"},
+	}
+}
