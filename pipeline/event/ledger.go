@@ -355,6 +355,8 @@ type RunChecked struct {
 	// Rev is the highest revision that was checked.
 	Rev   uint64         `json:"rev"`
 	Flags map[string]int `json:"flags,omitempty"` // raised, by check
+	// Shadow counts the findings of checks in shadow mode, which ask nobody.
+	Shadow map[string]int `json:"shadow,omitempty"`
 }
 
 // RunPublished is a complete publication.

@@ -200,7 +200,7 @@ func (t *totals) dispersed(target, units float64, o *Options) bool {
 func (f *Funnel) near(target, largest float64, o *Options) float64 {
 	const step = 0.1
 	round := func(v, scale float64) float64 { return math.Round(v*scale/step) * step / scale }
-	c := target
+	var c float64
 	switch root := math.Sqrt(largest); o.Measure {
 	case Mean:
 		c = round(target, root)

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"slices"
 	"sync"
 
 	"github.com/sourcegraph/conc/stream"
@@ -47,6 +48,25 @@ func (w *blockWriter) subject(text []byte) int32 {
 	w.subjectEnds = append(w.subjectEnds, int32(len(w.subjects)))
 	return int32(len(w.sums) + len(w.subjectEnds) - 1)
 }
+
+// manyRows are enough to make room for a full block at once.
+const manyRows = 2_000
+
+// grow makes room for a full block.
+func (w *blockWriter) grow() {
+	o := &w.obs
+	o.Line, o.Kind, o.Indicator, o.Version = full(o.Line), full(o.Kind), full(o.Indicator), full(o.Version)
+	o.Unit, o.Stratum, o.EventDate, o.RegistrationDate = full(o.Unit), full(o.Stratum), full(o.EventDate), full(o.RegistrationDate)
+	o.Subject, o.Key, o.Has, o.Finding = full(o.Subject), full(o.Key), full(o.Has), full(o.Finding)
+	o.Numerator, o.Denominator, o.Value, o.Expected = full(o.Numerator), full(o.Denominator), full(o.Value), full(o.Expected)
+	w.keyEnds, w.subjectEnds, w.subjectAt, w.sums = full(w.keyEnds), full(w.subjectEnds), full(w.subjectAt), full(w.sums)
+	// Of the texts, for as long ones as those that are there.
+	w.keys = slices.Grow(w.keys, min(len(w.keys)*(MaxBlockRows/manyRows), maxUnhashed))
+	w.subjects = slices.Grow(w.subjects, min(len(w.subjects)*(MaxBlockRows/manyRows), maxUnhashed))
+}
+
+// full has the capacity for a full block.
+func full[T any](s []T) []T { return slices.Grow(s, max(MaxBlockRows-len(s), 0)) }
 
 // hash makes the hashes, which is the dearest part of most rows and needs
 // nothing but the block. Keys may be nil where there is nothing to hash.

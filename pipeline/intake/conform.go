@@ -76,6 +76,10 @@ type conformer struct {
 	// ragged lines could not be split, or not into the header's columns.
 	ragged     int64
 	lastRagged string
+	// line is that of the row at hand; finer are the lines with a number that
+	// is rounded, empty those without any value.
+	line         uint64
+	finer, empty tally
 	// loose holds the dates of rows whose indicator is not known.
 	loose dateSpan
 	// last is the row before the one at hand, now what is known of that.
@@ -449,6 +453,7 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 	if name, text := c.tooLong(fields); text != "" {
 		return c.unreadable(line, 1, rawOf(fields), RuleDialect, text, "the field may hold what belongs into others; or, if it is right, raise limits."+name+" of the feed")
 	}
+	c.line = line
 	fields = c.withoutAdded(fields)
 	if c.again(fields) {
 		return c.headerAgain(line, fields)
@@ -1113,6 +1118,9 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, reason bool) (n [4]in
 			ok = false
 			continue
 		}
+		if c.number.finer(b) {
+			c.finer.add(c.line)
+		}
 		n[i], has = v, has|bit
 	}
 	var rate []byte
@@ -1172,7 +1180,10 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, reason bool) (n [4]in
 
 // emit appends one observation and hands the block on when it is full.
 func (c *conformer) emit(kind event.Kind, id, version string, r *row, key []byte, has event.Has, finding event.Finding, n [4]int64) error {
-	if c.block.obs.Len() == MaxBlockRows {
+	switch c.block.obs.Len() {
+	case manyRows:
+		c.block.grow()
+	case MaxBlockRows:
 		if err := c.flush(); err != nil {
 			return err
 		}

@@ -158,9 +158,27 @@ func Unplaced(feed *catalog.Feed, res *Result) error {
 	if kind, scope := meant(feed, res); kind != "snapshot" || scope.Window != "file" || res.Lines == 0 || !res.From.IsZero() {
 		return nil
 	}
-	return fileError(event.Problem{Rule: RuleWhole, Column: feed.Columns.EventDate,
+	return &FileError{Problems: append([]event.Problem{{Rule: RuleWhole, Column: feed.Columns.EventDate,
 		Text: "no row has a date that can be read, so nothing says which periods the file replaces",
-		Hint: "hold the dates against dialect.dates of feed " + feed.ID + ": " + feed.Dialect.Dates})
+		Hint: "hold the dates against dialect.dates of feed " + feed.ID + ": " + feed.Dialect.Dates + "; the first faults of its rows follow"}}, firstFaults(res)...)}
+}
+
+// firstFaults are some of the faults of rows, for a file that is rejected
+// because of them: where to look.
+func firstFaults(res *Result) []event.Problem {
+	const most = 5
+	var out []event.Problem
+	for _, r := range res.First[:min(len(res.First), most)] {
+		text := r.Text
+		if r.Place != "" {
+			text = r.Place + ": " + text
+		}
+		if r.Value != "" {
+			text += fmt.Sprintf(", value %q", r.Value)
+		}
+		out = append(out, event.Problem{Line: r.Line, Column: r.Column, Rule: r.Rule, Text: text, Hint: r.Hint})
+	}
+	return out
 }
 
 func monthsWindow(feed *catalog.Feed, asOf catalog.Date) (from, to catalog.Date) {

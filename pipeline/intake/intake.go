@@ -58,9 +58,11 @@ type Delivery struct {
 // Pseudonymised reports whether files of the feed are read with keys.
 func Pseudonymised(feed *catalog.Feed) bool { return feed.Columns.Subject != "" || len(feed.Key) > 0 }
 
-// Sink takes what Read finds, in the order of the file. Both methods must
-// have used or copied their argument when they return: its memory is used
-// again.
+// Sink takes what Read finds: blocks in the order of the file and faults in the
+// order of the file. A block comes while the file is read on, so that faults of
+// later rows may come before it; there is one call at a time, from any
+// goroutine. Both methods must have used or copied their argument when they
+// return: its memory is used again.
 type Sink interface {
 	// Block takes the next block. Its boundaries depend only on the file, the
 	// feed and the catalog.

@@ -79,6 +79,9 @@ func asciiLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 // identity number is written so.
 func dateShape(value []byte) bool {
 	s := shape(value)
+	if s == "dddd-dd" { // a month
+		return true
+	}
 	for _, sep := range []string{"-", ".", "/"} {
 		if s == "dddd"+sep+"dd"+sep+"dd" || s == "dd"+sep+"dd"+sep+"dddd" {
 			return true
@@ -91,7 +94,8 @@ func dateShape(value []byte) bool {
 func nothing(value []byte) bool {
 	switch strings.ToLower(string(value)) {
 	case "na", "n/a", "nan", "null", "none", "nil", "inf", "-inf", "+inf", "infinity", "-infinity",
-		"true", "false", "msk", "ni", "inv", "unk", "#n/a", "missing":
+		"true", "false", "msk", "ni", "inv", "unk", "missing",
+		"#n/a", "#div/0!", "#value!", "#ref!", "#name?", "#num!", "#null!", "#formula": // of a workbook
 		return true
 	}
 	return false

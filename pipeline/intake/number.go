@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"math"
 
 	"larstrom/pipeline/cell"
@@ -132,4 +133,10 @@ func (n numberForm) micro(b []byte) (int64, numberFault) {
 		return -int64(total), numberOK
 	}
 	return int64(total), numberOK
+}
+
+// finer reports whether a number that micro reads has decimals that it rounds.
+func (n numberForm) finer(b []byte) bool {
+	at := bytes.IndexByte(b, n.decimal)
+	return at >= 0 && len(b)-at > 1+6 && bytes.ContainsAny(b[at+1+6:], "123456789")
 }

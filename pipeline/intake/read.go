@@ -259,6 +259,8 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 			f.records += int64(rec.Lines)
 			f.c.at = rec.Place
 			err = f.c.unreadable(rec.Line, rec.Lines, []string{string(rec.Raw)}, rec.Rule, rec.Malformed, rec.Hint)
+		} else if f.c.blank(rec.Fields) {
+			f.c.empty.add(rec.Line)
 		} else {
 			f.records++
 			if f.joiner != nil {
@@ -295,6 +297,7 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 	f.res.Windows = f.c.windows()
 	f.res.Units = slices.Sorted(maps.Keys(f.c.units))
 	f.res.Layout = f.c.shared
+	f.res.Findings = append(f.res.Findings, f.c.findings()...)
 	for _, n := range f.rows.End().Findings {
 		f.res.Findings = append(f.res.Findings, event.Problem{Line: n.Line, Rule: RuleDialect, Text: n.Text, Hint: n.Hint})
 	}
@@ -455,13 +458,13 @@ func emptyFile() error {
 
 func (f *file) ragged() error {
 	if format := f.feed.Format; format != "" && format != "delimited" {
-		return fileError(event.Problem{Rule: RuleDialect,
+		return &FileError{Problems: append([]event.Problem{{Rule: RuleDialect,
 			Text: fmt.Sprintf("%d of %d lines read so far are not of the form that the feed declares; the last: %s", f.c.ragged, f.res.Lines, f.c.lastRagged),
-			Hint: fmt.Sprintf("more than %d, or more than %g %%: the form of the file is probably not the feed's", maxRagged, 100*maxRaggedShare)})
+			Hint: fmt.Sprintf("more than %d, or more than %g %%: the form of the file is probably not the feed's", maxRagged, 100*maxRaggedShare)}}, firstFaults(&f.res)...)}
 	}
-	return fileError(event.Problem{Rule: RuleDialect,
+	return &FileError{Problems: append([]event.Problem{{Rule: RuleDialect,
 		Text: fmt.Sprintf("%d of %d lines read so far cannot be split into the %d columns of the header", f.c.ragged, f.res.Lines, f.c.layout.width),
-		Hint: fmt.Sprintf("more than %d, or more than %g %%: the delimiter, quote or header of the file is probably not the feed's", maxRagged, 100*maxRaggedShare)})
+		Hint: fmt.Sprintf("more than %d, or more than %g %%: the delimiter, quote or header of the file is probably not the feed's", maxRagged, 100*maxRaggedShare)}}, firstFaults(&f.res)...)}
 }
 
 // fileFault is a fault of the format as one of the file. Other errors pass.

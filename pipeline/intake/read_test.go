@@ -1004,7 +1004,7 @@ func TestMemoryIsFlat(t *testing.T) {
 	if err != nil || res.Lines != (times+1)*MaxBlockRows || at != times+1 {
 		t.Fatalf("%d lines, %d blocks, %v", res.Lines, at, err)
 	}
-	if grown := int64(live[times]) - int64(live[9]); grown > 1<<20 {
+	if grown := int64(live[times]) - int64(live[9]); grown > 4<<20 { // how far is read ahead differs
 		t.Errorf("%d bytes more live after %d rows than after %d", grown, res.Lines, 10*MaxBlockRows)
 	}
 }

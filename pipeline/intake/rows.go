@@ -1,10 +1,12 @@
 package intake
 
 import (
+	"fmt"
 	"regexp"
 	"slices"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
 )
 
 // withoutAdded takes off the three columns that a file of rejected rows has
@@ -41,8 +43,14 @@ func (c *conformer) again(fields [][]byte) bool {
 	return len(c.header) > 1
 }
 
-// headerAgain rejects a line that holds no row, so no cell lacks one.
+// headerAgain rejects a line that holds no row, so no cell lacks one. Rows
+// without keys cannot be told from the same ones again, though: what follows a
+// second header may be the file a second time.
 func (c *conformer) headerAgain(line uint64, fields [][]byte) error {
+	if len(c.feed.Key) == 0 {
+		return fileError(event.Problem{Line: line, Rule: RuleDialect, Text: "the header stands here again",
+			Hint: "several files may have been put together, or one twice, and rows without a key cannot be told apart; send each file by itself"})
+	}
 	c.ragged++
 	c.lastRagged = "the header again"
 	c.res.Lines++
@@ -132,4 +140,53 @@ func (c *conformer) onePeriod(m *measure, r *row) bool {
 			hint: "send rows of that period, or correct the indicator's period in the catalog"})
 	}
 	return false
+}
+
+// tally counts lines and remembers the first.
+type tally struct {
+	lines int64
+	first uint64
+	last  uint64
+}
+
+func (t *tally) add(line uint64) {
+	if t.lines > 0 && t.last == line {
+		return // another value of the same row
+	}
+	if t.lines == 0 {
+		t.first = line
+	}
+	t.lines++
+	t.last = line
+}
+
+// blank reports whether the fields of a line of text hold nothing but spaces:
+// spreadsheets write such lines behind their tables. They are no rows.
+func (c *conformer) blank(fields [][]byte) bool {
+	switch c.feed.Format {
+	case "", "delimited", "fixed":
+	default:
+		return false
+	}
+	for _, f := range fields {
+		if len(trim(f)) > 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// findings are what the receipt says of lines that were read with a change or
+// not at all.
+func (c *conformer) findings() []event.Problem {
+	var out []event.Problem
+	if t := c.empty; t.lines > 0 {
+		out = append(out, event.Problem{Line: t.first, Rule: RuleDialect, Text: fmt.Sprintf("lines without any value, passed over: %d", t.lines),
+			Hint: "spreadsheets write them behind a table; this is the first"})
+	}
+	if t := c.finer; t.lines > 0 {
+		out = append(out, event.Problem{Line: t.first, Rule: RuleType, Text: fmt.Sprintf("lines with a number of more than six decimals, rounded to six: %d", t.lines),
+			Hint: "send six decimals, or the numerator and denominator instead of their ratio; this is the first"})
+	}
+	return out
 }

@@ -242,13 +242,61 @@ func TestBrokenLastField(t *testing.T) {
 func TestHeaderAgain(t *testing.T) {
 	good := strings.Repeat("SE1-N;n;2024-01-01;1;\n", 150)
 	head := "unit;ind;date;num;den\n"
-	s, res, err := readText(t, longFeed(), head+good+head+good, delivery())
+	_, _, err := readText(t, longFeed(), head+good+head+good, delivery())
+	equal(t, "without keys", problems(t, err), []string{"C02  the header stands here again"})
+	if bad, ok := errors.AsType[*FileError](err); !ok || bad.Problems[0].Line != 152 {
+		t.Errorf("the line is not named: %v", err)
+	}
+
+	keyed := func() *catalog.Feed {
+		feed := longFeed()
+		feed.Key = []string{"id"}
+		return feed
+	}
+	head = "id;" + head
+	rows := func(from, to int) string {
+		var b strings.Builder
+		for i := from; i < to; i++ {
+			fmt.Fprintf(&b, "%d;SE1-N;n;2024-01-01;1;\n", i)
+		}
+		return b.String()
+	}
+	s, res, err := readText(t, keyed(), head+rows(0, 150)+head+rows(150, 300), delivery())
 	if err != nil || res.Rejected != 1 || res.Observed != 300 || res.Rows != 300 {
 		t.Fatalf("%+v, %v", res, err)
 	}
 	equal(t, "faults", s.faults(), []string{`152 C02  ""`})
-	_, _, err = readText(t, longFeed(), strings.Repeat(head+strings.Repeat("SE1-N;n;2024-01-01;1;\n", 40), 6), delivery())
-	equal(t, "many", problems(t, err), []string{"C02  5 of 245 lines read so far cannot be split into the 5 columns of the header"})
+	_, _, err = readText(t, keyed(), strings.Repeat(head+rows(0, 40), 6), delivery())
+	got := problems(t, err)
+	equal(t, "many", got[:1], []string{"C02  5 of 245 lines read so far cannot be split into the 6 columns of the header"})
+	if bad, ok := errors.AsType[*FileError](err); !ok || len(got) != 6 || bad.Problems[1].Line != 42 {
+		t.Errorf("the lines are not named: %v", err)
+	}
+}
+
+// TestBlankLines: what a spreadsheet leaves behind a table is no row, and the
+// receipt says so.
+func TestBlankLines(t *testing.T) {
+	s, res, err := readText(t, longFeed(), "unit;ind;date;num;den\nSE1-N;n;2024-01-01;1;\n;;;;\n  ; ;;;\nSE1-N;n;2024-02-01;2;\n   \n", delivery())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "rows", s.rows(), []string{"2 obs n@1 north 2024-01-01 n=1", "5 obs n@1 north 2024-02-01 n=2"})
+	if res.Lines != 2 || res.Rejected != 0 || len(res.Findings) != 1 || res.Findings[0].Line != 3 || !strings.HasSuffix(res.Findings[0].Text, ": 3") {
+		t.Errorf("%+v", res)
+	}
+}
+
+// TestFineNumbers: what is rounded is said once, with its first line.
+func TestFineNumbers(t *testing.T) {
+	feed := longFeed()
+	s, res, err := readText(t, feed, "unit;ind;date;num;den\nSE1-N;n;2024-01-01;1,500000000;\nSE1-N;n;2024-01-01;0,12345678;0,1234567\nSE1-N;n;2024-01-01;0,1234565;\n", delivery())
+	if err != nil || len(s.faults()) != 0 {
+		t.Fatal(err, s.faults())
+	}
+	if len(res.Findings) != 1 || res.Findings[0].Line != 3 || !strings.HasSuffix(res.Findings[0].Text, ": 2") {
+		t.Errorf("%+v", res.Findings)
+	}
 }
 
 // TestRejectedRowsWithoutHeader: the columns that were added are told by the

@@ -72,7 +72,7 @@ func samples() map[event.Type][2]event.Body {
 			event.RunOpened{Run: "r1", Catalog: "h"}},
 		event.TypeCellsAppended: {event.CellsAppended{Run: "r1", Delivery: "d1", Rev: 7, Cells: blocks, Tombstones: 2, Restated: 1},
 			event.CellsAppended{Run: "r1", Delivery: "d1", Cells: event.Range{Subject: "cells.a", Hash: hash}}},
-		event.TypeRunChecked: {event.RunChecked{Run: "r1", Rev: 7, Flags: map[string]int{"C05": 1}}, event.RunChecked{Run: "r1"}},
+		event.TypeRunChecked: {event.RunChecked{Run: "r1", Rev: 7, Flags: map[string]int{"C05": 1}, Shadow: map[string]int{"D04": 2}}, event.RunChecked{Run: "r1"}},
 		event.TypeRunPublished: {event.RunPublished{Publication: 1, Run: "r1", AsOf: day, Catalog: "h", Through: 9,
 			Sets: map[string]string{"ind1": "s1"}, Meta: "m"}, event.RunPublished{Publication: 1, Run: "r1", Catalog: "h"}},
 		event.TypeFlagRaised: {

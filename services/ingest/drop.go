@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,10 +17,31 @@ import (
 	"larstrom/pipeline/intake"
 )
 
-// settle is how long a file must not have changed before it is taken while
-// the service runs; exporters that rename a finished file into the folder wait
-// for nothing else.
-const settle = 300 * time.Millisecond
+const (
+	// settle is how long a file that shows by itself whether it is whole must
+	// not have changed before it is taken while the service runs.
+	settle = 300 * time.Millisecond
+	// DefaultSettle is that of a file of which a beginning looks like a whole:
+	// longer than an exporter pauses between two lines.
+	DefaultSettle = 5 * time.Second
+)
+
+// settles is how long the file must not have changed before it is taken.
+func (s *Service) settles(name string) time.Duration {
+	feed, err := s.index.FeedFor(name)
+	if err != nil {
+		return settle
+	}
+	switch by := feed.Complete.By; {
+	case by == "trailer", by == "manifest", feed.Compression != "":
+		return settle
+	}
+	switch feed.Format {
+	case "xlsx", "parquet", "arrow", "fhir":
+		return settle
+	}
+	return cmp.Or(s.cfg.Settle, DefaultSettle)
+}
 
 // rescan is how often the folder is read although no change was noticed.
 const rescan = 2 * time.Second
@@ -48,7 +70,7 @@ func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(rescan)
 	defer tick.Stop()
 	for {
-		young, err := s.scan(ctx, settle)
+		young, err := s.scan(ctx, true)
 		if errors.Is(err, errFolder) && ctx.Err() == nil {
 			s.cfg.Logger.Warn("the drop folder cannot be read; trying again", "error", err.Error())
 		} else if err != nil {
@@ -80,13 +102,13 @@ var errFolder = errors.New("drop folder")
 // Scan takes everything that lies in the drop folder now, and finishes what a
 // crash left.
 func (s *Service) Scan(ctx context.Context) error {
-	_, err := s.scan(ctx, 0)
+	_, err := s.scan(ctx, false)
 	return err
 }
 
-// scan takes the files that have not changed for the given time; young reports
-// that there are others.
-func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, err error) {
+// scan takes the files, live only those that have not changed for as long as
+// settles says; young reports that there are others.
+func (s *Service) scan(ctx context.Context, live bool) (young bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var entries []fs.DirEntry
@@ -99,7 +121,7 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 	at, there := map[string]sighting{}, map[string]bool{}
 	for _, e := range entries {
 		name := e.Name()
-		if _, manifest := intake.IsManifest(name); manifest || strings.HasPrefix(name, ".") || !e.Type().IsRegular() {
+		if _, manifest := intake.IsManifest(name); manifest || unfinished(name) || !e.Type().IsRegular() {
 			continue
 		}
 		info, err := e.Info()
@@ -115,12 +137,12 @@ func (s *Service) scan(ctx context.Context, quiet time.Duration) (young bool, er
 		if s.known[name] == seen && !s.impatient(name) {
 			continue
 		}
-		if quiet > 0 && s.cfg.Clock().Sub(info.ModTime()) < quiet {
+		if live && s.cfg.Clock().Sub(info.ModTime()) < s.settles(name) {
 			young = true
 			continue
 		}
 		at[name] = seen
-		files = append(files, file{path: path, name: name, live: quiet > 0, changed: info.ModTime()})
+		files = append(files, file{path: path, name: name, live: live, changed: info.ModTime()})
 	}
 	s.gone(there)
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.name, b.name) })
@@ -155,6 +177,13 @@ func (s *Service) Last() []intake.Receipt {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.last)
+}
+
+// unfinished reports whether the name is one that a program gives a file until
+// all of it is there.
+func unfinished(name string) bool {
+	return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
+		slices.Contains([]string{".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".download", ".writing", ".inprogress"}, strings.ToLower(filepath.Ext(name)))
 }
 
 // manifestSeen is when the file's manifest was written, so that a file is

@@ -42,7 +42,10 @@ type Config struct {
 	// Receipts is the folder with one folder a delivery.
 	Receipts string
 	// Drop is the folder that is watched; empty: none.
-	Drop    string
+	Drop string
+	// Settle is how long a file of the drop folder of which a beginning looks
+	// like a whole must not have changed; 0: DefaultSettle.
+	Settle  time.Duration
 	Clock   func() time.Time
 	Logger  *slog.Logger
 	Metrics *Metrics

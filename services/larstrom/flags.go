@@ -20,6 +20,8 @@ type flagsCmd struct {
 
 	Bulk    flagsBulkCmd    `cmd:"" help:"Decide about several flags at once, each by an event of its own; for stewards."`
 	Preview flagsPreviewCmd `cmd:"" help:"What decisions would change in what is published; after you have judged the flags (flags decide FLAG judge)."`
+
+	Learn flagsLearnCmd `cmd:"" help:"What decisions teach about the checks: flags, precision, minutes, and proposals for a steward."`
 }
 
 type flagsListCmd struct {

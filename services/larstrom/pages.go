@@ -41,8 +41,14 @@ func newPortal(ctx context.Context, o portalOptions, a *app.App, reg *prometheus
 	reg.MustRegister(w)
 	cfg := portal.Config{Source: w, Registry: reg, Logger: log.With("service", "portal"), Uploads: o.uploads}
 	if o.pages {
+		sessions := portal.NewSessions(time.Now)
 		cfg.Pages = &portal.Pages{Released: a.ReleasedReader(), Ledger: w, Catalog: a.Catalog, Clock: time.Now,
-			Receipts: receipts{a}, Login: login{a}, Scope: scope{a}, Data: o.data}
+			Receipts: receipts{a}, Login: login{a}, Scope: scope{a}, Data: o.data, Desk: desk{a}, Sessions: sessions}
+		asked, err := newReview(a, sessions, o.behindProxy, log)
+		if err != nil {
+			return nil, err
+		}
+		cfg.Review = asked
 	}
 	if o.incoming != "" {
 		submit, err := control.SourceOperators(context.WithoutCancel(ctx), o.incoming, a.Catalog, d)

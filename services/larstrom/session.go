@@ -38,6 +38,7 @@ type session struct {
 	control.Steward
 	control.Scoped
 	control.Introducer
+	control.Learner
 	// settle does what follows from what the command did; where a process
 	// runs, it does so itself.
 	settle func(context.Context) error
@@ -56,14 +57,14 @@ func open(ctx context.Context, c *console, data string, crash crashFlags) (*sess
 		return nil, err
 	}
 	if client != nil {
-		return &session{client, client, client, client, client, client, client, func(context.Context) error { return nil }, func() error { return nil }, client.Portal}, nil
+		return &session{client, client, client, client, client, client, client, client, func(context.Context) error { return nil }, func() error { return nil }, client.Portal}, nil
 	}
 	a, err := openApp(ctx, app.Config{Data: data, KeyFile: c.getenv(envKeyFile), Logger: c.logger(slog.LevelWarn)}, crash)
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
 	d := direct{a}
-	return &session{d, d, d, d, d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
+	return &session{d, d, d, d, d, d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
 }
 
 // ownsLog refuses the folder of services whose log is a server's: a command

@@ -69,6 +69,7 @@ type statCmd struct {
 	Odds           float64 `placeholder:"N" group:"Methods" help:"racusum and bcusum: odds ratio to find (default: 2)."`
 	Limit          float64 `placeholder:"N" group:"Methods" help:"racusum and bcusum: where they signal (default: 4.5)."`
 	Overdispersion string  `placeholder:"HOW" group:"Methods" help:"Funnel: additive (default), none or multiplicative."`
+	Level          float64 `placeholder:"SHARE" group:"Methods" help:"Funnel: limits of one more level beside 95 and 99.8 %, such as 0.99."`
 	Together       bool    `group:"Methods" help:"Funnel: judge units by limits that they take part in, as published tools do."`
 	Outliers       string  `placeholder:"HOW" group:"Methods" help:"Funnel: winsorise (default) or truncate extreme units before the variation between units is estimated."`
 	Winsor         float64 `placeholder:"SHARE" group:"Methods" help:"Funnel: share of each tail that --outliers is about (FunnelPlotR: trim_by; default: 0.1)."`
@@ -193,7 +194,7 @@ func (k *statCmd) request() stat.Request {
 		Freeze: k.Freeze, Parts: k.Part, Exclude: k.Exclude, Target: k.Target, Centre: k.Centre, Sigma: k.Sigma, Multiplier: k.Multiplier,
 		Direction: k.Direction, Rules: k.Rules, Screen: k.Screen, NonNegative: k.NonNegative,
 		Lambda: k.Lambda, Width: k.Width, Allowance: k.Allowance, Interval: k.Interval, HeadStart: k.HeadStart, Odds: k.Odds, Limit: k.Limit,
-		Overdispersion: k.Overdispersion, Together: k.Together, Estimator: k.Estimator, Bootstrap: k.Bootstrap, Seed: k.Seed,
+		Overdispersion: k.Overdispersion, Level: k.Level, Together: k.Together, Estimator: k.Estimator, Bootstrap: k.Bootstrap, Seed: k.Seed,
 		Outliers: k.Outliers, Winsor: k.Winsor, Areas: k.Areas, Guarantee: k.Guarantee,
 		Targets: k.TargetFrom, Season: k.Season, Since: k.Since, Sustained: k.Sustained, SustainedBaseline: k.SustainedBaseline,
 	}

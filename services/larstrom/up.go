@@ -16,6 +16,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/services/larstrom/app"
 	"larstrom/services/larstrom/control"
+	"larstrom/services/notifier"
 )
 
 type upCmd struct {
@@ -26,6 +27,7 @@ type upCmd struct {
 	keyFlag
 	listenFlags
 	clickHouseFlags
+	mailFlags
 
 	Once bool `help:"Process what is there to the publication, print a summary, exit."`
 	crashFlags
@@ -42,6 +44,11 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	grafana, passwordIn, err := u.config(u.Data, c.getenv)
 	if err != nil {
+		return err
+	}
+	pages, wrong := u.pages()
+	mail, err := u.sink(c.getenv)
+	if err := errors.Join(wrong, err); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(u.Data, 0o700); err != nil {
@@ -80,7 +87,7 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 	if grafana.Listen != "" {
 		announceClickHouse(log, a.ClickHouseAddr(), grafana.User, passwordIn)
 	}
-	return u.serve(ctx, log, lock, listener, a, reg, started)
+	return u.serve(ctx, log, lock, listener, a, reg, started, mail, pages)
 }
 
 // usable refuses folders that are not there and a wrong catalog before
@@ -120,9 +127,9 @@ func isFolder(dir string) error {
 }
 
 // serve runs the services, the portal and the control API until ctx ends.
-func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock, listener net.Listener, a *app.App, reg *prometheus.Registry, started time.Time) error {
+func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock, listener net.Listener, a *app.App, reg *prometheus.Registry, started time.Time, mail notifier.Sink, pages string) error {
 	d := direct{a}
-	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Logger: log})
+	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Learner: d, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -142,6 +149,14 @@ func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock,
 		}
 		page = func(ctx context.Context) error { return p.Serve(ctx, listener) }
 	}
+	notices := func(context.Context) error { return nil }
+	if mail != nil {
+		n, err := a.Notifier(mail, pages)
+		if err != nil {
+			return errors.Join(err, api.Close())
+		}
+		notices = n.Run
+	}
 	if err := lock.WriteRun(about); err != nil {
 		return errors.Join(err, api.Close())
 	}
@@ -156,6 +171,7 @@ func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock,
 	})
 	p.Go(page)
 	p.Go(uploads)
+	p.Go(notices)
 	p.Go(func(ctx context.Context) error {
 		<-ctx.Done()
 		return errors.Join(lock.RemoveRun(), api.Close())

@@ -6,14 +6,14 @@
 // (page/), and what is late. It refuses to own what the numbers are (it reads
 // the views of the released store), what became of deliveries and flags (it
 // reads the fold of the LEDGER), how charts are drawn (package figure), who may
-// come in (Login) and who may hand in what (Submit). It changes nothing:
-// decisions are taken elsewhere.
+// come in (Login), who may hand in what (Submit), and what a decision is and
+// whether a person may take it (Desk, Review): its forms give orders there.
 //
 // # The pages
 //
 //	/                                      tonight: what came, was rejected, is held, is late; what to do
 //	/deliveries, /deliveries/ID            every file with its receipt
-//	/flags, /flags/ID                      open questions; evidence, history, how to decide
+//	/flags, /flags/ID                      open questions; evidence, history, decisions
 //	/units, /units/UNIT                    one unit's control charts
 //	/units/UNIT/INDICATOR                  one chart, its phases and its points
 //	/units/UNIT/INDICATOR/PERIOD           why a point looks as it does
@@ -31,10 +31,12 @@
 //   - Each kind of nothing has a name of its own; none is a nought.
 //   - Nothing on a page runs or loads anything from elsewhere: the content
 //     security policy allows the portal's own style, script and sign, no inline
-//     style or script, no frame, and forms that ask for a page only.
-//   - On loopback nobody logs in, and only this machine's own names are
-//     answered. Elsewhere every page wants a staff id and its token; wrong ones
-//     are counted. No address of a page names a person.
+//     style or script, no frame, and forms that go to the portal only.
+//   - On loopback nobody logs in to read, and only this machine's own names are
+//     answered. To decide one shows one's token there, once: the session is in
+//     memory, ends with an idle hour, and its cookie is of this site only.
+//     Elsewhere every page wants a staff id and its token. Wrong ones are
+//     counted. No address of a page names a person.
 //   - Rejected rows, which are the sender's raw data, are not served. What went
 //     wrong inside is in the log and not on the page.
 //   - A request of another origin that could change something is refused

@@ -14,7 +14,7 @@ import (
 const submitPath = "/v1/submit"
 
 // secure sets what a browser must know of every answer, also of refusals.
-// Forms only ask the portal for a page.
+// Forms go to the portal only.
 func secure(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

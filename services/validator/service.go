@@ -55,6 +55,7 @@ type Service struct {
 
 	mu    sync.Mutex // a step and a decision never mix
 	state run.State
+	read  map[string]readFlags // by indicator; see flagsOf
 }
 
 // New is a service that is ready to run.
@@ -362,28 +363,20 @@ func (s *Service) Flags(ctx context.Context) ([]gate.Flag, error) {
 		if len(s.state.GateEvents(id)) == 0 {
 			continue
 		}
-		_, g, err := s.fold(ctx, id)
+		flags, err := s.flagsOf(ctx, id)
 		if err != nil {
 			return nil, err
 		}
-		s.cfg.Metrics.gate(id, g.Counts())
-		for f := range g.Flags {
-			out = append(out, f)
-		}
+		out = append(out, flags...)
 	}
 	return out, nil
 }
 
 func (s *Service) fold(ctx context.Context, indicator string) ([]cell.Version, *gate.State, error) {
-	r := s.state.LastChecked()
-	if r == nil {
+	if s.state.LastChecked() == nil {
 		return nil, gate.New(s.cfg.Catalog.Region.Code, indicator), nil
 	}
-	rev := s.state.Rev(r)
-	// Flags of a run that is being checked already guard its cells.
-	if next := s.state.NextRun(); next != nil && s.state.NextCells(next) == nil {
-		rev = s.state.Rev(next)
-	}
+	rev := s.foldRev()
 	versions, err := s.cfg.Warehouse.Versions(ctx, indicator, rev)
 	if err != nil {
 		return nil, nil, err
@@ -402,20 +395,14 @@ func (s *Service) Flag(ctx context.Context, id string) (gate.Flag, error) {
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return gate.Flag{}, err
 	}
-	_, _, f, err := s.flag(ctx, id)
-	return f, err
-}
-
-// flag is the flag of that id with the gate that has it.
-func (s *Service) flag(ctx context.Context, id string) ([]cell.Version, *gate.State, gate.Flag, error) {
 	if indicator := s.state.IndicatorOf(id); indicator != "" {
-		versions, g, err := s.fold(ctx, indicator)
+		flags, err := s.flagsOf(ctx, indicator)
 		if err != nil {
-			return nil, nil, gate.Flag{}, err
+			return gate.Flag{}, err
 		}
-		if f, ok := g.Flag(id); ok {
-			return versions, g, f, nil
+		if at := slices.IndexFunc(flags, func(f gate.Flag) bool { return f.Flag == id }); at >= 0 {
+			return flags[at], nil
 		}
 	}
-	return nil, nil, gate.Flag{}, unknown(id)
+	return gate.Flag{}, unknown(id)
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // endBytes is the length of the mark that ends a stream.
@@ -16,6 +17,11 @@ const endBytes = 8
 // where one is not framed as a block is, the error is ErrCorrupt. It checks the
 // frames alone, not what is in them.
 func Join(dst []byte, blocks ...[]byte) ([]byte, error) {
+	total := endBytes
+	for _, b := range blocks {
+		total += len(b)
+	}
+	dst = slices.Grow(dst, total)
 	var schema []byte
 	for i, b := range blocks {
 		for n := 0; ; n++ {

@@ -12,8 +12,8 @@
 // a key that has a dot itself has the same path as one inside. A path that
 // stands twice in a line, half a surrogate pair, a NUL and an array where the
 // feed reads a value make the line malformed. A number keeps its own
-// digits and never becomes a float; its point is written as the feed's decimal
-// sign. true is 1, false is 0, null is the empty field.
+// digits and never becomes a float; an exponent moves its point, which is
+// written as the feed's decimal sign. true is 1, false is 0, null is the empty field.
 //
 // # Columns
 //

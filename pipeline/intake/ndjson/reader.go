@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -14,6 +16,10 @@ import (
 
 // maxDepth is how deep objects and arrays may lie in each other.
 const maxDepth = 64
+
+// maxExponent is how far an exponent moves the point of a number; one of more
+// stays as it is, which is no number of any feed.
+const maxExponent = 60
 
 // Options of a reader.
 type Options struct {
@@ -34,7 +40,9 @@ type Reader struct {
 	lines *lines.Reader
 	opt   Options
 	paths map[string]*node
-	n     uint64 // objects so far; marks what was seen in this one
+	n     uint64       // lines so far; marks what was seen in this one
+	whole bool         // a line was an object
+	first record.Error // the fault of the first line
 	rec   record.Record
 	last  error // what Next returns from now on
 	ever  []bool
@@ -117,6 +125,10 @@ func (r *Reader) Next() (*record.Record, error) {
 		r.last = r.fault
 		return nil, r.fault
 	}
+	if r.n == 1 {
+		r.first = record.Error{Line: line, Rule: "C02", Text: r.rec.Malformed, Hint: r.rec.Hint}
+	}
+	r.whole = r.whole || r.rec.Malformed == ""
 	if r.rec.Malformed == "" && !r.opt.AbsentIsMissing {
 		for _, name := range r.opt.Names {
 			if r.paths[name].seen != r.n {
@@ -129,13 +141,17 @@ func (r *Reader) Next() (*record.Record, error) {
 	return &r.rec, nil
 }
 
-// never is the fault of a file in which no object has a path that is read.
+// never is the fault of a file in which no object has a path that is read: that
+// of its first line, where no line is an object.
 func (r *Reader) never() error {
 	if r.n == 0 {
 		return io.EOF
 	}
 	for i, name := range r.opt.Names {
 		if !r.ever[i] {
+			if !r.whole {
+				return &r.first
+			}
 			return &record.Error{Column: name, Rule: "C03", Text: "no object of the file has the key", Hint: "the feed reads it; let the sender write it, or change the feed"}
 		}
 	}
@@ -382,12 +398,17 @@ func (r *Reader) number() ([]byte, bool) {
 		}
 	}
 	if c := r.peek(); c == 'e' || c == 'E' {
+		mantissa := r.text[from:r.at]
 		r.at++
+		at := r.at
 		if c := r.peek(); c == '+' || c == '-' {
 			r.at++
 		}
 		if digits() == 0 {
 			return nil, false
+		}
+		if exponent, err := strconv.Atoi(string(r.text[at:r.at])); err == nil && exponent >= -maxExponent && exponent <= maxExponent {
+			return r.moved(mantissa, exponent), true
 		}
 	}
 	text := r.text[from:r.at:r.at]
@@ -396,6 +417,38 @@ func (r *Reader) number() ([]byte, bool) {
 		text[point] = r.opt.Decimal
 	}
 	return text, true
+}
+
+// moved writes a number with its point moved by the exponent, and keeps all
+// its digits: 1.5E+3 is 1500, 120e-4 is 0.0120.
+func (r *Reader) moved(mantissa []byte, exponent int) []byte {
+	from := len(r.scratch)
+	if mantissa[0] == '-' {
+		r.scratch = append(r.scratch, '-')
+		mantissa = mantissa[1:]
+	}
+	whole, fraction, _ := bytes.Cut(mantissa, []byte{'.'})
+	digits := slices.Concat(whole, fraction)
+	point := len(whole) + exponent
+	if point <= 0 {
+		digits = slices.Concat(bytes.Repeat([]byte{'0'}, 1-point), digits)
+		point = 1
+	}
+	for len(digits) < point {
+		digits = append(digits, '0')
+	}
+	for point > 1 && digits[0] == '0' { // 0.15e1: no zeros before the number
+		digits, point = digits[1:], point-1
+	}
+	r.scratch = append(r.scratch, digits[:point]...)
+	if point < len(digits) {
+		decimal := r.opt.Decimal
+		if decimal == 0 {
+			decimal = '.'
+		}
+		r.scratch = append(append(r.scratch, decimal), digits[point:]...)
+	}
+	return r.scratch[from:len(r.scratch):len(r.scratch)]
 }
 
 // copy puts text into the scratch memory. Earlier texts keep theirs if it

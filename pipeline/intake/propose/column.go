@@ -55,6 +55,8 @@ type column struct {
 	// before: they may be of thousands or of decimals.
 	thirds   int64
 	american uint64 // the first line with a date mm/dd/yyyy
+	dayFirst uint64 // the first line with a date that can only be dd/mm/yyyy
+	texted   uint64 // the first line with a text that does not mean "no value"
 	decimals [2]int // fewest and most, of any decimal sign
 	negative int64
 	fraction int64
@@ -112,7 +114,9 @@ func (c *column) add(line uint64, field []byte) {
 				c.words[string(field)]++
 			}
 		}
-		c.worded++
+		if c.worded++; c.texted == 0 && !means(string(field)) {
+			c.texted = line
+		}
 		return
 	}
 	for i, f := range c.dforms {
@@ -129,6 +133,11 @@ func (c *column) shape(line uint64, field []byte) {
 	if c.american == 0 && len(field) >= 8 {
 		if p := bytes.Split(field, []byte{'/'}); len(p) == 3 && len(p[2]) >= 4 && len(p[1]) == 2 && string(p[1]) > "12" && string(p[0]) <= "12" {
 			c.american = line
+		}
+	}
+	if c.dayFirst == 0 && len(field) >= 8 {
+		if p := bytes.Split(field, []byte{'/'}); len(p) == 3 && len(p[2]) >= 4 && len(p[0]) == 2 && string(p[0]) > "12" && string(p[1]) <= "12" {
+			c.dayFirst = line
 		}
 	}
 	if field[0] == '-' || bytes.HasPrefix(field, []byte("\u2212")) {
@@ -188,8 +197,16 @@ func (c *column) isDate(plain bool) int {
 
 func (c *column) isPerson() bool { return c.person.Verdict().Level == identity.Pattern }
 
-// role is what a name says that a column is for; empty: it does not.
+// role is what a name says that a column is for, or the last key of a path;
+// empty: it does not.
 func role(name string) string {
+	if r := roleOf(name); r != "" {
+		return r
+	}
+	return roleOf(name[strings.LastIndexByte(name, '.')+1:])
+}
+
+func roleOf(name string) string {
 	n := strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
@@ -200,16 +217,16 @@ func role(name string) string {
 		role  string
 		names string
 	}{
-		{"subject", "personnummer pnr personid persnr patient patientid patientnr pid cpr cprnr cprnummer fodselsnummer fødselsnummer fnr hetu henkilotunnus kennitala subject nhsnumber"},
+		{"subject", "personnummer pnr personid persnr patient patientid patientnr pid cpr cprnr cprnummer fodselsnummer fødselsnummer fnr hetu henkilotunnus kennitala subject nhsnumber patientnyckel pasientid pasientnøkkel patientinregistryguid"},
 		{"numerator", "numerator num täljare taljare teller tæller taeller antaluppfyllda count events n1 var"},
 		{"denominator", "denominator denom den nämnare namnare nevner nævner naevner n antaltotalt total denominatorn nämnaren"},
 		{"expected", "expected förväntat forvantat forventet"},
 		{"rate", "andel rate percent procent prosent andelprocent"},
-		{"value", "value värde varde verdi værdi vaerdi resultat result measurevalue mätvärde matvarde"},
+		{"value", "value värde varde verdi værdi vaerdi resultat result measurevalue mätvärde matvarde val"},
 		{"date", "date datum dato eventdate period månad manad måned maned month år ar year kvartal quarter vecka uke uge week besöksdatum besoksdatum inskrivningsdatum indlæggelsesdato " +
-			"operationsdato operasjonsdato opdatum utskrivningsdatum indato utdato mätdatum matdatum perioddatum startdatum start timeperiod visitdate aar yearmonth årmånad arsmanad indexdate"},
+			"operationsdato operasjonsdato opdatum utskrivningsdatum indato utdato mätdatum matdatum perioddatum startdatum start timeperiod visitdate aar yearmonth årmånad arsmanad indexdate formdate skjemadato datopros prosedyredato kontaktdatum kontaktdato aktionsdato besøgsdato udskrivningsdato hendelsesdato operationsdatum diagnosdatum"},
 		{"unit", "unit enhet enhetid enhetsid enhetskod hsaid hsa sor sorkode sorkod resh reshid orgnr orgcode orgid organisationskod enhed afdeling avdeling avd sykehus sygehus sjukhus klinik clinic " +
-			"hospital practice practicecode vårdenhet vardenhet vårdcentral vardcentral odscode areacode behandlingsenhet unitid sykehusresh ods"},
+			"hospital practice practicecode vårdenhet vardenhet vårdcentral vardcentral odscode areacode behandlingsenhet unitid sykehusresh ods centreid reshnr avdresh avdelingsresh arbetsplatskod vårdenhetskod klinikkod sjukhuskod sygehuskode afdelingskode enhedskode sykehuskode enhetskode unitcode hospitalcode unithsaid"},
 		{"indicator", "indicator indicatorid indikator indikatorid indikatorkod kpi kpiid measure measureid mått matt måttid mattid kvalitetsindikatorid indid"},
 	} {
 		if slices.Contains(strings.Fields(r.names), n) {

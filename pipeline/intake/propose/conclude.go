@@ -122,7 +122,11 @@ func (p *Proposal) numbers() {
 			continue
 		}
 		if n := c.numbers[best].n; n > 0 && n*10 > (c.full-c.worded)*9 {
-			p.warn("%q is a number in %d of %d rows; line %d is the first in which it is not", c.name, n, c.full, c.numbers[best].bad)
+			first := c.numbers[best].bad
+			if first == 0 || c.texted > 0 && c.texted < first {
+				first = c.texted
+			}
+			p.warn("%q is a number in %d of %d rows; line %d is the first in which it is not", c.name, n, c.full, first)
 		}
 	}
 	slices.Sort(d.Missing)
@@ -167,9 +171,12 @@ func (p *Proposal) eventDate(cols []*column) *column {
 		for _, c := range p.columns {
 			american = american || c.american > 0
 		}
-		if american {
+		switch {
+		case american:
 			p.warn("other columns hold dates with the month first")
-		} else {
+		case found.dayFirst > 0:
+			p.why("dates", "the day is first: line %d has more than 12 there", found.dayFirst)
+		default:
 			p.warn("dates with slashes may have the day or the month first: no date here has a month above 12 in second place, so hold one against the sender's calendar")
 		}
 	}

@@ -157,6 +157,12 @@ func (p *Proposal) lookOn(in rows) error {
 			p.warn("line %d cannot be split: %s", rec.Line, rec.Malformed)
 			continue
 		}
+		if p.Records == 0 && p.Feed.Format == "delimited" {
+			if text := instructed(rec.Fields); text != "" {
+				p.warn("line %d is no row: it begins with %s and may say whether the file replaces or adds; then declare it under instruction", rec.Line, text)
+				continue
+			}
+		}
 		p.Records++
 		for i, c := range p.columns {
 			if i < len(rec.Fields) {

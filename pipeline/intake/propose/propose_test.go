@@ -368,6 +368,53 @@ func TestForms(t *testing.T) {
 }
 
 // TestAmericanDates are not read, and said to be what they are.
+// TestSpreadsheet: titles and a closing line that a spreadsheet has filled up
+// with delimiters, a stray quote in a title, and guards.
+func TestSpreadsheet(t *testing.T) {
+	file := "Uttag \"diabetes\";;;;;\nKörd 2024-05-31;;;;;\n\nEnhet;Namn;Rad;Datum;HbA1c;Uppnått\n" +
+		"=\"0098\";\"Almvik; filial\";=\"001\";2024-05-02;52,5;ja\n=\"0098\";Almvik;=\"002\";2024-05-03;1\u00a0048;nej\n=\"0099\";Hamn;=\"003\";2024-05-04;-;ja\nSlut;3;;;;\n"
+	p, res := readBack(t, "uttag_2024.csv", []byte(file), []string{"0098", "0099"})
+	d := p.Feed.Dialect
+	if !d.Guards || d.Quote != `"` || d.Preamble.Lines != 3 || d.Thousands != "\u00a0" || p.Feed.Complete.By != "trailer" || res.Lines != 3 || len(p.Warnings) != 0 {
+		t.Fatalf("%+v, %d lines, %q", d, res.Lines, p.Warnings)
+	}
+}
+
+// TestFixedWithDecimals: a decimal comma in every line cuts no fields.
+func TestFixedWithDecimals(t *testing.T) {
+	p, _ := readBack(t, "x.txt", []byte("A1   02.01.2024    -1,50\nÅ22  13.02.2024  1234,25\n"), []string{"A1", "Å22"})
+	if p.Feed.Format != "fixed" || len(p.Feed.Fixed) != 3 || p.Feed.Dialect.Decimal != "," || p.Feed.Dialect.Dates != "dd.mm.yyyy" {
+		t.Fatalf("%s %v %+v", p.Feed.Format, p.Feed.Fixed, p.Feed.Dialect)
+	}
+}
+
+// TestPathsAndExponents: what JSON lines write otherwise than a table does.
+func TestPathsAndExponents(t *testing.T) {
+	p, _ := readBack(t, "x.ndjson", []byte(`{"hospital":{"sor":"A","namn":"x1"},"date":"2024-01-02","val":1.5e1}`+"\n"+`{"hospital":{"sor":"B","namn":"x1"},"date":"2024-01-03","val":25e-1}`+"\n"), []string{"A", "B"})
+	if p.Feed.Columns.Unit != "hospital.sor" || len(p.Feed.Measures) != 1 || p.Feed.Measures[0].Value != "val" {
+		t.Fatalf("%+v %+v", p.Feed.Columns, p.Feed.Measures)
+	}
+}
+
+// TestDayFirst: what can only be a day is no question.
+func TestDayFirst(t *testing.T) {
+	for second, asked := range map[string]bool{"03/04/2024": true, "13/04/2024": false} {
+		p, _ := readBack(t, "x.csv", []byte("unit;date;n\nA;01/02/2024;5\nB;"+second+";6\n"), []string{"A", "B"})
+		if got := len(p.Warnings) > 0; got != asked || p.Feed.Dialect.Dates != "dd/mm/yyyy" {
+			t.Errorf("%s: %s %q", second, p.Feed.Dialect.Dates, p.Warnings)
+		}
+	}
+}
+
+// TestInstructionRow: it is pointed out, and is none of the rows.
+func TestInstructionRow(t *testing.T) {
+	file := "unit;date;numerator;denominator\nKEEP_EXISTING_DATA:R1;;;\nA;2024-01-02;1;2\nB;2024-01-03;1;3\n"
+	p, err := propose.Propose("x.csv", strings.NewReader(file), int64(len(file)))
+	if err != nil || p.Records != 2 || len(p.Warnings) != 1 || !strings.Contains(p.Warnings[0], "line 2") || !strings.Contains(p.Warnings[0], "KEEP_EXISTING_DATA:") {
+		t.Fatalf("%v %d %q", err, p.Records, p.Warnings)
+	}
+}
+
 func TestAmericanDates(t *testing.T) {
 	text := "enhet;datum;antal\n1001;01/31/2024;5\n1002;02/28/2024;7\n"
 	p, err := propose.Propose("a.csv", strings.NewReader(text), int64(len(text)))

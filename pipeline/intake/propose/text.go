@@ -137,9 +137,10 @@ type cut struct {
 	width            int // of most records
 	agree            int // records of that width
 	malformed        int
-	first            uint64 // line of the first record of that width
+	first            uint64 // line of the first record of that width that is no title
 	last             int    // width of the last record
-	lastLine         string // its text, where it is of another width
+	lastLine         string // its text
+	lastSparse       bool   // most of its fields are empty
 }
 
 func (c cut) better(o cut) bool {
@@ -179,11 +180,15 @@ func tryCut(text []byte, delimiter, quote string, guards bool) cut {
 			c.malformed++
 			continue
 		}
+		if quote == "" && slices.ContainsFunc(rec.Fields, quoted) {
+			c.malformed++
+		}
 		n := len(rec.Fields)
-		if widths[n]++; widths[n] == 1 {
+		widths[n]++
+		c.last, c.lastLine, c.lastSparse = n, string(rec.Raw), sparse(rec.Fields)
+		if firsts[n] == 0 && !c.lastSparse {
 			firsts[n] = rec.Line
 		}
-		c.last, c.lastLine = n, string(rec.Raw)
 	}
 	for n, k := range widths {
 		if k > c.agree || k == c.agree && n > c.width {
@@ -191,6 +196,36 @@ func tryCut(text []byte, delimiter, quote string, guards bool) cut {
 		}
 	}
 	return c
+}
+
+// quoted reports whether a field that was read without quotes stands in them.
+func quoted(field []byte) bool {
+	field = bytes.TrimPrefix(bytes.TrimSpace(field), []byte("="))
+	return len(field) > 1 && field[0] == '"' && field[len(field)-1] == '"'
+}
+
+// instruction is a text before a colon, in capitals, as senders write what is
+// to become of the rows that were there before.
+var instruction = regexp.MustCompile(`^([A-Z][A-Z_]{7,63}:)`)
+
+// instructed gives what of the first row is an instruction, if it is one.
+func instructed(fields [][]byte) string {
+	if !sparse(fields) {
+		return ""
+	}
+	return string(instruction.Find(bytes.TrimSpace(fields[0])))
+}
+
+// sparse reports whether most fields are empty: so a spreadsheet writes titles
+// above the table, and what stands below it.
+func sparse(fields [][]byte) bool {
+	full := 0
+	for _, f := range fields {
+		if len(bytes.TrimSpace(f)) > 0 {
+			full++
+		}
+	}
+	return len(fields) > 3 && full <= 2 && full*2 < len(fields)
 }
 
 func (p *Proposal) lines(text []byte) error {
@@ -216,6 +251,11 @@ func (p *Proposal) lines(text []byte) error {
 	if best.width < 2 || best.agree*2 < best.records {
 		return p.fixed(text, end)
 	}
+	if withinNumbers(text, best.delimiter) {
+		if _, _, err := blocks(text, end); err == nil {
+			return p.fixed(text, end)
+		}
+	}
 	d := &p.Feed.Dialect
 	d.Delimiter, d.Quote, d.Guards = best.delimiter, best.quote, best.guards
 	p.why("delimiter", "%d of %d records have %d fields with it", best.agree, best.records, best.width)
@@ -232,7 +272,7 @@ func (p *Proposal) lines(text []byte) error {
 		return err
 	}
 	body := text
-	if p.Whole && p.Feed.Complete.By == "newline" && best.records < trial && best.last != best.width {
+	if p.Whole && p.Feed.Complete.By == "newline" && best.records < trial && (best.last != best.width || best.lastSparse) {
 		body = p.trailer(text, best)
 	}
 	return p.table(body)
@@ -335,24 +375,36 @@ func count(s string, is func(rune) bool) int {
 	return n
 }
 
-// fixed looks for columns of fixed width: places at which every line is blank.
-func (p *Proposal) fixed(text []byte, end string) error {
-	all := strings.Split(strings.TrimRight(string(text), "\r\n"), map[string]string{"CRLF": "\r\n", "LF": "\n", "CR": "\r"}[end])
+// withinNumbers reports whether the delimiter stands between two digits
+// wherever it stands: it may be a decimal sign.
+func withinNumbers(text []byte, delimiter string) bool {
+	digit := func(i int) bool { return i >= 0 && i < len(text) && text[i] >= '0' && text[i] <= '9' }
+	for i := range text {
+		if text[i] == delimiter[0] && !(digit(i-1) && digit(i+1)) {
+			return false
+		}
+	}
+	return true
+}
+
+// blocks gives the lines, and the columns between the places at which every
+// line is blank.
+func blocks(text []byte, end string) (all []string, cols []catalog.FixedColumn, err error) {
+	all = strings.Split(strings.TrimRight(string(text), "\r\n"), map[string]string{"CRLF": "\r\n", "LF": "\n", "CR": "\r"}[end])
 	width := utf8.RuneCountInString(all[0])
 	if width < 4 || len(all) < 2 {
-		return fmt.Errorf("%w: no delimiter cuts it into columns", ErrUnknown)
+		return nil, nil, fmt.Errorf("%w: no delimiter cuts it into columns", ErrUnknown)
 	}
 	blank := slices.Repeat([]bool{true}, width)
 	for _, l := range all {
 		r := []rune(l)
 		if len(r) != width {
-			return fmt.Errorf("%w: no delimiter cuts it into columns, and its lines are not of one length", ErrUnknown)
+			return nil, nil, fmt.Errorf("%w: no delimiter cuts it into columns, and its lines are not of one length", ErrUnknown)
 		}
 		for i, c := range r {
 			blank[i] = blank[i] && c == ' '
 		}
 	}
-	var cols []catalog.FixedColumn
 	for i := 0; i < width; {
 		if blank[i] {
 			i++
@@ -365,8 +417,18 @@ func (p *Proposal) fixed(text []byte, end string) error {
 		cols = append(cols, catalog.FixedColumn{From: from + 1, Width: i - from})
 	}
 	if len(cols) < 2 {
-		return fmt.Errorf("%w: its lines are of one length, and no place is blank in all of them", ErrUnknown)
+		return nil, nil, fmt.Errorf("%w: its lines are of one length, and no place is blank in all of them", ErrUnknown)
 	}
+	return all, cols, nil
+}
+
+// fixed takes the text for one of columns of fixed width.
+func (p *Proposal) fixed(text []byte, end string) error {
+	all, cols, err := blocks(text, end)
+	if err != nil {
+		return err
+	}
+	width := utf8.RuneCountInString(all[0])
 	p.Feed.Format = "fixed"
 	p.why("format", "%d lines of %d characters each, with %d blocks apart from each other", len(all), width, len(cols))
 	p.warn("columns that touch each other cannot be told apart: hold the widths against the sender's description")
@@ -452,6 +514,9 @@ func flatten(prefix string, o map[string]any, out map[string]string) {
 			flatten(prefix+k+".", v, out)
 		case json.Number:
 			out[prefix+k] = v.String()
+			if f, err := v.Float64(); err == nil && strings.ContainsAny(v.String(), "eE") {
+				out[prefix+k] = strconv.FormatFloat(f, 'f', -1, 64)
+			}
 		case string:
 			out[prefix+k] = v
 		case bool:

@@ -94,6 +94,9 @@ func (n *Night) Spoil(faults int, kinds []Kind) []Fault {
 				f.Factor = float64(1 + r.IntN(14)) // nights ago
 			}
 		case CommonMode:
+			if common && len(kinds) == 1 {
+				return n.done(all)
+			}
 			if common {
 				continue
 			}
@@ -123,8 +126,12 @@ func (n *Night) Spoil(faults int, kinds []Kind) []Fault {
 		}
 		all = append(all, f)
 	}
-	// What befalls a source befalls what its units then do: a copy of an old
-	// night stays a copy.
+	return n.done(all)
+}
+
+// done puts the faults in. What befalls a source befalls what its units then
+// do: a copy of an old night stays a copy.
+func (n *Night) done(all []Fault) []Fault {
 	for _, first := range []bool{true, false} {
 		for _, f := range all {
 			if (f.Kind == CommonMode) == first {

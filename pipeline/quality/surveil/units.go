@@ -287,6 +287,15 @@ func (u *units) merge(i, j, nights int, threshold Threshold) (move, bool) {
 	m := move{from: i, to: []int{j}, nights: nights}
 	variance := 0.0
 	b := u.cells[j]
+	holds, held := 0.0, 0.0
+	for _, c := range b {
+		h, s, _ := c.last(nights)
+		holds, held = holds+h, held+s
+	}
+	if holds <= held || held <= 0 {
+		return m, false
+	}
+	own, fit := holds/held, loss
 	at := 0
 	for _, c := range u.cells[i] {
 		for at < len(b) && b[at].t.b.index < c.t.b.index {
@@ -304,15 +313,18 @@ func (u *units) merge(i, j, nights int, threshold Threshold) (move, bool) {
 		variance += s + alpha*s*s + should + alpha*should*should
 		if lost > 0 {
 			const floor = 0.05 // a unit without a level may hold something
-			m.evidence += logPoint(int32(h), max(s+lost, floor), alpha) - logPoint(int32(h), max(s, floor), alpha)
+			with := logPoint(int32(h), max(s+lost, floor), alpha)
+			m.evidence += with - logPoint(int32(h), max(s, floor), alpha)
+			// A gain on its own, of any size, would explain j too.
+			fit += with - logPoint(int32(h), max(s*own, floor), alpha)
 		}
 		// Early out: most units are nowhere near.
 		if m.evidence < -50 {
 			return m, false
 		}
 	}
-	m.score = m.evidence
-	return m, m.evidence > 0 && conserved(m.lost, m.gained, variance, threshold)
+	m.score = min(m.evidence, fit)
+	return m, m.evidence > 0 && fit > -loss && conserved(m.lost, m.gained, variance, threshold)
 }
 
 // splits looks for each new code for the unit that lost what it holds, and for

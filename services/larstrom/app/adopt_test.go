@@ -31,6 +31,7 @@ func TestACatalogKeepsTheMeaningOfCells(t *testing.T) {
 	}
 	quarterly := changed("name: Visits, type: count", "name: Visits, type: count, period: quarter")
 	renamed := changed("name: Visits, type: count", "name: All visits, type: count, direction: up")
+	decided := changed("name: Visits, type: count", "name: Visits, rules: nelson, phases: [{unit: unit-a1, from: 2023-01-01, reason: moved, approved_by: p-1}], exclude: [{period: 2023-03-01, reason: strike}], type: count")
 	data := t.TempDir()
 	adopt := func(catalog, drop string) error {
 		t.Helper()
@@ -51,6 +52,7 @@ func TestACatalogKeepsTheMeaningOfCells(t *testing.T) {
 		{"back, still without data", dir, threeNights(t), false},
 		{"another period", quarterly, "", true},
 		{"another name", renamed, "", false},
+		{"phases, exclusions and rules of charts", decided, "", false},
 	} {
 		err := adopt(step.catalog, step.drop)
 		if errors.Is(err, app.ErrRedefined) != step.refused || err != nil && !step.refused {

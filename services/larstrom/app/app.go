@@ -43,6 +43,8 @@ type Config struct {
 	Catalog string
 	// Drop is the drop folder; empty: none.
 	Drop string
+	// Settle is ingest.Config.Settle.
+	Settle time.Duration
 	// KeyFile is the file with the keys of pseudonyms and raw files; empty: one
 	// in the data folder, which is made when nothing has been read yet.
 	KeyFile string
@@ -301,7 +303,7 @@ func (a *App) catalogOf(hash string) (*catalog.Catalog, error) {
 
 func (a *App) wire() (err error) {
 	a.ingest, err = ingest.New(ingest.Config{Log: a.log, Catalog: a.Catalog, Raw: a.raw, Keys: a.keys, NoKeys: a.noKeys, Receipts: filepath.Join(a.cfg.Data, "receipts"),
-		Drop: a.cfg.Drop, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "ingest"),
+		Drop: a.cfg.Drop, Settle: a.cfg.Settle, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "ingest"),
 		Metrics: ingest.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
 	if err != nil {
 		return err

@@ -70,7 +70,7 @@ func job(data, catalog, drop string) error {
 func noon() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) }
 
 func config(data, catalog, drop string, crash crashpoint.Hook) app.Config {
-	return app.Config{Data: data, Catalog: catalog, Drop: drop, Clock: noon, Crash: crash, Registry: prometheus.NewRegistry(),
+	return app.Config{Data: data, Catalog: catalog, Drop: drop, Settle: 300 * time.Millisecond, Clock: noon, Crash: crash, Registry: prometheus.NewRegistry(),
 		Logger: slog.New(slog.NewTextHandler(logWriter(), nil))}
 }
 

@@ -34,7 +34,9 @@ type Config struct {
 	Steward    Steward
 	Scoped     Scoped
 	Introducer Introducer
-	Logger     *slog.Logger // required
+	// Learner may be nil: then there is no /v1/learning.
+	Learner Learner
+	Logger  *slog.Logger // required
 }
 
 // Validate joins everything that is missing.
@@ -145,6 +147,7 @@ func (s *Server) handler() http.Handler {
 	s.custody(mux)
 	s.stewardship(mux)
 	s.introductions(mux)
+	s.learning(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !loopback(r.Host) {
 			refuse(w, &Error{http.StatusForbidden, codeForbidden, "the control API answers on loopback only"})

@@ -223,7 +223,9 @@ func (c *crawl) read(path string, body []byte) ([]link, error) {
 				if to == nil && n.DataAtom != atom.A && !strings.HasPrefix(a.Val, "#") {
 					c.add(path, fmt.Sprintf("<%s> loads %s, which is not of this origin", n.Data, a.Val))
 				}
-				links = append(links, to...)
+				if name != "action" || !posts(n) {
+					links = append(links, to...)
+				}
 			}
 		}
 		if n.DataAtom == atom.Style || n.DataAtom == atom.Script && n.FirstChild != nil {
@@ -242,6 +244,12 @@ func (c *crawl) read(path string, body []byte) ([]link, error) {
 		}
 	}
 	return links, nil
+}
+
+// posts reports whether the form gives something rather than asks for a page:
+// a crawl gives nothing.
+func posts(form *html.Node) bool {
+	return slices.ContainsFunc(form.Attr, func(a html.Attribute) bool { return a.Key == "method" && strings.EqualFold(a.Val, "post") })
 }
 
 // resolve is the address that a page names; nothing for one of another origin.

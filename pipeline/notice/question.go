@@ -1,0 +1,159 @@
+package notice
+
+import (
+	"slices"
+	"time"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
+	"larstrom/pipeline/run"
+)
+
+// Question is an open BLOCK or HOLD that awaits somebody.
+type Question struct {
+	gate.Flag
+	// OpenedSeq and OpenedOn are where and when it was opened last.
+	OpenedSeq uint64
+	OpenedOn  catalog.Date
+	// Published: the last publication has the indicator.
+	Published bool
+}
+
+// Questions are the open BLOCKs and HOLDs of the runs whose checks are
+// complete, in the order of FlagsAt; days are those of the zone. Package gate
+// has verified the events; here they are only read.
+func Questions(s *run.State, zone *time.Location) ([]Question, error) {
+	flags, err := s.FlagsAt(s.Seq)
+	if err != nil {
+		return nil, err
+	}
+	var out []Question
+	clocks := map[string]map[string]*clock{}
+	for _, f := range flags {
+		if f.Status != gate.Open.String() || f.Severity != event.Block && f.Severity != event.Hold {
+			continue
+		}
+		if r := s.Run(f.Run); r == nil || r.Checked == nil {
+			continue // more may come of the same cause
+		}
+		byFlag := clocks[f.Indicator]
+		if byFlag == nil {
+			if byFlag, err = clocksOf(s.GateEvents(f.Indicator), zone); err != nil {
+				return nil, err
+			}
+			clocks[f.Indicator] = byFlag
+		}
+		q := Question{Flag: gate.Flag{FlagRaised: f.FlagRaised, Status: gate.Open}}
+		if c := byFlag[f.Flag]; c != nil {
+			q.OpenedSeq, q.OpenedOn, q.Waits, q.Proposals, q.Snoozed = c.seq, c.on, c.waits, c.proposals, c.snoozed
+		}
+		if s.Publication != nil {
+			_, q.Published = s.Publication.Sets[f.Indicator]
+		}
+		out = append(out, q)
+	}
+	return out, nil
+}
+
+// clock is what the events of one flag say of its times.
+type clock struct {
+	seq       uint64
+	on        catalog.Date
+	open      bool
+	waits     []gate.Wait
+	proposals []event.DecisionProposed
+	snoozed   catalog.Date
+	snooze    string // the decision behind snoozed
+}
+
+func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, error) {
+	all := map[string]*clock{}
+	of := func(flag string) *clock {
+		if all[flag] == nil {
+			all[flag] = &clock{}
+		}
+		return all[flag]
+	}
+	for _, e := range events {
+		var err error
+		on := catalog.DateOf(e.Time.In(zone))
+		switch e.Type {
+		case event.TypeFlagRaised:
+			err = read(e, func(b event.FlagRaised) {
+				if c := of(b.Flag); !c.open {
+					*c = clock{seq: e.Sequence, on: on, open: b.Memory == ""}
+				}
+			})
+		case event.TypeFlagReopened:
+			err = read(e, func(b event.FlagReopened) { *of(b.Flag) = clock{seq: e.Sequence, on: on, open: true} })
+		case event.TypeFlagResolved:
+			err = read(e, func(b event.FlagResolved) { of(b.Flag).open = false })
+		case event.TypeDecisionMade:
+			err = read(e, func(b event.DecisionMade) { of(b.Flag).made(b) })
+		case event.TypeDecisionProposed:
+			err = read(e, func(b event.DecisionProposed) {
+				c := of(b.Flag)
+				c.answered(b.On)
+				c.proposals = append(c.proposals, b)
+			})
+		case event.TypeDecisionConfirmed:
+			err = read(e, func(b event.DecisionConfirmed) { of(b.Flag).open = false })
+		case event.TypeDecisionRefused:
+			err = read(e, func(b event.DecisionRefused) { of(b.Flag).drop(b.Decision) })
+		case event.TypeDecisionWithdrawn:
+			err = read(e, func(b event.DecisionWithdrawn) {
+				c := of(b.Flag)
+				switch {
+				case !c.open:
+					*c = clock{seq: e.Sequence, on: on, open: true}
+				case c.snooze == b.Decision:
+					c.snoozed, c.snooze = catalog.Date{}, ""
+				default:
+					c.drop(b.Decision)
+				}
+			})
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func read[B event.Body](e event.Event, then func(B)) error {
+	b, err := event.Decode[B](e)
+	if err == nil {
+		then(b)
+	}
+	return err
+}
+
+func (c *clock) made(d event.DecisionMade) {
+	switch d.Kind {
+	case event.Comment:
+		if n := len(c.waits); c.open && (n == 0 || !c.waits[n-1].To.IsZero()) {
+			c.waits = append(c.waits, gate.Wait{From: d.On})
+		}
+		return
+	case event.Snooze:
+		c.snoozed, c.snooze = d.Until, d.Decision
+	case event.Accept, event.RejectIt:
+		c.open = false
+	}
+	c.answered(d.On)
+}
+
+// answered ends a wait that lasts.
+func (c *clock) answered(on catalog.Date) {
+	if n := len(c.waits); n > 0 && c.waits[n-1].To.IsZero() {
+		if on.Before(c.waits[n-1].From) {
+			on = c.waits[n-1].From
+		}
+		c.waits[n-1].To = on
+	}
+}
+
+func (c *clock) drop(decision string) {
+	c.proposals = slices.DeleteFunc(c.proposals, func(p event.DecisionProposed) bool { return p.Decision == decision })
+}
