@@ -394,18 +394,22 @@ func testGrants(t *testing.T, st stores, env map[string]string) {
 	// The writers first: they make the tables.
 	for _, who := range []string{"warehouse/warehouse", "publisher/released", "services/warehouse", "services/released"} {
 		user, database, _ := strings.Cut(who, "/")
-		var tables, rest []string
+		var gone, tables, rest []string
 		for _, q := range st[who].statements() {
-			if strings.HasPrefix(q, "CREATE TABLE") {
+			switch {
+			case strings.HasPrefix(q, "DROP TABLE"): // before it is made anew
+				gone = append(gone, q)
+			case strings.HasPrefix(q, "CREATE TABLE"), strings.HasPrefix(q, "ALTER TABLE") && strings.Contains(q, "ADD COLUMN"):
 				tables = append(tables, q)
-			} else {
+			default:
 				rest = append(rest, q)
 			}
 		}
+		slices.SortStableFunc(tables, func(a, b string) int { return strings.Compare(b[:1], a[:1]) }) // CREATE before ALTER
 		if len(rest) < 3 || (len(tables) > 0) == (user == "services") {
 			t.Errorf("%s asked for %d tables and %d other things", who, len(tables), len(rest))
 		}
-		all := slices.Concat([]string{"USE " + database}, tables, rest)
+		all := slices.Concat([]string{"USE " + database}, gone, tables, rest)
 		wantAll(t, user, all, s.run(t, user, all...))
 	}
 }
