@@ -169,7 +169,7 @@ func TestTwoFlagsOneCorrection(t *testing.T) {
 	b.undo("f2", second).sees("E 1 held_empty f2").release().sees("E 1 held_empty f2").
 		accept("f2").release().sees("E 1 released C! (f1 corrected)").
 		cells("E 1 C").settle(false, "f1 retired").is("f1", gate.Resolved).is("f2", gate.Accepted)
-	b = newBook(t).cells("E 1 B").raise("f1", "C10", event.Block, "E 1 B").raise("f2", "C11", event.Block, "E 1 B").release().
+	newBook(t).cells("E 1 B").raise("f1", "C10", event.Block, "E 1 B").raise("f2", "C11", event.Block, "E 1 B").release().
 		propose("f1", "C").confirm("f1").propose("f2", "C").confirm("f2").release().
 		cells("E 1 D").settle(false, "f1 conflict").is("f2", gate.Resolved).release().sees("E 1 held_previous C! f1 (f1 corrected)")
 }

@@ -183,7 +183,7 @@ func (tb *table) facts() *rapid.Generator[fact] {
 
 // first is the first day of the period that the dialect's dates tell.
 func (tb *table) first(at time.Time) time.Time {
-	months := 0
+	var months int
 	switch tb.feed.Dialect.Dates {
 	case "year":
 		months = 12

@@ -20,7 +20,6 @@ import (
 // was read of it.
 type endless struct {
 	first, rest []byte
-	at          int
 	n           int64
 }
 

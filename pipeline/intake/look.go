@@ -32,7 +32,7 @@ type Looked struct {
 // Reread says that a file holds what only the verdict on its columns explains,
 // and that it must be read once more, from its beginning, with Looked in the
 // Delivery. What the sink has taken is to be erased.
-type Reread struct{ Looked *Looked }
+type Reread struct{ Looked *Looked } //nolint:errname // it asks for a second reading; nothing has failed
 
 // Error says what to do.
 func (*Reread) Error() string {

@@ -104,7 +104,7 @@ func (j *joiner) read() error {
 	fields, fits := j.layout.fit(fields)
 	fault := rec.Malformed
 	hint := rec.Hint
-	name := ""
+	var name string
 	if fault == "" && !fits {
 		fault, hint = fmt.Sprintf("%d fields where the header has %d", len(rec.Fields), j.layout.fields()+j.extra), "the line may have been cut, or have a delimiter in a field that is not quoted"
 	}

@@ -180,7 +180,7 @@ func explainNumbers(id string) catalog.Text {
 	case "X03":
 		return four("Färre poster än förut kan kopplas till en enhet.", "Færre poster enn før kan kobles til en enhet.", "Færre poster end før kan kobles til en enhed.", "Fewer records than before can be linked to a unit.")
 	case "X04":
-		return four("Den egna summan skiljer sig från den publicerade nationella.", "Den egne summen skiller seg fra den publiserte nasjonale.", "Den egne sum adskiller sig fra den offentliggjorte nationale.", "Our own sum differs from the published national one.")
+		return four("Den egna summan skiljer sig från den publicerade nationella.", "Den egne summen skiller seg fra den publiserte nasjonale.", "Den egne sum adskiller sig fra den offentliggjorte nationale.", "Our own sum differs from the published national one.") //nolint:misspell // nationella is Swedish
 	case "X05":
 		return four("Källorna säger olika om samma uppgift.", "Kildene sier ulikt om samme opplysning.", "Kilderne siger forskelligt om samme oplysning.", "The sources disagree about an attribute.")
 	case "X06":

@@ -340,9 +340,9 @@ func TestDeltasHaveNoHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		feed := rapid.SampledFrom([]string{"acceptance", "order", "numbers"}).Draw(t, "feed")
 		n := rapid.IntRange(1, 12).Draw(t, "files")
-		files := make([]export, n)
+		files := make([]export, 0, n)
 		last := map[int]fact{}
-		for i := range files {
+		for i := range n {
 			x := export{name: fmt.Sprint("f", i), accept: event.DeliveryAccepted{Kind: "delta"}, asOf: jan(1 + rapid.IntRange(0, 2).Draw(t, "as of"))}
 			if feed != "acceptance" {
 				x.order = fmt.Sprint(i + 1) // 10 comes after 9
@@ -358,7 +358,7 @@ func TestDeltasHaveNoHistory(t *testing.T) {
 				last[key] = f
 				x.facts = append(x.facts, f)
 			}
-			files[i] = x
+			files = append(files, x)
 		}
 		union := export{name: "union", order: "1", accept: event.DeliveryAccepted{Kind: "delta"}, asOf: jan(1)}
 		want := map[cell.Key]cell.Content{}
@@ -423,8 +423,8 @@ func TestSnapshotsHaveNoHistory(t *testing.T) {
 			return catalog.Quarter.PeriodStart(from), catalog.Quarter.PeriodEnd(catalog.Quarter.PeriodStart(to.AddDays(-1)))
 		}
 		n := rapid.IntRange(1, 8).Draw(t, "files")
-		files := make([]export, n)
-		for i := range files {
+		files := make([]export, 0, n)
+		for i := range n {
 			a := event.DeliveryAccepted{Kind: "snapshot"}
 			if rapid.IntRange(0, 3).Draw(t, "window") > 0 {
 				lo := rapid.IntRange(0, 9).Draw(t, "from")
@@ -443,7 +443,7 @@ func TestSnapshotsHaveNoHistory(t *testing.T) {
 				a.Units = rapid.SliceOfNDistinct(rapid.SampledFrom([]string{"u1", "u2", "u3"}), 1, 2, rapid.ID).Draw(t, "of")
 				apart++
 			}
-			files[i] = export{name: fmt.Sprint("f", i), order: fmt.Sprint(i + 1), asOf: jan(1 + rapid.IntRange(0, 2).Draw(t, "as of")), accept: a}
+			files = append(files, export{name: fmt.Sprint("f", i), order: fmt.Sprint(i + 1), asOf: jan(1 + rapid.IntRange(0, 2).Draw(t, "as of")), accept: a})
 		}
 		covers := func(x export, f fact) bool {
 			a, day := x.accept, catalog.DateOfDays(f.day)

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -38,7 +39,7 @@ func TestEnded(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, w := range []interface{ Write([]byte) (int, error) }{g, z, in} {
-		if _, err := w.Write(append(noise, text...)); err != nil {
+		if _, err := w.Write(slices.Concat(noise, text)); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -544,7 +544,7 @@ func (s *Service) readWhole(ctx context.Context, raw io.ReadSeeker, feed *catalo
 			d.Looked = again.Looked
 			_, err = s.cfg.Log.EraseSubject(ctx, eventlog.OBS, subject)
 		}
-		if _, err := seekStart(raw, err); err != nil {
+		if err := seekStart(raw, err); err != nil {
 			return intake.Result{}, event.Range{}, err
 		}
 	}
@@ -555,18 +555,18 @@ func (s *Service) readWhole(ctx context.Context, raw io.ReadSeeker, feed *catalo
 	}
 	d.Looked = again.Looked
 	_, err = s.cfg.Log.EraseSubject(ctx, eventlog.OBS, subject)
-	if _, err := seekStart(raw, errors.Join(err, rejects.restart(feed))); err != nil {
+	if err := seekStart(raw, errors.Join(err, rejects.restart(feed))); err != nil {
 		return intake.Result{}, event.Range{}, err
 	}
 	return s.blocks(ctx, raw, feed, d, rejects)
 }
 
 // seekStart goes back to the beginning, unless there is an error already.
-func seekStart(r io.Seeker, err error) (int64, error) {
-	if err != nil {
-		return 0, err
+func seekStart(r io.Seeker, err error) error {
+	if err == nil {
+		_, err = r.Seek(0, io.SeekStart)
 	}
-	return r.Seek(0, io.SeekStart)
+	return err
 }
 
 // nothing takes everything and keeps nothing.

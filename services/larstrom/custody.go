@@ -112,7 +112,7 @@ func side(kind catalog.IndicatorType, s *control.DiffSide) string {
 	if s == nil {
 		return "nothing"
 	}
-	text := ""
+	var text string
 	switch kind {
 	case catalog.Proportion, catalog.Rate:
 		text = fmt.Sprintf("%g of %g", s.Numerator, s.Denominator)

@@ -256,7 +256,7 @@ func listen(t *testing.T, encrypted bool) *server {
 	s := &server{came: make(chan struct{}, 1)}
 	srv := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{s: s, c: c}, nil }))
 	srv.Domain, srv.AllowInsecureAuth = "mail.example", !encrypted
-	srv.ErrorLog = slog.NewLogLogger(slog.NewTextHandler(io.Discard, nil), slog.LevelError)
+	srv.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	if encrypted {
 		srv.TLSConfig, s.trust = certificate(t)
 	}

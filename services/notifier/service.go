@@ -152,7 +152,7 @@ func (s *Service) Run(ctx context.Context) error {
 			return fmt.Errorf("notifier: %w", err)
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // the end of Run, not a failure
 		}
 	}
 }
@@ -177,7 +177,7 @@ func (s *Service) rest(ctx context.Context, d time.Duration) error {
 	defer stop()
 	err := run.Await(waiting, s.cfg.Ledger, s.state.Seq)
 	if waiting.Err() != nil {
-		return nil //nolint:nilerr // the time is over, or the service is to stop
+		return nil // the time is over, or the service is to stop
 	}
 	return err
 }

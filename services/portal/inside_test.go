@@ -78,7 +78,7 @@ func TestLate(t *testing.T) {
 // The words beside a chart are about its newest mature value: a run that has
 // ended is told as past, and what was not judged is not called steady.
 func TestVerdict(t *testing.T) {
-	p := &Portal{words: newWords("en", time.UTC)}
+	p := &Portal{words: newWords(time.UTC)}
 	points := func(change func(i int, r *pointRow)) series {
 		s := series{seriesID: seriesID{Granularity: "month"}}
 		for i := range 12 {
@@ -134,7 +134,7 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	w := newWords("en", time.UTC)
+	w := newWords(time.UTC)
 	nan := math.NaN()
 	for _, x := range []struct{ got, want string }{
 		{w.whole(0), "0"}, {w.whole(999), "999"}, {w.whole(1000), "1,000"}, {(&words{group: "\u00a0"}).whole(1000), "1000"}, {(&words{group: "\u00a0"}).whole(10000), "10\u00a0000"}, {(&words{group: "."}).whole(1000), "1.000"}, {w.whole(-1234567), "\u22121,234,567"},

@@ -162,7 +162,7 @@ func New(cfg Config) (*Portal, error) {
 			return nil, fmt.Errorf("portal: time zone of the region: %w", err)
 		}
 	}
-	w := newWords("en", zone)
+	w := newWords(zone)
 	l, err := newLayout(w)
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)

@@ -78,7 +78,7 @@ func (s *Sessions) begin(w http.ResponseWriter, r *http.Request, person string) 
 	}
 	key := rand.Text()
 	s.open[key] = session{person, now, now}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Value: key, Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode})
+	setCookie(w, r, sessionCookie, key, 0)
 	return true
 }
 
@@ -89,5 +89,13 @@ func (s *Sessions) end(w http.ResponseWriter, r *http.Request) {
 		delete(s.open, c.Value)
 		s.mu.Unlock()
 	}
-	http.SetCookie(w, &http.Cookie{Name: sessionCookie, Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode, MaxAge: -1})
+	setCookie(w, r, sessionCookie, "", -1)
+}
+
+// setCookie sets a cookie that scripts cannot read and that comes back from
+// these pages alone, and encrypted where it was set encrypted. The age is in
+// seconds: 0 lasts as long as the browser, less ends it.
+func setCookie(w http.ResponseWriter, r *http.Request, name, value string, age int) {
+	//nolint:gosec // the pages are also read in clear text, on loopback and behind a proxy, where a Secure cookie need not come back
+	http.SetCookie(w, &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode, MaxAge: age})
 }

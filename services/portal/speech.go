@@ -85,7 +85,7 @@ func (s *speech) others(r *http.Request) []crumb {
 func tongue(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if lang := r.URL.Query().Get("lang"); isLanguage(lang) {
-			http.SetCookie(w, &http.Cookie{Name: languageCookie, Value: lang, Path: "/", HttpOnly: true, Secure: r.TLS != nil, SameSite: http.SameSiteStrictMode, MaxAge: 365 * 24 * 3600})
+			setCookie(w, r, languageCookie, lang, 365*24*3600)
 		}
 		next.ServeHTTP(w, r)
 	})

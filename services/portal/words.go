@@ -21,9 +21,9 @@ type words struct {
 	percent string // after a number, with its space
 }
 
-// newWords speaks the language; there is English now.
-func newWords(lang string, zone *time.Location) *words {
-	return &words{lang: lang, texts: english(), zone: zone, decimal: ".", group: ",", percent: "%"}
+// newWords speaks English; there is no other language now.
+func newWords(zone *time.Location) *words {
+	return &words{lang: "en", texts: english(), zone: zone, decimal: ".", group: ",", percent: "%"}
 }
 
 // t is the text of that key, with its verbs filled in. A text that is missing

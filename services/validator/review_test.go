@@ -87,9 +87,14 @@ func TestRevisions(t *testing.T) {
 // The same commands have one batch id, others another.
 func TestBatch(t *testing.T) {
 	day := catalog.NewDate(2026, 1, 1)
-	a := []Order{{Command: gate.Command{Flag: "f1", Kind: event.Accept}}, {Command: gate.Command{Flag: "f2", Kind: event.Accept}}}
-	b := []Order{{Command: gate.Command{Flag: "f1", Kind: event.Accept}}, {Command: gate.Command{Flag: "f3", Kind: event.Accept}}}
-	if Batch("p", a, day) != Batch("p", a, day) {
+	orders := func(flags ...string) (all []Order) {
+		for _, f := range flags {
+			all = append(all, Order{Command: gate.Command{Flag: f, Kind: event.Accept}})
+		}
+		return all
+	}
+	a, b := orders("f1", "f2"), orders("f1", "f3")
+	if Batch("p", orders("f1", "f2"), day) != Batch("p", a, day) {
 		t.Error("one batch has two ids")
 	}
 	seen := map[string]bool{}

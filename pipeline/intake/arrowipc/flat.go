@@ -69,7 +69,7 @@ func (f flat) byteOf(table, slot int64) byte {
 	return 0
 }
 
-func (f flat) shortOf(table, slot, byDefault int64) int64 {
+func (f flat) shortOf(table, slot, byDefault int64) int64 { //nolint:unparam // that every short lies in slot 0 is chance; the callers name the slot
 	if at := f.field(table, slot); at != 0 {
 		return int64(int16(f.u16(at)))
 	}

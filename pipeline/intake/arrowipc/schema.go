@@ -80,10 +80,6 @@ const (
 	typeLargeListView
 )
 
-var typeNames = [...]string{"none", "null", "int", "float", "binary", "utf8", "bool", "decimal", "date", "time", "timestamp", "interval", "list", "struct",
-	"union", "fixed-size binary", "fixed-size list", "map", "duration", "large binary", "large utf8", "large list", "run-end encoded", "binary view", "utf8 view",
-	"list view", "large list view"}
-
 // The most columns, nested ones included, and how deep they may lie in each
 // other.
 const (
@@ -222,8 +218,11 @@ func (c *column) readType(f flat, at int64) error {
 }
 
 func (c *column) typeName() string {
-	if int(c.typ) < len(typeNames) {
-		return typeNames[c.typ]
+	names := [...]string{"none", "null", "int", "float", "binary", "utf8", "bool", "decimal", "date", "time", "timestamp", "interval", "list", "struct",
+		"union", "fixed-size binary", "fixed-size list", "map", "duration", "large binary", "large utf8", "large list", "run-end encoded", "binary view", "utf8 view",
+		"list view", "large list view"}
+	if int(c.typ) < len(names) {
+		return names[c.typ]
 	}
 	return "type that is not known"
 }

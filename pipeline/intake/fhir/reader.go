@@ -178,7 +178,7 @@ func (r *Reader) readLine() error {
 	}
 	if err != nil {
 		r.malformed("the line is not a resource: "+err.Error(), "write one resource a line, as RFC 8259 says")
-		return nil
+		return nil //nolint:nilerr // the record says that it is malformed; the next line can be read
 	}
 	if v.get("resourceType").str() == "Bundle" {
 		return &record.Error{Line: line, Rule: "C03", Text: "a Bundle in a line", Hint: "write one report a line; for a file that is one Bundle remove fhir.form from the feed"}

@@ -26,6 +26,10 @@ const (
 	maxValues     = 1 << 24
 )
 
+// plainDictionary is what older writers call the encoding of a dictionary and
+// of the positions in it.
+const plainDictionary = format.PlainDictionary //nolint:staticcheck // nobody is to write it, but their files are read
+
 func tooLarge() *record.Error {
 	return &record.Error{Rule: "C01", Text: fmt.Sprintf("the pages of the columns have more than %d bytes together", maxHeld),
 		Hint: "let the sender write smaller pages; about a megabyte is usual"}
@@ -237,7 +241,7 @@ func unmarshal(b []byte, v any) (err error) {
 
 func (k *chunk) dictionary(h format.PageHeader, raw []byte) error {
 	d := h.DictionaryPageHeader
-	if k.dict != nil || !d.Valid || d.V.Encoding != format.Plain && d.V.Encoding != format.PlainDictionary || k.c.physical == format.Boolean {
+	if k.dict != nil || !d.Valid || d.V.Encoding != format.Plain && d.V.Encoding != plainDictionary || k.c.physical == format.Boolean {
 		return errEncoding
 	}
 	n := int64(d.V.NumValues)
@@ -288,7 +292,7 @@ func (k *chunk) data(levels, b []byte, n, nulls int64, encoding format.Encoding)
 	switch {
 	case present == 0:
 		k.v = values{} // whatever is there belongs to no row
-	case encoding == format.PlainDictionary || encoding == format.RLEDictionary:
+	case encoding == plainDictionary || encoding == format.RLEDictionary:
 		if k.dict == nil {
 			return errEncoding
 		}

@@ -248,7 +248,7 @@ func TestEncodings(t *testing.T) {
 	for _, c := range cases {
 		t.Run(fmt.Sprintf("%v %v", c.typ, c.encoding), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				var node pq.Node = pq.Encoded(pq.Leaf(c.typ), c.encoding)
+				node := pq.Encoded(pq.Leaf(c.typ), c.encoding)
 				optional := rapid.Bool().Draw(rt, "optional")
 				if optional {
 					node = pq.Optional(node)

@@ -109,7 +109,7 @@ func New(c Config, seed uint64) *Night { return NewRegion(c, seed, 1).Night(0) }
 // NewRegion makes a region of which so many nights can be tested, apart from
 // each other by the longest tested window.
 func NewRegion(c Config, seed uint64, tested int) *Region {
-	r := rand.New(rand.NewPCG(seed, 0x6c61727374726f6d))
+	r := rand.New(rand.NewPCG(seed, 0x6c61727374726f6d)) //nolint:gosec // the numbers are to be repeatable; they keep no secret
 	units := c.Units + c.Spare
 	g := &Region{Config: c, seed: seed, first: firstDay + r.IntN(364), nights: c.Nights + (tested-1)*apart}
 	for u := range units {
@@ -202,7 +202,7 @@ func (g *Region) others(r *rand.Rand) {
 // own that faults may be put into.
 func (g *Region) Night(k int) *Night {
 	c := &g.Config
-	n := &Night{Region: g, rand: rand.New(rand.NewPCG(g.seed, uint64(k)+1))}
+	n := &Night{Region: g, rand: rand.New(rand.NewPCG(g.seed, uint64(k)+1))} //nolint:gosec // the numbers are to be repeatable; they keep no secret
 	p := &n.Panel
 	offset := g.nights - c.Nights - k*apart
 	p.Nights, p.First = c.Nights, int32(g.first+offset)
@@ -300,7 +300,7 @@ func (g *Region) series(s int, seed uint64) {
 		return
 	}
 	pcg := rand.NewPCG(seed, uint64(s))
-	r := rand.New(pcg)
+	r := rand.New(pcg) //nolint:gosec // the numbers are to be repeatable; they keep no secret
 	from := s * g.nights
 	volume, numerator, missing := g.volume[from:from+g.nights], g.numerator[from:from+g.nights], g.missing[from:from+g.nights]
 	met, lost := uint64(g.Rate[s]*(1<<16)), uint64(c.MissingShare*(1<<16))

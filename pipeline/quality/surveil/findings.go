@@ -157,7 +157,8 @@ func join(p *Panel, o *Options, parts []*part) Result {
 	if rest := float64(len(tests) - shared); rest > commonWeight*float64(shared) {
 		plain = rest / (rest - (commonWeight-1)*float64(shared))
 	}
-	pv, family, task := make([]float64, len(tests)), make([]int, len(tests)), make([]int, len(tests))
+	all := len(tests) + len(o.Others)
+	pv, family, task := make([]float64, all), make([]int, all), make([]int, all)
 	numbers := map[[2]int]int{}
 	families := map[int]int{}
 	for i := range tests {
@@ -174,8 +175,9 @@ func join(p *Panel, o *Options, parts []*part) Result {
 		task[i] = number(numbers, key)
 		r.Tested[h.Check]++
 	}
-	for _, v := range o.Others {
-		pv, family, task = append(pv, v), append(family, number(families, familyOthers)), append(task, number(numbers, [2]int{-1 - len(pv), 0}))
+	for k, v := range o.Others {
+		i := len(tests) + k
+		pv[i], family[i], task[i] = v, number(families, familyOthers), number(numbers, [2]int{-1 - i, 0})
 	}
 	selected := Select(pv, family, task, o.Q)
 	r.Others = selected[len(tests):]

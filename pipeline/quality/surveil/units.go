@@ -37,7 +37,7 @@ func newUnits(p *Panel, o *Options, parts []*part) *units {
 	}
 	for i := range u.cells {
 		for _, c := range u.cells[i] {
-			has, should, _ := c.last(1)
+			has, should := c.last(1)
 			u.has[i] += has
 			u.should[i] += should
 		}
@@ -47,19 +47,17 @@ func newUnits(p *Panel, o *Options, parts []*part) *units {
 	return u
 }
 
-// last is what the series has and should have over the last nights, and how
-// many of them can be used.
-func (c place) last(nights int) (has, should float64, known int) {
+// last is what the series has and should have over the last nights.
+func (c place) last(nights int) (has, should float64) {
 	b := c.t.b
 	v := b.volume(c.k)
 	for t := max(b.nights-nights, 0); t < b.nights; t++ {
 		should += b.expected(c.k, t)
 		if v[t] >= 0 {
 			has += float64(v[t])
-			known++
 		}
 	}
-	return has, should, known
+	return has, should
 }
 
 // longestMove is the number of nights in which a move is still one.
@@ -255,7 +253,7 @@ func (u *units) merges(threshold Threshold) []move {
 		for n := 1; n <= longestMove; n++ {
 			h, s := 0.0, 0.0
 			for _, c := range u.cells[i] {
-				a, b, _ := c.last(n)
+				a, b := c.last(n)
 				h, s = h+a, s+b
 			}
 			if h > nothing*s {
@@ -289,7 +287,7 @@ func (u *units) merge(i, j, nights int, threshold Threshold) (move, bool) {
 	b := u.cells[j]
 	holds, held := 0.0, 0.0
 	for _, c := range b {
-		h, s, _ := c.last(nights)
+		h, s := c.last(nights)
 		holds, held = holds+h, held+s
 	}
 	if holds <= held || held <= 0 {
@@ -301,13 +299,13 @@ func (u *units) merge(i, j, nights int, threshold Threshold) (move, bool) {
 		for at < len(b) && b[at].t.b.index < c.t.b.index {
 			at++
 		}
-		has, should, _ := c.last(nights)
+		has, should := c.last(nights)
 		lost := should - has
 		m.lost += lost
 		if at == len(b) || b[at].t != c.t {
 			continue
 		}
-		h, s, _ := b[at].last(nights)
+		h, s := b[at].last(nights)
 		alpha := c.t.b.alpha / float64(nights)
 		m.gained += h - s
 		variance += s + alpha*s*s + should + alpha*should*should
@@ -387,11 +385,11 @@ func (u *units) part(i, j, nights int, threshold Threshold) (move, bool) {
 	m := move{from: i, to: []int{j}, nights: nights}
 	total, should, has := 0.0, 0.0, 0.0
 	for _, c := range u.cells[j] {
-		h, _, _ := c.last(nights)
+		h, _ := c.last(nights)
 		total += h
 	}
 	for _, c := range u.cells[i] {
-		h, s, _ := c.last(nights)
+		h, s := c.last(nights)
 		should += s
 		has += h
 	}
@@ -407,7 +405,7 @@ func (u *units) part(i, j, nights int, threshold Threshold) (move, bool) {
 		for at < len(b) && b[at].t.b.index < c.t.b.index {
 			at++
 		}
-		h, s, _ := c.last(nights)
+		h, s := c.last(nights)
 		alpha := c.t.b.alpha / float64(nights)
 		m.lost += s - h
 		m.variance += s + alpha*s*s
@@ -416,7 +414,7 @@ func (u *units) part(i, j, nights int, threshold Threshold) (move, bool) {
 		// A loss on its own, of any size, would explain i too.
 		fit += left - logPoint(int32(h), max(s*has/should, trace*s), alpha)
 		if at < len(b) && b[at].t == c.t {
-			got, _, _ := b[at].last(nights)
+			got, _ := b[at].last(nights)
 			m.gained += got
 			// In i's proportions, against the same total spread evenly.
 			pattern := logPoint(int32(got), max(s*share, trace), alpha) - logPoint(int32(got), max(total/float64(len(b)), trace), alpha)

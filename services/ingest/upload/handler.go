@@ -282,7 +282,7 @@ func (h *Handler) room(u *info) *Problem {
 // failed is a fault of this side: the operator reads why, the sender that it is
 // not hers.
 func (h *Handler) failed(what string, err error) *Problem {
-	h.cfg.Logger.Error("upload: cannot "+what, "error", err.Error())
+	h.cfg.Logger.Error("upload: a fault of this side", "what", "cannot "+what, "error", err.Error())
 	return problem(http.StatusInternalServerError, typeFailed, "The server could not do it", "",
 		"try again; what was acknowledged is kept. If it lasts, ask the operator to look at the log lines")
 }

@@ -264,7 +264,7 @@ func (j *judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	route, params, err := j.router.FindRoute(r)
 	if err != nil {
-		return res, nil // no page of the document
+		return res, nil //nolint:nilerr // no page of the document
 	}
 	b, err := io.ReadAll(res.Body)
 	if err := errors.Join(err, res.Body.Close()); err != nil {
@@ -409,7 +409,7 @@ func serve(dir string) error {
 	}
 	d := &desk{seen: map[string]intake.Receipt{}, folder: filepath.Join(dir, "handed")}
 	h, err := upload.New(upload.Config{Dir: filepath.Join(dir, "uploads"), Catalog: c, Submitter: d, Receipts: d, Clock: time.Now,
-		Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
 	}

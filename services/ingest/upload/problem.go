@@ -7,7 +7,7 @@ import (
 )
 
 // Problem is an answer that refuses (RFC 9457): what, where, and what to do.
-type Problem struct {
+type Problem struct { //nolint:errname // the name that RFC 9457 and the published document have
 	// Type is "urn:larstrom:upload:" and a word that programs may go by.
 	Type   string `json:"type"`
 	Title  string `json:"title"`

@@ -34,31 +34,31 @@ func TestWholeFile(t *testing.T) {
 	p := newPlace(t, upload.Limits{})
 	a := p.ask("PUT", "/v1/files/a_1.csv", tokenA, strings.NewReader("rows\n1\n"), digest("rows\n1\n"))
 	r := a.receipt(t)
-	if a.StatusCode != 200 || r.Status != intake.StatusAccepted || r.File != "a_1.csv" || r.Raw != sha("rows\n1\n") {
+	if a.StatusCode != http.StatusOK || r.Status != intake.StatusAccepted || r.File != "a_1.csv" || r.Raw != sha("rows\n1\n") {
 		t.Errorf("%d %+v", a.StatusCode, r)
 	}
 	if r.RejectedRows == "" || strings.Contains(a.body, "this/machine") {
 		t.Errorf("the rejected rows are at %q", r.RejectedRows)
 	}
 	rows := p.ask("GET", r.RejectedRows, tokenA, nil)
-	if rows.StatusCode != 200 || !strings.Contains(rows.body, "rule,column,hint") || rows.Header.Get("Content-Type") != "text/csv; charset=utf-8" {
+	if rows.StatusCode != http.StatusOK || !strings.Contains(rows.body, "rule,column,hint") || rows.Header.Get("Content-Type") != "text/csv; charset=utf-8" {
 		t.Errorf("rejected rows: %d %v %q", rows.StatusCode, rows.Header, rows.body)
 	}
-	if a := p.ask("GET", r.RejectedRows, tokenB, nil); a.StatusCode != 403 {
+	if a := p.ask("GET", r.RejectedRows, tokenB, nil); a.StatusCode != http.StatusForbidden {
 		t.Errorf("another feed reads the rejected rows: %d", a.StatusCode)
 	}
 	// The same bytes under another name are a note.
 	a = p.ask("PUT", "/v1/files/a_2.csv", tokenA, strings.NewReader("rows\n1\n"))
-	if r := a.receipt(t); a.StatusCode != 200 || r.Status != intake.StatusRepeated || r.Note == "" {
+	if r := a.receipt(t); a.StatusCode != http.StatusOK || r.Status != intake.StatusRepeated || r.Note == "" {
 		t.Errorf("again: %d %+v", a.StatusCode, r)
 	}
 	a = p.ask("PUT", "/v1/files/a_3.csv", tokenA, strings.NewReader("bad\n"), "Accept: text/plain")
-	if a.StatusCode != 422 || !strings.HasPrefix(a.body, "a_3.csv: rejected") {
+	if a.StatusCode != http.StatusUnprocessableEntity || !strings.HasPrefix(a.body, "a_3.csv: rejected") {
 		t.Errorf("a rejected file: %d %s", a.StatusCode, a.body)
 	}
 	// Asked for again, the receipt of a rejected file is an answer as any.
 	a = p.ask("GET", a.Header.Get("Location"), tokenA, nil, "Accept: text/plain")
-	if a.StatusCode != 200 || !strings.Contains(a.body, "no header (C03)") {
+	if a.StatusCode != http.StatusOK || !strings.Contains(a.body, "no header (C03)") {
 		t.Errorf("its receipt: %d %s", a.StatusCode, a.body)
 	}
 	a = p.ask("PUT", "/v1/files/a_4.csv", tokenA, strings.NewReader("x\n"), "Upload-Metadata: manifest "+b64(`{"rows":1}`))
@@ -79,7 +79,7 @@ func TestWholeFile(t *testing.T) {
 	if log := p.log.String(); strings.Contains(log, tokenA) || strings.Contains(log, ".csv") {
 		t.Errorf("the log lines tell too much: %s", log)
 	}
-	if a := p.ask("GET", "/v1/openapi/upload.yaml", "", nil); a.StatusCode != 200 || !strings.HasPrefix(a.body, "openapi: 3") {
+	if a := p.ask("GET", "/v1/openapi/upload.yaml", "", nil); a.StatusCode != http.StatusOK || !strings.HasPrefix(a.body, "openapi: 3") {
 		t.Errorf("the document: %d", a.StatusCode)
 	}
 }
@@ -90,13 +90,13 @@ func TestParts(t *testing.T) {
 	p := newPlace(t, upload.Limits{})
 	const text = "unit,date,n\n1,2026-01-01,5\n"
 	at := p.begin("a_1.csv", len(text), "sha256 "+b64(sha(text)))
-	if a := p.ask("OPTIONS", "/v1/uploads", "", nil); a.StatusCode != 204 || a.Header.Get("Tus-Version") != "1.0.0" {
+	if a := p.ask("OPTIONS", "/v1/uploads", "", nil); a.StatusCode != http.StatusNoContent || a.Header.Get("Tus-Version") != "1.0.0" {
 		t.Errorf("OPTIONS: %d %v", a.StatusCode, a.Header)
 	}
-	if a := p.ask("GET", at+"/receipt", tokenA, nil); a.StatusCode != 202 || !strings.Contains(a.body, `"receiving"`) {
+	if a := p.ask("GET", at+"/receipt", tokenA, nil); a.StatusCode != http.StatusAccepted || !strings.Contains(a.body, `"receiving"`) {
 		t.Errorf("a receipt before the file: %d %s", a.StatusCode, a.body)
 	}
-	if a := p.part(at, 0, text[:5], digest(text[:5])); a.StatusCode != 204 || a.Header.Get("Upload-Offset") != "5" {
+	if a := p.part(at, 0, text[:5], digest(text[:5])); a.StatusCode != http.StatusNoContent || a.Header.Get("Upload-Offset") != "5" {
 		t.Fatalf("the first part: %d %v %s", a.StatusCode, a.Header, a.body)
 	}
 	for _, x := range []struct {
@@ -122,14 +122,14 @@ func TestParts(t *testing.T) {
 	if got := p.offset(at); got != 5 {
 		t.Fatalf("the offset is %d after parts that were refused", got)
 	}
-	if a := p.part(at, 5, text[5:]); a.StatusCode != 204 {
+	if a := p.part(at, 5, text[5:]); a.StatusCode != http.StatusNoContent {
 		t.Fatalf("the last part: %d %s", a.StatusCode, a.body)
 	}
 	if r := p.receiptOf(at); r.Status != intake.StatusAccepted || r.Raw != sha(text) {
 		t.Errorf("%+v", r)
 	}
 	// The last part again, as after an answer that was lost.
-	if a := p.part(at, len(text), ""); a.StatusCode != 204 {
+	if a := p.part(at, len(text), ""); a.StatusCode != http.StatusNoContent {
 		t.Errorf("an empty part at the end: %d %s", a.StatusCode, a.body)
 	}
 	p.until("the bytes are gone", func() bool {
@@ -138,10 +138,10 @@ func TestParts(t *testing.T) {
 	})
 	// An upload that is taken back is gone.
 	back := p.begin("a_2.csv", 10)
-	if a := p.ask("DELETE", back, tokenA, nil, tus); a.StatusCode != 204 {
+	if a := p.ask("DELETE", back, tokenA, nil, tus); a.StatusCode != http.StatusNoContent {
 		t.Errorf("DELETE: %d", a.StatusCode)
 	}
-	if a := p.ask("HEAD", back, tokenA, nil, tus); a.StatusCode != 404 {
+	if a := p.ask("HEAD", back, tokenA, nil, tus); a.StatusCode != http.StatusNotFound {
 		t.Errorf("HEAD after DELETE: %d", a.StatusCode)
 	}
 	// Bytes that are not the promised ones never become a file.
@@ -149,7 +149,7 @@ func TestParts(t *testing.T) {
 	if a := p.part(wrong, 0, "text"); a.StatusCode != 460 {
 		t.Errorf("a file of other bytes: %d %s", a.StatusCode, a.body)
 	}
-	if a := p.ask("GET", wrong+"/receipt", tokenA, nil); a.StatusCode != 404 {
+	if a := p.ask("GET", wrong+"/receipt", tokenA, nil); a.StatusCode != http.StatusNotFound {
 		t.Errorf("its receipt: %d", a.StatusCode)
 	}
 	// An empty file is whole when it begins.
@@ -254,7 +254,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/v1/files/..%2f..%2fa_1.csv", "/v1/files/%2fetc%2fa_1.csv", "/v1/files/a%5c_1.csv"} {
-		if a := p.ask("PUT", path, tokenA, strings.NewReader("x")); a.StatusCode != 422 {
+		if a := p.ask("PUT", path, tokenA, strings.NewReader("x")); a.StatusCode != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}
 	}
@@ -288,16 +288,16 @@ func TestBadRequests(t *testing.T) {
 		}
 	}
 	big := strings.Repeat("x", 2000)
-	if a := p.ask("PUT", "/v1/files/a_1.csv", tokenA, strings.NewReader(big)); a.StatusCode != 413 {
+	if a := p.ask("PUT", "/v1/files/a_1.csv", tokenA, strings.NewReader(big)); a.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large file: %d", a.StatusCode)
 	}
-	if a := p.ask("PUT", "/v1/files/a_1.csv", tokenA, io.MultiReader(strings.NewReader(big))); a.StatusCode != 413 {
+	if a := p.ask("PUT", "/v1/files/a_1.csv", tokenA, io.MultiReader(strings.NewReader(big))); a.StatusCode != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large file of unknown length: %d", a.StatusCode)
 	}
 	if entries, err := os.ReadDir(p.dir); err != nil || len(entries) > 0 {
 		t.Errorf("something was stored: %v %v", entries, err)
 	}
-	if a := p.ask("GET", "/v1/elsewhere", tokenA, nil); a.StatusCode != 404 || a.problem(t).Hint == "" {
+	if a := p.ask("GET", "/v1/elsewhere", tokenA, nil); a.StatusCode != http.StatusNotFound || a.problem(t).Hint == "" {
 		t.Errorf("another page: %d %s", a.StatusCode, a.body)
 	}
 }
@@ -349,7 +349,7 @@ func TestBrokenLines(t *testing.T) {
 			if err != nil && !breaks {
 				t.Fatal(err)
 			}
-			if err == nil && a.StatusCode == 204 {
+			if err == nil && a.StatusCode == http.StatusNoContent {
 				if told = ends; a.Header.Get("Upload-Offset") != strconv.Itoa(ends) {
 					t.Fatalf("the offset is %s, want %d", a.Header.Get("Upload-Offset"), ends)
 				}
@@ -375,9 +375,9 @@ func (p *place) settled(at string) int {
 		n := p.offset(at)
 		a := p.part(at, n, "")
 		switch a.StatusCode {
-		case 204:
+		case http.StatusNoContent:
 			return n
-		case 423, 409:
+		case http.StatusLocked, http.StatusConflict:
 		default:
 			p.t.Fatalf("an empty part: %d %s", a.StatusCode, a.body)
 		}
@@ -422,10 +422,9 @@ func TestKilled(t *testing.T) {
 		a, err := p.try("PATCH", at, tokenA, body, tus, "Content-Type: application/offset+octet-stream",
 			"Upload-Offset: "+strconv.Itoa(acknowledged), "Content-Length: "+strconv.Itoa(size-acknowledged))
 		if err == nil {
-			if a.StatusCode != 204 {
+			if a.StatusCode != http.StatusNoContent {
 				t.Fatalf("%d %s", a.StatusCode, a.body)
 			}
-			acknowledged = size
 			break
 		}
 		if kills++; body.at < 0 {
@@ -513,7 +512,7 @@ func TestSlowSender(t *testing.T) {
 	a := p.ask("PATCH", at, tokenA, in, tus, "Content-Type: application/offset+octet-stream", "Upload-Offset: 0", "Content-Length: 1000")
 	sender.Wait()
 	_ = out.Close()
-	if a.StatusCode != 408 || !strings.Contains(a.body, "HEAD") {
+	if a.StatusCode != http.StatusRequestTimeout || !strings.Contains(a.body, "HEAD") {
 		t.Errorf("%d %s", a.StatusCode, a.body)
 	}
 	if n := p.settled(at); n != 6 {
@@ -528,7 +527,7 @@ func TestOneAtATime(t *testing.T) {
 	begins := strings.Repeat("x", 64<<10) // what is written to the disk at once
 	size := len(begins) + 6
 	first, second, third := p.begin("a_1.csv", size), p.begin("a_2.csv", size), p.begin("a_3.csv", size)
-	if a := p.ask("POST", "/v1/uploads", tokenA, nil, tus, "Upload-Length: 1", "Upload-Metadata: filename "+b64("a_4.csv")); a.StatusCode != 429 {
+	if a := p.ask("POST", "/v1/uploads", tokenA, nil, tus, "Upload-Length: 1", "Upload-Metadata: filename "+b64("a_4.csv")); a.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a fourth upload: %d %s", a.StatusCode, a.body)
 	}
 	hold := func(at string) (finish func() answer) {
@@ -559,31 +558,31 @@ func TestOneAtATime(t *testing.T) {
 		}
 	}
 	one := hold(first)
-	if a := p.part(first, 0, ""); a.StatusCode != 423 {
+	if a := p.part(first, 0, ""); a.StatusCode != http.StatusLocked {
 		t.Errorf("a second writer: %d %s", a.StatusCode, a.body)
 	}
-	if a := p.ask("DELETE", first, tokenA, nil, tus); a.StatusCode != 423 {
+	if a := p.ask("DELETE", first, tokenA, nil, tus); a.StatusCode != http.StatusLocked {
 		t.Errorf("taken back while somebody writes: %d", a.StatusCode)
 	}
 	two := hold(second)
-	if a := p.part(third, 0, ""); a.StatusCode != 429 {
+	if a := p.part(third, 0, ""); a.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a third body: %d %s", a.StatusCode, a.body)
 	}
-	if a := p.ask("PUT", "/v1/files/a_9.csv", tokenA, strings.NewReader("x")); a.StatusCode != 429 {
+	if a := p.ask("PUT", "/v1/files/a_9.csv", tokenA, strings.NewReader("x")); a.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("a whole file: %d", a.StatusCode)
 	}
-	if a := p.ask("PUT", "/v1/files/b_9.csv", tokenB, strings.NewReader("of another feed")); a.StatusCode != 200 {
+	if a := p.ask("PUT", "/v1/files/b_9.csv", tokenB, strings.NewReader("of another feed")); a.StatusCode != http.StatusOK {
 		t.Errorf("a file of another feed: %d %s", a.StatusCode, a.body)
 	}
 	for _, finish := range []func() answer{one, two} {
-		if a := finish(); a.StatusCode != 204 {
+		if a := finish(); a.StatusCode != http.StatusNoContent {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
 	}
 	if r := p.receiptOf(first); r.Raw != sha(begins+"second") {
 		t.Errorf("%+v", r)
 	}
-	if a := p.part(third, 0, "third"); a.StatusCode != 204 {
+	if a := p.part(third, 0, "third"); a.StatusCode != http.StatusNoContent {
 		t.Errorf("afterwards: %d", a.StatusCode)
 	}
 }
@@ -654,10 +653,10 @@ func TestHandedInUntilThereIsAReceipt(t *testing.T) {
 	at := p.begin("a_1.csv", 4)
 	p.part(at, 0, "text")
 	p.until("the first try fails", func() bool { return strings.Contains(p.log.String(), "the log is away") })
-	if a := p.ask("GET", at+"/receipt", tokenA, nil); a.StatusCode != 202 || !strings.Contains(a.body, "handing_in") {
+	if a := p.ask("GET", at+"/receipt", tokenA, nil); a.StatusCode != http.StatusAccepted || !strings.Contains(a.body, "handing_in") {
 		t.Errorf("meanwhile: %d %s", a.StatusCode, a.body)
 	}
-	if a := p.ask("DELETE", at, tokenA, nil, tus); a.StatusCode != 409 {
+	if a := p.ask("DELETE", at, tokenA, nil, tus); a.StatusCode != http.StatusConflict {
 		t.Errorf("taken back while it is handed in: %d", a.StatusCode)
 	}
 	p.stop()

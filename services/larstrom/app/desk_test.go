@@ -173,7 +173,7 @@ func (j *judge) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	route, params, err := j.router.FindRoute(r)
 	if err != nil {
-		return res, nil // no page of the document
+		return res, nil //nolint:nilerr // no page of the document
 	}
 	b, err := io.ReadAll(res.Body)
 	if err := errors.Join(err, res.Body.Close()); err != nil {

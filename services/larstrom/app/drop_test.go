@@ -64,7 +64,7 @@ func TestTheDropFolderWaits(t *testing.T) {
 		tick := time.NewTicker(20 * time.Millisecond)
 		defer tick.Stop()
 		deadline := time.After(time.Minute)
-		got := ""
+		var got string
 		for {
 			var names []string
 			for _, w := range a.Awaited() {

@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -113,7 +114,8 @@ func TestTheStewardsQuestionsOverTheAPI(t *testing.T) {
 		code string
 	}{{gate.ErrJudgeFirst, "judge_first"}, {gate.ErrTooLate, "too_late"}, {gate.ErrIntroduction, "introduction"}} {
 		d.err = e.err
-		if _, err := c.Preview(ctx, r); err == nil || err.(*control.Error).Code != e.code {
+		_, err := c.Preview(ctx, r)
+		if told, ok := errors.AsType[*control.Error](err); !ok || told.Code != e.code {
 			t.Errorf("%v came as %v", e.err, err)
 		}
 	}

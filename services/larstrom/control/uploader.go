@@ -140,15 +140,15 @@ func (s *sending) forget() {
 	}
 }
 
-// errAway is an answer that may be another one later.
-type errAway struct {
+// awayError is an answer that may be another one later.
+type awayError struct {
 	err error
 	// elsewhere says that the upload has come to another offset.
 	elsewhere bool
 }
 
-func (e *errAway) Error() string { return e.err.Error() }
-func (e *errAway) Unwrap() error { return e.err }
+func (e *awayError) Error() string { return e.err.Error() }
+func (e *awayError) Unwrap() error { return e.err }
 
 // send brings every byte of the file to the server.
 func (u *Uploader) send(ctx context.Context, s *sending, step func(string)) error {
@@ -183,7 +183,7 @@ func (u *Uploader) send(ctx context.Context, s *sending, step func(string)) erro
 			}
 			continue
 		}
-		var away *errAway
+		var away *awayError
 		if !errors.As(err, &away) || ctx.Err() != nil {
 			return err
 		}
@@ -221,7 +221,7 @@ func (u *Uploader) ask(ctx context.Context, method, path string, body io.Reader,
 		return nil, fmt.Errorf("ask the server: %w; name the file with its authority in SSL_CERT_FILE if it is one of your own", err)
 	}
 	if err != nil {
-		return nil, &errAway{err: fmt.Errorf("ask the server: %w", err)}
+		return nil, &awayError{err: fmt.Errorf("ask the server: %w", err)}
 	}
 	if res.StatusCode == want {
 		return res, nil
@@ -249,9 +249,9 @@ func refusal(res *http.Response) error {
 	case code == http.StatusNotFound || code == http.StatusGone:
 		return fmt.Errorf("%w: %w", fs.ErrNotExist, err)
 	case code == http.StatusConflict:
-		return &errAway{err: err, elsewhere: true}
+		return &awayError{err: err, elsewhere: true}
 	case code == http.StatusLocked || code == http.StatusTooManyRequests || code == http.StatusRequestTimeout || code == 460 || code >= 500:
-		return &errAway{err: err}
+		return &awayError{err: err}
 	}
 	return err
 }
@@ -326,7 +326,7 @@ func (u *Uploader) part(ctx context.Context, s *sending, offset int64) (int64, e
 func (u *Uploader) receipt(ctx context.Context, s *sending) (r intake.Receipt, err error) {
 	for tries := 0; ; {
 		res, err := u.ask(ctx, http.MethodGet, s.at+"/receipt", nil, http.StatusOK, map[string]string{"Prefer": "wait=30", "Accept": "application/json"})
-		var away *errAway
+		var away *awayError
 		switch {
 		case err == nil:
 			err = json.NewDecoder(res.Body).Decode(&r)

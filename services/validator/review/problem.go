@@ -85,7 +85,7 @@ func (h *Handler) problemOf(what string, err error) *Problem {
 	if errors.Is(err, gate.ErrUnknownFlag) {
 		return noSuchFlag()
 	}
-	h.cfg.Logger.Error("review: cannot "+what, "error", err.Error())
+	h.cfg.Logger.Error("review: a fault of this side", "what", "cannot "+what, "error", err.Error())
 	return problem(http.StatusInternalServerError, "failed", "The server could not do it", "",
 		"try again: a command repeated has no second effect. If it lasts, ask the operator to look at the log lines")
 }
