@@ -64,10 +64,10 @@ func (s *Service) Retract(ctx context.Context, who catalog.Person, delivery, not
 	return *d.Retracted, s.openRuns(ctx)
 }
 
-// Skip says for somebody who may that deliveries of a numbered feed are awaited
+// SkipNumbers says for somebody who may that deliveries of a numbered feed are awaited
 // no more, and opens the runs of what they kept back. From and through are both
 // included; zeros are the first gap.
-func (s *Service) Skip(ctx context.Context, who catalog.Person, feed string, from, through int64, note string) (event.SequenceSkipped, error) {
+func (s *Service) SkipNumbers(ctx context.Context, who catalog.Person, feed string, from, through int64, note string) (event.SequenceSkipped, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f, ok := s.index.Feed(feed)

@@ -53,12 +53,12 @@ func (d direct) Retract(ctx context.Context, r control.RetractRequest) (event.De
 	return done, known(err)
 }
 
-func (d direct) Skip(ctx context.Context, r control.SkipRequest) (event.SequenceSkipped, error) {
+func (d direct) SkipNumbers(ctx context.Context, r control.SkipRequest) (event.SequenceSkipped, error) {
 	who, err := control.Authenticate(d.app.Catalog, r.As, r.Token)
 	if err != nil {
 		return event.SequenceSkipped{}, err
 	}
-	done, err := d.app.Skip(ctx, who, r.Feed, r.From, r.Through, r.Note)
+	done, err := d.app.SkipNumbers(ctx, who, r.Feed, r.From, r.Through, r.Note)
 	return done, known(err)
 }
 
@@ -222,7 +222,7 @@ func (k *sequenceSkipCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	return with(ctx, c, k.Data, k.crashFlags, func(s *session) error {
-		done, err := s.Skip(ctx, control.SkipRequest{As: k.As, Token: token, Feed: k.Feed, From: k.From, Through: k.Through, Note: k.Note})
+		done, err := s.SkipNumbers(ctx, control.SkipRequest{As: k.As, Token: token, Feed: k.Feed, From: k.From, Through: k.Through, Note: k.Note})
 		if err != nil {
 			return err
 		}

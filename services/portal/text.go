@@ -159,6 +159,7 @@ func english() map[string]string {
 		"rule.C03": "columns that the feed does not have, or lacks", "rule.C04": "a file that is not whole", "rule.C05": "the content of an earlier file",
 		"rule.C06": "a number, date or text of the wrong form", "rule.C07": "a unit that the catalog does not know at that date",
 		"rule.C08": "an indicator or version that the catalog does not know", "rule.C09": "a code that is not in its code system",
+		"rule.C15": "what looks like a personal identity number, where none is declared", "rule.C17": "a reason for having no number that is unknown, or stands beside a number",
 		"rule.T01": "a date after the day of the export",
 
 		"flags.lead":         "What the checks found and nobody has decided yet. BLOCK and HOLD keep the values back; a NOTE does not.",

@@ -33,10 +33,10 @@ func (a *App) Retract(ctx context.Context, who catalog.Person, delivery, note st
 	return r, nil
 }
 
-// Skip says for a person that deliveries of a numbered feed are awaited no
+// SkipNumbers says for a person that deliveries of a numbered feed are awaited no
 // more, and returns when a publication shows what they kept back.
-func (a *App) Skip(ctx context.Context, who catalog.Person, feed string, from, through int64, note string) (event.SequenceSkipped, error) {
-	k, err := a.ingest.Skip(ctx, who, feed, from, through, note)
+func (a *App) SkipNumbers(ctx context.Context, who catalog.Person, feed string, from, through int64, note string) (event.SequenceSkipped, error) {
+	k, err := a.ingest.SkipNumbers(ctx, who, feed, from, through, note)
 	if err != nil {
 		return k, err
 	}

@@ -151,7 +151,7 @@ func TestMissingNumberKeepsBackTheNext(t *testing.T) {
 	hand(0, "10", ten)
 	expect("a longer gap", []run.Gap{{From: 4, Through: 9}}, "delta00_10.csv")
 	for who, wrong := range map[string]error{"operator": gate.ErrForbidden, "clerk": gate.ErrForbidden, "admin": gate.ErrForbidden} {
-		if _, err := a.Skip(t.Context(), person(t, a, who), "delta00", 0, 0, "lost"); !errors.Is(err, wrong) {
+		if _, err := a.SkipNumbers(t.Context(), person(t, a, who), "delta00", 0, 0, "lost"); !errors.Is(err, wrong) {
 			t.Errorf("%s skips: %v", who, err)
 		}
 	}
@@ -163,15 +163,15 @@ func TestMissingNumberKeepsBackTheNext(t *testing.T) {
 		is            error
 	}{{"delta00", 3, 4, "x", gate.ErrInvalid}, {"delta00", 9, 10, "x", gate.ErrInvalid}, {"delta00", 8, 5, "x", gate.ErrInvalid}, {"delta00", 0, 0, " ", gate.ErrInvalid},
 		{"delta01", 0, 0, "x", gate.ErrInvalid}, {"nothing", 0, 0, "x", ingest.ErrUnknown}, {"delta02", 0, 0, "x", gate.ErrForbidden}} {
-		if _, err := a.Skip(t.Context(), steward, c.feed, c.from, c.through, c.note); !errors.Is(err, c.is) {
+		if _, err := a.SkipNumbers(t.Context(), steward, c.feed, c.from, c.through, c.note); !errors.Is(err, c.is) {
 			t.Errorf("skip %d to %d of %s, note %q: %v", c.from, c.through, c.feed, c.note, err)
 		}
 	}
-	if k, err := a.Skip(t.Context(), steward, "delta00", 5, 9, "the sender lost them"); err != nil || k.By != "steward" {
+	if k, err := a.SkipNumbers(t.Context(), steward, "delta00", 5, 9, "the sender lost them"); err != nil || k.By != "steward" {
 		t.Fatal(k, err)
 	}
 	expect("a part is skipped", []run.Gap{{From: 4, Through: 4}}, "delta00_10.csv")
-	if k, err := a.Skip(t.Context(), steward, "delta00", 0, 0, "this one too"); err != nil || k.From != 4 || k.Through != 4 {
+	if k, err := a.SkipNumbers(t.Context(), steward, "delta00", 0, 0, "this one too"); err != nil || k.From != 4 || k.Through != 4 {
 		t.Fatal(k, err)
 	}
 	expect("all are skipped", nil, "")

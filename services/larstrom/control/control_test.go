@@ -84,7 +84,7 @@ func (d *desk) Diff(_ context.Context, delivery string, all bool) (control.Diff,
 func (d *desk) Retract(_ context.Context, r control.RetractRequest) (event.DeliveryRetracted, error) {
 	return event.DeliveryRetracted{Delivery: r.Delivery, By: r.As + " with " + r.Token, Note: r.Note}, d.err
 }
-func (d *desk) Skip(_ context.Context, r control.SkipRequest) (event.SequenceSkipped, error) {
+func (d *desk) SkipNumbers(_ context.Context, r control.SkipRequest) (event.SequenceSkipped, error) {
 	return event.SequenceSkipped{Feed: r.Feed, From: r.From, Through: r.Through, By: r.As + " with " + r.Token, Note: r.Note}, d.err
 }
 func (d *desk) SQL(_ context.Context, store, format, query string, w io.Writer) error {

@@ -21,7 +21,7 @@ type Custodian interface {
 	// Diff is what a delivery changed; all: also in periods that were open.
 	Diff(ctx context.Context, delivery string, all bool) (Diff, error)
 	Retract(ctx context.Context, r RetractRequest) (event.DeliveryRetracted, error)
-	Skip(ctx context.Context, r SkipRequest) (event.SequenceSkipped, error)
+	SkipNumbers(ctx context.Context, r SkipRequest) (event.SequenceSkipped, error)
 }
 
 // RetractRequest is the wish that a delivery count no more.
@@ -154,7 +154,7 @@ func (s *Server) custody(mux *http.ServeMux) {
 	mux.HandleFunc("POST /v1/feeds/{id}/skips", func(w http.ResponseWriter, r *http.Request) {
 		if q, ok := decode[SkipRequest](w, r); ok {
 			q.Feed = r.PathValue("id")
-			done, err := s.cfg.Custodian.Skip(s.base, q)
+			done, err := s.cfg.Custodian.SkipNumbers(s.base, q)
 			answer(w, done, err)
 		}
 	})
@@ -181,8 +181,8 @@ func (c *Client) Retract(ctx context.Context, r RetractRequest) (event.DeliveryR
 	return send[event.DeliveryRetracted](ctx, c, "/v1/deliveries/"+url.PathEscape(r.Delivery)+"/retraction", r)
 }
 
-// Skip asks that numbers of a feed be awaited no more.
-func (c *Client) Skip(ctx context.Context, r SkipRequest) (event.SequenceSkipped, error) {
+// SkipNumbers asks that numbers of a feed be awaited no more.
+func (c *Client) SkipNumbers(ctx context.Context, r SkipRequest) (event.SequenceSkipped, error) {
 	return send[event.SequenceSkipped](ctx, c, "/v1/feeds/"+url.PathEscape(r.Feed)+"/skips", r)
 }
 

@@ -30,7 +30,7 @@ func TestCustodyOverTheAPI(t *testing.T) {
 	if err != nil || r != (event.DeliveryRetracted{Delivery: "d/1", By: "p with secret", Note: "why"}) {
 		t.Errorf("retraction: %+v, %v", r, err)
 	}
-	k, err := c.Skip(t.Context(), control.SkipRequest{As: "p", Token: "secret", Feed: "f", From: 2, Through: 3, Note: "why"})
+	k, err := c.SkipNumbers(t.Context(), control.SkipRequest{As: "p", Token: "secret", Feed: "f", From: 2, Through: 3, Note: "why"})
 	if err != nil || k != (event.SequenceSkipped{Feed: "f", From: 2, Through: 3, By: "p with secret", Note: "why"}) {
 		t.Errorf("skip: %+v, %v", k, err)
 	}
