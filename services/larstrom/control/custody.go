@@ -15,7 +15,7 @@ import (
 )
 
 // Custodian says what a delivery changed, and takes back what should not have
-// come or is not to be awaited. Retract and Skip return when a publication
+// come or is not to be awaited. Retract and SkipNumbers return when a publication
 // shows what follows.
 type Custodian interface {
 	// Diff is what a delivery changed; all: also in periods that were open.
