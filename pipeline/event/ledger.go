@@ -27,6 +27,8 @@ const (
 	TypeCellsAppended     Type = "cells.appended"
 	TypeRunChecked        Type = "run.checked"
 	TypeRunPublished      Type = "run.published"
+	TypePersonsCounted    Type = "persons.counted"
+	TypeEditionPublished  Type = "edition.published"
 	TypeFlagRaised        Type = "flag.raised"
 	TypeFlagResolved      Type = "flag.resolved"
 	TypeDecisionMade      Type = "decision.made"
@@ -43,7 +45,15 @@ const (
 	TypeProtocolDrawn     Type = "protocol.drawn"
 	TypeProtocolSigned    Type = "protocol.signed"
 	TypeProtocolRevoked   Type = "protocol.revoked"
-	TypeNoticeSent        Type = "notice.sent"
+
+	TypeFlagAssigned     Type = "flag.assigned"
+	TypeEvidenceAttached Type = "evidence.attached"
+	TypeFlagSeen         Type = "flag.seen"
+	TypeDataRead         Type = "data.read"
+	TypeUnitAffirmed     Type = "unit.affirmed"
+	TypeNoticeSent       Type = "notice.sent"
+	TypeNoticeClaimed    Type = "notice.claimed"
+	TypeSLABreached      Type = "sla.breached"
 )
 
 // Event is one LEDGER event. Sequence is 0 until it has been appended.
@@ -108,7 +118,14 @@ func SecuritySubject(region string) string { return "ledger.security." + region 
 // RunSubject carries the steps of the runs.
 func RunSubject(region string) string { return "ledger.run." + region }
 
-// NoticeSubject carries who was told how much.
+// ReadingSubject carries who was shown what.
+func ReadingSubject(region string) string { return "ledger.reading." + region }
+
+// UnitSubject carries what people say of whole units.
+func UnitSubject(region string) string { return "ledger.unit." + region }
+
+// NoticeSubject carries who was told how much, and what has not been done in
+// its time.
 func NoticeSubject(region string) string { return "ledger.notice." + region }
 
 // GateSubject carries flags, decisions and releases of one indicator.
@@ -303,16 +320,20 @@ type SequenceSkipped struct {
 const (
 	OutcomeFile = "file_rejected"
 	OutcomeRows = "rows_rejected"
+	// OutcomeName: the number stands in the name, and nothing was read.
+	OutcomeName = "name_rejected"
 )
 
 // IdentityFound is a security event: a delivery held what looks like personal
 // identity numbers where none is declared (check C15). It says where and how
 // many, and nothing of what they are.
 type IdentityFound struct {
-	Delivery string           `json:"delivery"`
-	Raw      string           `json:"raw"`
-	Feed     string           `json:"feed"`
-	Registry string           `json:"registry"`
+	// Delivery, Raw, Feed and Registry are empty where the name was refused.
+	Delivery string           `json:"delivery,omitempty"`
+	Raw      string           `json:"raw,omitempty"`
+	Feed     string           `json:"feed,omitempty"`
+	Registry string           `json:"registry,omitempty"`
+	Name     string           `json:"name,omitempty"` // outline of a name that was refused
 	Outcome  string           `json:"outcome"`
 	Columns  []IdentityColumn `json:"columns"`
 	Catalog  string           `json:"catalog"`
@@ -357,6 +378,19 @@ type RunChecked struct {
 	Flags map[string]int `json:"flags,omitempty"` // raised, by check
 	// Shadow counts the findings of checks in shadow mode, which ask nobody.
 	Shadow map[string]int `json:"shadow,omitempty"`
+	// Incidents is how many likely causes the flags share.
+	Incidents int `json:"incidents,omitempty"`
+	// Outcomes count the instances of every check by what became of them.
+	Outcomes map[string]Outcomes `json:"outcomes,omitempty"`
+}
+
+// Outcomes are how many instances of one check came to what in a run.
+type Outcomes struct {
+	Passed        int64 `json:"passed,omitempty"`
+	Found         int64 `json:"found,omitempty"`
+	Folded        int64 `json:"folded,omitempty"` // explained by another finding
+	NotApplicable int64 `json:"not_applicable,omitempty"`
+	CouldNotRun   int64 `json:"could_not_run,omitempty"`
 }
 
 // RunPublished is a complete publication.
@@ -369,6 +403,48 @@ type RunPublished struct {
 	Through uint64 `json:"through"`
 	// Sets maps each indicator to its result set.
 	Sets map[string]string `json:"sets"`
+	// Meta is the result set of what belongs to no indicator.
+	Meta string `json:"meta"`
+}
+
+// PersonsCounted names cells of an edition in the making that hold fewer persons
+// than the audience's rule asks for, although their counts are larger. Persons are
+// counted in the rows, which are kept for a time only: what followed from them is
+// said here, so that an edition can be made again without.
+type PersonsCounted struct {
+	Audience  string `json:"audience"`
+	Number    int    `json:"number"` // of the edition
+	Indicator string `json:"indicator"`
+	// Part numbers the events of one indicator, from 1.
+	Part int     `json:"part"`
+	Few  []Guard `json:"few"`
+}
+
+// EditionPublished is a complete edition for a wider audience: what its profile
+// leaves of a publication. The next one follows in another month. Until then
+// another event may take out of it what has been withdrawn; nothing enters.
+type EditionPublished struct {
+	Audience string `json:"audience"` // id of the profile
+	Number   int    `json:"number"`   // 1, 2, … in the audience's store
+	// Edition is the day on which it was due.
+	Edition catalog.Date `json:"edition"`
+	// Publication, Run, AsOf, Catalog and Through are those of the publication
+	// that it was made from.
+	Publication int          `json:"publication"`
+	Run         string       `json:"run"`
+	AsOf        catalog.Date `json:"as_of"`
+	Catalog     string       `json:"catalog"`
+	Through     uint64       `json:"through"`
+	// Key is the id of the secret with which counts are rounded.
+	Key string `json:"key"`
+	// UntilRun and Until are the run and the LEDGER sequence up to which what was
+	// withdrawn since is taken out; empty and 0: it is as it was made.
+	UntilRun string `json:"until_run,omitempty"`
+	Until    uint64 `json:"until,omitempty"`
+	// Sets maps each indicator to its result set, Histories to the name of what
+	// editions up to this one have shown and withheld of it.
+	Sets      map[string]string `json:"sets"`
+	Histories map[string]string `json:"histories"`
 	// Meta is the result set of what belongs to no indicator.
 	Meta string `json:"meta"`
 }
@@ -481,6 +557,19 @@ type DecisionMade struct {
 	Evidence string `json:"evidence,omitempty"`
 	// Batch is shared by the decisions that one command took.
 	Batch string `json:"batch,omitempty"`
+	// Moves are by how much an acceptance moved published values of units that
+	// the person answers for; those of one batch are said with each of it.
+	Moves []Move `json:"moves,omitempty"`
+	// Role is the one by which the person may do it, with its units; Client is
+	// the program by which she did, with its version.
+	Role   string `json:"role,omitempty"`
+	Client string `json:"client,omitempty"`
+}
+
+// Move is by how many points of the published scale a unit's values move.
+type Move struct {
+	Unit   string  `json:"unit"`
+	Points float64 `json:"points"`
 }
 
 // DecisionProposed is a waiver, a correction, or an acceptance by somebody who
@@ -502,6 +591,9 @@ type DecisionProposed struct {
 	// Corrections are the new contents of all cells that the flag guards.
 	Corrections []Correction `json:"corrections,omitempty"`
 	Batch       string       `json:"batch,omitempty"`
+	// Role and Client are as in DecisionMade.
+	Role   string `json:"role,omitempty"`
+	Client string `json:"client,omitempty"`
 }
 
 // Correction says what a version of a cell should have held. The version
@@ -547,6 +639,9 @@ type DecisionConfirmed struct {
 	By       string       `json:"by"`
 	On       catalog.Date `json:"on"`
 	Batch    string       `json:"batch,omitempty"`
+	// Role and Client are as in DecisionMade.
+	Role   string `json:"role,omitempty"`
+	Client string `json:"client,omitempty"`
 }
 
 // DecisionRefused ends a proposal: the second person says no.
@@ -557,6 +652,9 @@ type DecisionRefused struct {
 	Note     string       `json:"note"`
 	On       catalog.Date `json:"on"`
 	Batch    string       `json:"batch,omitempty"`
+	// Role and Client are as in DecisionMade.
+	Role   string `json:"role,omitempty"`
+	Client string `json:"client,omitempty"`
 }
 
 // DecisionWithdrawn takes a decision or a proposal back. The flag is open
@@ -568,6 +666,9 @@ type DecisionWithdrawn struct {
 	Note     string       `json:"note,omitempty"`
 	On       catalog.Date `json:"on"`
 	Batch    string       `json:"batch,omitempty"`
+	// Role and Client are as in DecisionMade.
+	Role   string `json:"role,omitempty"`
+	Client string `json:"client,omitempty"`
 }
 
 // FlagReopened opens a closed flag without a new finding: its waiver expired,
@@ -615,6 +716,80 @@ type CorrectionRetired struct {
 	Cell Guard  `json:"cell"`
 	Run  string `json:"run"`
 	Rev  uint64 `json:"rev"`
+}
+
+// FlagAssigned gives a flag to a person, who is asked before the others that
+// may decide it. It decides nothing.
+type FlagAssigned struct {
+	Flag string `json:"flag"`
+	// To is the opaque staff id; empty: to nobody any more.
+	To   string       `json:"to,omitempty"`
+	By   string       `json:"by"`
+	Note string       `json:"note,omitempty"`
+	On   catalog.Date `json:"on"`
+	// Role and Client are as in DecisionMade.
+	Role   string `json:"role,omitempty"`
+	Client string `json:"client,omitempty"`
+}
+
+// EvidenceAttached adds to a flag what a decision can rest on: a text, or a
+// reference to a document that is kept elsewhere.
+type EvidenceAttached struct {
+	Evidence string `json:"evidence"`
+	Flag     string `json:"flag"`
+	By       string `json:"by"`
+	// Text and Link are without personal data.
+	Text string `json:"text,omitempty"`
+	Link string `json:"link,omitempty"`
+	// SHA256 is that of the document, or of the text where there is none.
+	SHA256 string       `json:"sha256"`
+	On     catalog.Date `json:"on"`
+	// Role and Client are as in DecisionMade.
+	Role   string `json:"role,omitempty"`
+	Client string `json:"client,omitempty"`
+}
+
+// FlagSeen says that a person was shown a flag whole, as it was then.
+type FlagSeen struct {
+	Flag        string       `json:"flag"`
+	FlagVersion int          `json:"flag_version"`
+	By          string       `json:"by"`
+	On          catalog.Date `json:"on"`
+	Client      string       `json:"client,omitempty"`
+}
+
+// Kinds of data whose reading is on record.
+const (
+	// ReadSample is the lines of a sample, which lead to persons where the
+	// source is kept.
+	ReadSample = "sample"
+	// ReadRows is a query to the store of rows.
+	ReadRows = "rows"
+)
+
+// DataRead says that person-level data were read: by whom, and what.
+type DataRead struct {
+	// By is an opaque staff id; empty: the operator of the process.
+	By   string `json:"by,omitempty"`
+	What string `json:"what"`
+	// Of is the protocol, or the SHA-256 of the query: never what was read.
+	Of     string       `json:"of"`
+	On     catalog.Date `json:"on"`
+	Client string       `json:"client,omitempty"`
+}
+
+// UnitAffirmed says that somebody who answers for a unit has looked at what is
+// shown of it up to a day, and stands by it.
+type UnitAffirmed struct {
+	Unit string `json:"unit"`
+	// Through is the last day of a quarter.
+	Through catalog.Date `json:"through"`
+	By      string       `json:"by"`
+	Note    string       `json:"note,omitempty"`
+	On      catalog.Date `json:"on"`
+	// Role and Client are as in DecisionMade.
+	Role   string `json:"role,omitempty"`
+	Client string `json:"client,omitempty"`
 }
 
 // ProtocolDrawn is a sample for the introduction of an indicator version: the
@@ -697,6 +872,48 @@ type NoticeSent struct {
 	Offered []string `json:"offered,omitempty"`
 }
 
+// NoticeClaimed gives one of several processes some messages: until Seconds
+// after the time of the event no other hands them to the sink. It is appended
+// with the expected sequence of its subject, so that of two that claim at once
+// one is refused.
+type NoticeClaimed struct {
+	// Holder is the opaque name of the process.
+	Holder string `json:"holder"`
+	// Notices are the identities of the messages, as in NoticeSent.
+	Notices []string `json:"notices"`
+	Seconds int      `json:"seconds"`
+}
+
+// Stages of a duty that was not done in its time.
+const (
+	SLADue  = "due"  // all of its working days have passed
+	SLALate = "late" // one and a half times as many: the next level is told
+)
+
+// SLABreached says that somebody has not done a duty about a flag in the
+// working days that there were for it (check L05).
+type SLABreached struct {
+	// Breach is the identity of the fact, which repetitions share.
+	Breach    string `json:"breach"`
+	Flag      string `json:"flag"`
+	Indicator string `json:"indicator"`
+	Unit      string `json:"unit,omitempty"`
+	// Duty is review, answer or confirm.
+	Duty     string   `json:"duty"`
+	Severity Severity `json:"severity"`
+	Stage    string   `json:"stage"`
+	// Since is the LEDGER sequence of the event that the duty follows from.
+	Since uint64 `json:"since"`
+	// Days is how many working days there were, Due the day on which the last
+	// of them passed, On the day on which this was found.
+	Days int          `json:"days"`
+	Due  catalog.Date `json:"due"`
+	On   catalog.Date `json:"on"`
+	// Level is the role that is told as well; empty: there is none above, or
+	// the duty is not late yet.
+	Level string `json:"level,omitempty"`
+}
+
 // ReleaseMade makes visible the newest version of every cell of the
 // indicator up to revision Rev, except the named ones.
 type ReleaseMade struct {
@@ -728,6 +945,8 @@ func (RunOpened) EventType() Type         { return TypeRunOpened }
 func (CellsAppended) EventType() Type     { return TypeCellsAppended }
 func (RunChecked) EventType() Type        { return TypeRunChecked }
 func (RunPublished) EventType() Type      { return TypeRunPublished }
+func (PersonsCounted) EventType() Type    { return TypePersonsCounted }
+func (EditionPublished) EventType() Type  { return TypeEditionPublished }
 func (FlagRaised) EventType() Type        { return TypeFlagRaised }
 func (FlagResolved) EventType() Type      { return TypeFlagResolved }
 func (DecisionMade) EventType() Type      { return TypeDecisionMade }
@@ -743,4 +962,11 @@ func (CorrectionRetired) EventType() Type { return TypeCorrectionRetired }
 func (ProtocolDrawn) EventType() Type     { return TypeProtocolDrawn }
 func (ProtocolSigned) EventType() Type    { return TypeProtocolSigned }
 func (ProtocolRevoked) EventType() Type   { return TypeProtocolRevoked }
+func (FlagAssigned) EventType() Type      { return TypeFlagAssigned }
+func (EvidenceAttached) EventType() Type  { return TypeEvidenceAttached }
+func (FlagSeen) EventType() Type          { return TypeFlagSeen }
+func (DataRead) EventType() Type          { return TypeDataRead }
+func (UnitAffirmed) EventType() Type      { return TypeUnitAffirmed }
 func (NoticeSent) EventType() Type        { return TypeNoticeSent }
+func (NoticeClaimed) EventType() Type     { return TypeNoticeClaimed }
+func (SLABreached) EventType() Type       { return TypeSLABreached }

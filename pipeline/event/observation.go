@@ -32,8 +32,8 @@ const (
 	HasReason
 )
 
-// Finding are the row-level faults that block or hold a cell without
-// removing the row.
+// Finding are what of a row the checks and the state of its cell go by: faults
+// that block or hold a cell without removing the row, and why it has no number.
 type Finding uint8
 
 // The bits of Finding.
@@ -43,6 +43,11 @@ const (
 	ZeroDenominator
 	RateMismatch
 	UnknownCode
+	// BadReason is of a rejected row whose reason for having no number is none,
+	// or stands beside a number (check C17).
+	BadReason
+	// Masked is of a row with HasReason whose number the source withholds.
+	Masked
 )
 
 // Observations is a block of observations as columns of equal length.

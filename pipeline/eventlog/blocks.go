@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"hash"
 	"iter"
+	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/sourcegraph/conc"
@@ -81,6 +82,19 @@ type outcome struct {
 type batch struct {
 	bytes []byte
 	ends  []int
+}
+
+// smallBatch is what most deliveries stay below.
+const smallBatch = 2 << 20
+
+// add appends a payload. A batch that is no small one gets room for a full one
+// at once, of so many bytes: growing by parts would copy each of them again.
+func (b *batch) add(payload []byte, full int) {
+	if need := len(b.bytes) + len(payload); need > cap(b.bytes) && need > smallBatch {
+		b.bytes = slices.Grow(b.bytes, max(full, need)-len(b.bytes))
+	}
+	b.bytes = append(b.bytes, payload...)
+	b.ends = append(b.ends, len(b.bytes))
 }
 
 func (b *batch) reset() { b.bytes, b.ends = b.bytes[:0], b.ends[:0] }
@@ -164,8 +178,7 @@ func (a *appender) add(b Block) error {
 			return err
 		}
 	}
-	f.bytes = append(f.bytes, b.Payload...)
-	f.ends = append(f.ends, len(f.bytes))
+	f.add(b.Payload, a.log.batchBytes)
 	a.sum.add(0, b.Payload, b.Rows)
 	return nil
 }

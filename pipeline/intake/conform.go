@@ -56,13 +56,16 @@ type conformer struct {
 	wide                                                              []*measure
 	narrow                                                            map[string]*measure // by indicator, of a long file; nil: unknown
 
-	texts   map[string]string // strata of the block
-	block   *blockWriter
-	faults  []fault
-	scratch []byte
-	keyEnd  int // where the key's values end in scratch
-	raw     []string
-	ratio   ratio
+	texts map[string]string // strata of the block
+	// recentStrata are those of a file with one column of them.
+	recentStrata *recent[string]
+	dates        *recentDates
+	block        *blockWriter
+	faults       []fault
+	scratch      []byte
+	keyEnd       int // where the key's values end in scratch
+	raw          []string
+	ratio        ratio
 
 	subjectPrefix    [16]byte
 	look             *look
@@ -82,6 +85,8 @@ type conformer struct {
 	finer, empty tally
 	// loose holds the dates of rows whose indicator is not known.
 	loose dateSpan
+	// days are those of rows, by the length of the indicator's period.
+	days map[catalog.Granularity]*daySet
 	// last is the row before the one at hand, now what is known of that.
 	last, now lastRow
 	// joined are the rows of the file that the row was made of beside the
@@ -99,6 +104,7 @@ type place struct {
 	ref
 	system string
 	known  map[string]*unitEntry
+	recent *recent[*unitEntry]
 	blank  []ref // with any of which the row is of a unit below
 }
 
@@ -148,6 +154,7 @@ type measure struct {
 	needs, ones event.Has
 	counts      bool // numerator and denominator are counts, never below 0
 	span        dateSpan
+	days        *daySet // nil: not asked for
 	version     versionSpan
 }
 
@@ -189,6 +196,8 @@ type row struct {
 	hasKey       bool
 	reject, park bool
 	reason       bool  // the row says why it has no number
+	masked       bool  // and that is that its source withholds it
+	badReason    bool  // or says it by a code that is none
 	end          int32 // last day of its period
 	hasEnd       bool
 }
@@ -206,7 +215,7 @@ func newConformer(feed *catalog.Feed, idx Catalog, d Delivery, sink Sink, res *R
 		number: numberForm{decimal: feed.Dialect.Decimal[0], thousands: feed.Dialect.Thousands},
 		date:   dateForm{form: feed.Dialect.Dates, zone: zone},
 		long:   len(feed.Measures) == 0,
-		narrow: map[string]*measure{}, texts: map[string]string{}, ruleIDs: ruleIDs(),
+		narrow: map[string]*measure{}, texts: map[string]string{}, ruleIDs: ruleIDs(), recentStrata: &recent[string]{}, dates: &recentDates{},
 	}
 	c.subjectPrefix = prefix("subject", feed.Registry)
 	if Pseudonymised(feed) {
@@ -247,9 +256,9 @@ func (c *conformer) bind(l *layout) error {
 		c.shared.Preamble = []byte(text) // it stands above the rejected rows, too
 	}
 	c.unit, c.indicator, c.version = l.resolve(f.Columns.Unit), l.resolve(f.Columns.Indicator), l.resolve(f.Columns.IndicatorVersion)
-	c.places = append(c.places, place{ref: c.unit, system: f.Columns.UnitSystem, known: map[string]*unitEntry{}})
+	c.places = append(c.places, place{ref: c.unit, system: f.Columns.UnitSystem, known: map[string]*unitEntry{}, recent: &recent[*unitEntry]{}})
 	for _, u := range f.Columns.UnitElse {
-		p := place{ref: l.resolve(u.Column), system: u.System, known: map[string]*unitEntry{}}
+		p := place{ref: l.resolve(u.Column), system: u.System, known: map[string]*unitEntry{}, recent: &recent[*unitEntry]{}}
 		for _, name := range u.Blank {
 			p.blank = append(p.blank, l.resolve(name))
 		}
@@ -312,6 +321,7 @@ func (c *conformer) newMeasure(ind *catalog.Indicator, numerator, denominator, v
 		ind:     ind,
 		numbers: [4]ref{l.resolve(numerator), l.resolve(denominator), l.resolve(value), l.resolve(expected)},
 		rate:    l.resolve(rate),
+		days:    c.daysOf(ind.Period),
 		prefix:  prefix("key", c.feed.Registry, c.feed.ID, ind.ID),
 	}
 	has := func(i int) bool { return m.numbers[i].set }
@@ -648,6 +658,7 @@ func (c *conformer) sameValue(which int, v *columnValue, line uint64, b []byte) 
 			Hint: "send one delivery in a file"})
 	}
 	v.seen, v.value = true, bytes.Clone(b)
+	c.look.outside(v.value, c.res.AsOf)
 	var ok bool
 	if which == 0 {
 		var date catalog.Date
@@ -678,7 +689,7 @@ func (c *conformer) day(fields [][]byte, at *ref, must bool, what string, bit ev
 		}
 		return 0, 0
 	}
-	day, ok := c.date.days(b)
+	day, ok := c.dates.days(c.date, b)
 	if !ok {
 		c.fault(fault{column: at.name, value: b, field: dateField, rule: RuleType,
 			text: "not a date in the declared form, or not in the calendar", hint: c.date.hint()})
@@ -721,13 +732,9 @@ func (c *conformer) unitOf(r *row, fields [][]byte) {
 // findUnit looks a code up at the event date; without one, whether the code
 // has only ever meant one unit.
 func (c *conformer) findUnit(r *row, at *place, code []byte) bool {
-	e := at.known[string(code)]
-	if e == nil {
-		if len(at.known) >= maxCached {
-			clear(at.known)
-		}
-		e = &unitEntry{code: string(code)}
-		at.known[e.code] = e
+	e, ok := at.recent.find(code)
+	if !ok {
+		e = at.entry(code)
 	}
 	if r.has&event.HasEventDate == 0 {
 		if u, ok := c.idx.UnitByCode(at.system, e.code, catalog.Date{}); ok {
@@ -743,6 +750,20 @@ func (c *conformer) findUnit(r *row, at *place, code []byte) bool {
 		r.unit = e.id
 	}
 	return e.ok
+}
+
+// entry is what is known of a code.
+func (p *place) entry(code []byte) *unitEntry {
+	e := p.known[string(code)]
+	if e == nil {
+		if len(p.known) >= maxCached {
+			clear(p.known)
+		}
+		e = &unitEntry{code: string(code)}
+		p.known[e.code] = e
+	}
+	p.recent.keep(e.code, e)
+	return e
 }
 
 // lookUp asks the catalog and keeps for which days the answer holds: those of
@@ -784,6 +805,13 @@ func (c *conformer) stratumOf(r *row, fields [][]byte) {
 	if len(c.strata) == 0 {
 		return
 	}
+	one := len(c.strata) == 1 && c.strata[0].words == nil
+	if one {
+		if text, ok := c.recentStrata.find(get(fields, &c.strata[0])); ok {
+			r.stratum = text
+			return
+		}
+	}
 	c.scratch = c.scratch[:0]
 	for i := range c.strata {
 		s := &c.strata[i]
@@ -812,6 +840,9 @@ func (c *conformer) stratumOf(r *row, fields [][]byte) {
 		c.texts[text] = text
 	}
 	r.stratum = text
+	if one && text != "" {
+		c.recentStrata.keep(text, text)
+	}
 }
 
 // keyOf puts the key's values into scratch, where the hash of each measure
@@ -996,18 +1027,24 @@ func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
 		return nil
 	}
 
-	n, has, finding, ok := c.numbersOf(m, fields, r.reason)
+	n, has, finding, ok := c.numbersOf(m, fields, r)
 	if !ok || c.periodEnd.set && !c.onePeriod(m, r) {
 		reject = true
 	}
 	if known {
 		m.span.add(day)
+		if m.days != nil {
+			m.days.add(day, r.line)
+		}
 	}
 	kind := event.Observed
 	switch {
 	case reject:
 		kind = event.Rejected
-		n, has, finding = [4]int64{}, 0, 0
+		n, has, finding = [4]int64{}, 0, finding&event.BadReason
+		if r.badReason {
+			finding = event.BadReason
+		}
 	case park:
 		kind = event.Parked
 	}
@@ -1070,8 +1107,9 @@ const maxValue = 1_000_000_000 * cell.Micro
 //     Without a denominator to stand against, as exclude.
 //
 // A row that says why it has no number has none, whatever the policy is.
-func (c *conformer) numbersOf(m *measure, fields [][]byte, reason bool) (n [4]int64, has event.Has, finding event.Finding, ok bool) {
+func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, has event.Has, finding event.Finding, ok bool) {
 	ok = true
+	reason, masked := r.reason, r.masked
 	numbers := ""
 	for i := range m.numbers {
 		bit := event.HasNumerator << i
@@ -1095,7 +1133,7 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, reason bool) (n [4]in
 			if !reason {
 				c.count(b)
 			}
-			reason = true
+			reason, masked = true, masked || c.masks(b)
 			continue
 		}
 		if at.col >= 0 {
@@ -1128,7 +1166,8 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, reason bool) (n [4]in
 		if rate = get(fields, &m.rate); c.missing(rate) {
 			rate = nil
 		} else if c.feed.Reasons != nil && !c.reason.set && slices.Contains(c.feed.Reasons.Codes, string(rate)) {
-			rate, reason = nil, true
+			reason, masked = true, masked || c.masks(rate)
+			rate = nil
 		} else if _, bad := c.number.micro(rate); bad != numberOK {
 			text, hint := bad.texts(c.number)
 			if !c.told(RuleType, m.rate.name) {
@@ -1145,13 +1184,16 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, reason bool) (n [4]in
 			c.fault(fault{column: numbers, rule: RuleReason, text: "a number, in a row that says why it has none",
 				hint: "leave the number out, or the reason"})
 		}
-		ok = false
+		ok, finding = false, event.BadReason
 	}
 	if !ok {
-		return n, has, 0, false
+		return n, has, finding, false
 	}
 	if reason {
-		return [4]int64{}, event.HasMissing | event.HasReason, 0, true
+		if masked {
+			finding = event.Masked
+		}
+		return [4]int64{}, event.HasMissing | event.HasReason, finding, true
 	}
 	if absent := m.needs &^ has; absent != 0 {
 		if m.ind.Missing == "not_met" && absent == event.HasNumerator {

@@ -309,6 +309,12 @@ func errorSheet(t testing.TB, header, row []string) string {
 // workbookOf is the smallest workbook around a sheet.
 func workbookOf(t testing.TB, sheet string) string {
 	t.Helper()
+	return workbookWith(t, sheet, "<worksheet/>")
+}
+
+// workbookWith has one more sheet, which is hidden.
+func workbookWith(t testing.TB, sheet, hidden string) string {
+	t.Helper()
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
 	add := func(name, text string) {
@@ -321,9 +327,10 @@ func workbookOf(t testing.TB, sheet string) string {
 		}
 	}
 	add("_rels/.rels", `<Relationships><Relationship Id="a" Type="x/officeDocument" Target="b.xml"/></Relationships>`)
-	add("_rels/b.xml.rels", `<Relationships><Relationship Id="s" Type="x/worksheet" Target="s.xml"/></Relationships>`)
-	add("b.xml", `<workbook xmlns:r="r"><sheets><sheet name="S" r:id="s"/></sheets></workbook>`)
+	add("_rels/b.xml.rels", `<Relationships><Relationship Id="s" Type="x/worksheet" Target="s.xml"/><Relationship Id="h" Type="x/worksheet" Target="h.xml"/></Relationships>`)
+	add("b.xml", `<workbook xmlns:r="r"><sheets><sheet name="S" r:id="s"/><sheet name="H" state="hidden" r:id="h"/></sheets></workbook>`)
 	add("s.xml", sheet)
+	add("h.xml", hidden)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}

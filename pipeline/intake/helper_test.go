@@ -174,7 +174,7 @@ func (s *taken) rows() []string {
 		if o.Has[i]&event.HasReason != 0 {
 			b.WriteString(" reason")
 		}
-		for j, name := range []string{"above", "negative", "zero", "rate", "code"} {
+		for j, name := range []string{"above", "negative", "zero", "rate", "code", "badreason", "masked"} {
 			if o.Finding[i]&(1<<j) != 0 {
 				b.WriteString(" " + name)
 			}

@@ -138,6 +138,9 @@ type Result struct {
 	From, To catalog.Date
 	// Windows are the same by the lengths of the periods, where that tells more.
 	Windows []event.Window
+	// Spreads are which periods a snapshot of the periods of its own rows spans,
+	// and of how many of them it has rows.
+	Spreads []Spread
 	// AsOf is that of the delivery, or the one read from the feed's column.
 	AsOf catalog.Date
 	// OrderKey is set where the feed reads it from a column.

@@ -52,6 +52,10 @@ type look struct {
 	secret []int
 	// known says that the verdicts are those of an earlier reading.
 	known bool
+	// outer is what stands in no row: the lines around them, other sheets, what
+	// else a Bundle holds. outerHit says that a number stood within such a text.
+	outer    *identity.Column
+	outerHit bool
 
 	// Of the row at hand: its stratum holds a number; it could not be split.
 	stratum, unsplit bool
@@ -77,6 +81,9 @@ func newLook(feed *catalog.Feed, d Delivery, l *layout) (*look, error) {
 		return nil, fmt.Errorf("feed %s: %w", feed.ID, err)
 	}
 	k := &look{layout: l, scanner: s, known: d.Looked != nil}
+	if k.outer, err = identity.NewColumn(s); err != nil {
+		return nil, fmt.Errorf("feed %s: %w", feed.ID, err)
+	}
 	add := func(name string, at int, kept bool) error {
 		var forms []string
 		for _, o := range feed.Opaque {
@@ -104,7 +111,8 @@ func newLook(feed *catalog.Feed, d Delivery, l *layout) (*look, error) {
 		case slices.Contains(secret, name):
 			k.secret = append(k.secret, at)
 		case name == feed.AsOf.Column || name == feed.Order.Column:
-			// The same in every row, and usually a time stamp, which may pass.
+			// The same in every row, and usually a time stamp, which may pass:
+			// the first is looked at (sameValue).
 		default:
 			if err := add(name, at, slices.Contains(read, name)); err != nil {
 				return nil, err
@@ -166,6 +174,29 @@ func (c *conformer) identityFault(col *lookColumn, field []byte, hit identity.Hi
 		text, hint = "what looks like a "+hit.Kind.String()+" stands in a value that the feed ignores", "leave it out of the export"
 	}
 	c.fault(fault{column: col.name, value: field[hit.Start:hit.End], field: textField, rule: RuleIdentity, text: text, hint: hint})
+}
+
+// outside looks at a text that stands in no row.
+func (l *look) outside(text []byte, today catalog.Date) {
+	hit := l.scanner.Scan(text)
+	if hit.Found() && isStamp(string(text[hit.Start:hit.End]), today) {
+		return
+	}
+	if hit = l.outer.Add(text); hit.Found() && !hit.Whole() {
+		l.outerHit = true
+	}
+}
+
+// outsideProblem is nil where no identity number stands outside the rows. There
+// is no row to reject for one that does: the file is.
+func (l *look) outsideProblem() []event.Problem {
+	v := l.outer.Verdict()
+	if !l.outerHit && v.Level != identity.Pattern && !v.Rejected {
+		return nil
+	}
+	return []event.Problem{{Rule: RuleIdentity,
+		Text: fmt.Sprintf("what looks like a personal identity number (%s) stands outside the rows: above or below them, in another sheet or resource, or in what orders or dates the file", v.Kind),
+		Hint: "leave it out of the export"}}
 }
 
 // unsplitRow looks at what could not be split into columns. Where identifiers
@@ -269,6 +300,7 @@ func (l *look) verdict() error {
 		}
 		wrong = wrong || col.kept && v.Forgiven || !col.kept && v.Rejected
 	}
+	bad = append(bad, l.outsideProblem()...)
 	switch {
 	case len(bad) > 0:
 		return &FileError{Problems: bad}
@@ -290,8 +322,7 @@ func patternProblem(column string, v *identity.Verdict) event.Problem {
 // found is what a security event says: counts, never a value.
 func (l *look) found() []event.IdentityColumn {
 	var out []event.IdentityColumn
-	for i := range l.columns {
-		col := &l.columns[i]
+	for _, col := range append(slices.Clone(l.columns), lookColumn{name: beside, column: l.outer}) {
 		v := col.column.Verdict()
 		if v.Level == identity.Clean {
 			continue

@@ -137,6 +137,10 @@ func (n numberForm) micro(b []byte) (int64, numberFault) {
 
 // finer reports whether a number that micro reads has decimals that it rounds.
 func (n numberForm) finer(b []byte) bool {
+	const decimals = 6
+	if len(b) <= 1+decimals {
+		return false
+	}
 	at := bytes.IndexByte(b, n.decimal)
-	return at >= 0 && len(b)-at > 1+6 && bytes.ContainsAny(b[at+1+6:], "123456789")
+	return at >= 0 && len(b)-at > 1+decimals && bytes.ContainsAny(b[at+1+decimals:], "123456789")
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -174,7 +175,7 @@ func (f *file) form() typed.Form {
 }
 
 func (f *file) fhir() fhir.Options {
-	opt := fhir.Options{Encoding: f.feed.Dialect.Encoding, Names: wanted(f.feed), Decimal: decimal(f.feed), Zone: f.c.date.zone}
+	opt := fhir.Options{Encoding: f.feed.Dialect.Encoding, Names: wanted(f.feed), Decimal: decimal(f.feed), Zone: f.c.date.zone, Aside: f.aside}
 	if o := f.feed.FHIR; o != nil {
 		opt.Lines, opt.Reports, opt.Unit, opt.SubjectSystem = o.Form == "ndjson", o.Reports, o.Unit, o.SubjectSystem
 		opt.Exclusions, opt.Stratifiers, opt.Measures = o.Exclusions, o.Stratifiers, o.Measures
@@ -192,6 +193,7 @@ type file struct {
 	d       Delivery
 	res     Result
 	rows    rows
+	table   rows // without what joins its rows
 	c       *conformer
 	trailer *regexp.Regexp
 	sum     hash.Hash
@@ -237,6 +239,7 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 		return fmt.Errorf("feed %s: %w", f.feed.ID, err)
 	}
 	defer func() { _ = in.Close() }() // it holds memory, not the source
+	f.table = f.rows
 	if err := f.columns(); err != nil {
 		return err
 	}
@@ -286,6 +289,9 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 	if n := f.c.ragged; n > 1 && float64(n) > maxRaggedShare*float64(f.res.Lines) {
 		return f.ragged()
 	}
+	if err := f.outside(); err != nil {
+		return err
+	}
 	if err := f.c.look.verdict(); err != nil {
 		return err
 	}
@@ -295,9 +301,10 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 	}
 	f.res.From, f.res.To = f.c.span()
 	f.res.Windows = f.c.windows()
+	f.res.Spreads = f.c.spreads()
 	f.res.Units = slices.Sorted(maps.Keys(f.c.units))
 	f.res.Layout = f.c.shared
-	f.res.Findings = append(f.res.Findings, f.c.findings()...)
+	f.res.Findings = append(append(f.res.Findings, f.c.findings()...), sparse(f.res.Spreads)...)
 	for _, n := range f.rows.End().Findings {
 		f.res.Findings = append(f.res.Findings, event.Problem{Line: n.Line, Rule: RuleDialect, Text: n.Text, Hint: n.Hint})
 	}
@@ -334,6 +341,9 @@ func (f *file) columns() error {
 		inFile = false
 		if table, ok := f.rows.(interface{ Columns() []string }); ok && f.rows.End().Any {
 			names = table.Columns()
+			if err := f.unread(); err != nil {
+				return err
+			}
 		} else {
 			return emptyFile()
 		}
@@ -391,6 +401,43 @@ func (f *file) columns() error {
 		f.rows = f.joiner
 	}
 	return f.c.bind(l)
+}
+
+// outside looks at what of the file stands in no row.
+func (f *file) outside() error {
+	end := f.rows.End()
+	for line := range bytes.Lines(end.Preamble) {
+		f.aside(line)
+	}
+	f.aside(end.Trailer)
+	if book, ok := f.table.(interface{ Aside(look func([]byte)) error }); ok {
+		return fileFault(book.Aside(f.aside))
+	}
+	return nil
+}
+
+func (f *file) aside(text []byte) { f.c.look.outside(text, f.res.AsOf) }
+
+// unread refuses a file with columns that cannot be looked through: whole files
+// are, before they are accepted. One that the feed declares to hold identifiers
+// needs no look.
+func (f *file) unread() error {
+	table, ok := f.rows.(interface{ Unread() []string })
+	if !ok {
+		return nil
+	}
+	var problems []event.Problem
+	for _, name := range table.Unread() {
+		if !slices.Contains(f.feed.Identifiers, name) {
+			problems = append(problems, event.Problem{Line: 1, Column: name, Rule: RuleIdentity,
+				Text: "values of this type cannot be looked through for personal identity numbers",
+				Hint: "leave the column out of the export, or write it as text; or, if identifiers of persons may stand there, declare it under identifiers and ignore_columns of the feed"})
+		}
+	}
+	if len(problems) > 0 {
+		return &FileError{Problems: problems}
+	}
+	return nil
 }
 
 // whole holds that nothing of the file is missing at its end.

@@ -88,12 +88,16 @@ SE1-S;wait;2024-12-31;-3;2
 		`20 C06 num "x"`,
 	})
 	want := Result{Lines: 21, Rows: 21, Blocks: 1, Observed: 11, Rejected: 7, Parked: 3, AsOf: day("2024-12-31"),
-		From: day("2023-12-01"), To: day("2025-01-01"), Windows: []event.Window{{Period: catalog.Month, From: day("2023-12-01"), To: day("2025-01-01")}}, Faults: 11, Rules: map[string]int64{"C06": 4, "C07": 3, "C08": 3, "T01": 1},
+		From: day("2023-12-01"), To: day("2025-01-01"), Windows: []event.Window{{Period: catalog.Month, From: day("2023-12-01"), To: day("2025-01-01")}},
+		Spreads: []Spread{{Period: catalog.Month, From: day("2023-12-01"), To: day("2025-01-01"), Line: 21, Periods: 13, With: 7}}, Faults: 11, Rules: map[string]int64{"C06": 4, "C07": 3, "C08": 3, "T01": 1},
 		Layout: Layout{Columns: []string{"unit", "ind", "date", "num", "den"}, LineEnd: "\n"}}
 	if got := res; !maps.Equal(got.Rules, want.Rules) || len(got.First) != 11 {
 		t.Errorf("rules %v, first %d; want %v, 11", got.Rules, len(got.First), want.Rules)
 	}
-	res.Rules, res.First, want.Rules = nil, nil, nil
+	if len(res.Findings) != 1 || res.Findings[0].Text != "the file replaces 13 months, from 2023-12-01 to before 2025-01-01, and has rows for 7 of them: what was there of the others is gone" {
+		t.Errorf("findings %+v", res.Findings)
+	}
+	res.Rules, res.First, res.Findings, want.Rules = nil, nil, nil, nil
 	if fmt.Sprint(res) != fmt.Sprint(want) {
 		t.Errorf("result %+v, want %+v", res, want)
 	}

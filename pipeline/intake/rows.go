@@ -84,12 +84,18 @@ func (c *conformer) reasonOf(r *row, fields [][]byte) {
 	switch {
 	case c.missing(b):
 	case slices.Contains(c.feed.Reasons.Codes, string(b)):
-		r.reason = true
+		r.reason, r.masked = true, c.masks(b)
 		c.count(b)
 	default:
+		r.badReason = true
 		c.fault(fault{column: c.reason.name, value: b, field: numberField, rule: RuleReason, text: "not a reason that the feed knows",
 			hint: "correct it, or add it under reasons.codes of the feed"})
 	}
+}
+
+// masks reports whether a reason says that the source withholds the number.
+func (c *conformer) masks(reason []byte) bool {
+	return slices.Contains(c.feed.Reasons.Withheld(), string(reason))
 }
 
 // count counts a reason.

@@ -29,8 +29,8 @@ func TestReasons(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "in place of numbers", s.rows(), []string{
-		"2 obs ctl@2 north 2024-01-01 missing reason",
-		"3 rej strict@1 north 2024-01-02",
+		"2 obs ctl@2 north 2024-01-01 missing reason masked",
+		"3 rej strict@1 north 2024-01-02 badreason",
 		"4 obs strict@1 north 2024-01-03 n=0 d=10 missing",
 		"5 obs n@1 north 2024-01-04 missing reason",
 		"6 obs n@1 north 2024-01-05 n=0",
@@ -49,8 +49,8 @@ func TestReasons(t *testing.T) {
 	equal(t, "in a column", s.rows(), []string{
 		"2 obs strict@1 north 2024-01-01 missing reason",
 		"3 obs ctl@2 north 2024-01-02 n=0 d=10",
-		"4 rej ctl@2 north 2024-01-03",
-		"5 rej ctl@2 north 2024-01-04",
+		"4 rej ctl@2 north 2024-01-03 badreason",
+		"5 rej ctl@2 north 2024-01-04 badreason",
 		"6 rej ctl@2 north 2024-01-05",
 	})
 	equal(t, "faults in a column", s.faults(), []string{`4 C17 num ""`, `5 C17 why "xxxxxx"`, `6 C06 num "MSK"`})

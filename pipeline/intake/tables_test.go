@@ -401,3 +401,53 @@ func BenchmarkTables(b *testing.B) {
 		})
 	}
 }
+
+// nestedRow is a tableRow with columns of types that are not read.
+type nestedRow struct {
+	tableRow
+	Notes []string `parquet:"notes,list"`
+	Whom  struct {
+		Number int64 `parquet:"number"`
+	} `parquet:"whom"`
+}
+
+// Columns that cannot be looked through are refused, ignored or not: only the
+// feed's own word that identifiers may stand there lets them by.
+func TestColumnsThatCannotBeLookedThrough(t *testing.T) {
+	var rows []nestedRow
+	for _, r := range tableRows() {
+		rows = append(rows, nestedRow{tableRow: r, Notes: []string{"19121212-1212"}})
+	}
+	var out bytes.Buffer
+	w := pq.NewGenericWriter[nestedRow](&out)
+	_, err := w.Write(rows)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	fields := []arrow.Field{{Name: "notes", Type: arrow.ListOf(arrow.BinaryTypes.String)}, {Name: "whom", Type: arrow.StructOf(arrow.Field{Name: "number", Type: arrow.PrimitiveTypes.Int64})},
+		{Name: "days_seen", Type: arrow.ListOf(arrow.FixedWidthTypes.Date32)}}
+	for _, name := range []string{"unit", "date", "pid", "sex", "id", "ok", "days", "ward"} {
+		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String})
+	}
+	schema := arrow.NewSchema(fields, nil)
+	var stream bytes.Buffer
+	if err := ipc.NewWriter(&stream, ipc.WithSchema(schema)).Close(); err != nil {
+		t.Fatal(err)
+	}
+	for format, text := range map[string]string{"parquet": out.String(), "arrow": stream.String()} {
+		feed := wideFeed()
+		feed.Format, feed.Dialect.Header = format, false
+		feed.IgnoreColumns = []string{"notes", "whom", "days_seen"}
+		d := delivery()
+		d.Keys = keys()
+		_, _, err := readText(t, feed, text, d)
+		var bad *FileError
+		if !errors.As(err, &bad) || len(bad.Problems) != 2 || bad.Problems[0].Column != "notes" || bad.Problems[1].Column != "whom" || bad.Problems[0].Rule != RuleIdentity {
+			t.Errorf("%s: %v", format, err)
+		}
+		feed.Identifiers = []string{"notes", "whom"}
+		if _, _, err := readText(t, feed, text, d); errors.As(err, &bad) && bad.Problems[0].Rule == RuleIdentity {
+			t.Errorf("%s, declared: %v", format, err)
+		}
+	}
+}

@@ -25,6 +25,17 @@ func formOf(raw io.ReadSeeker, feed *catalog.Feed, l intake.Layout) (event.Form,
 	return propose.FormOf(head[:n], feed, l), nil
 }
 
+// tooWide asks about a file that replaces far more than the one of its feed that
+// was accepted before it.
+func (s *Service) tooWide(feed *catalog.Feed, result *intake.Result) error {
+	for _, d := range slices.Backward(s.state.Deliveries()) {
+		if d.Feed == feed.ID && d.Accepted != nil && d.Retracted == nil && d.Accepted.Kind == "snapshot" {
+			return intake.TooWide(feed, result, d.Accepted.From, d.Accepted.To)
+		}
+	}
+	return nil
+}
+
 // compare adds to a file that is to be accepted what is different from the one
 // of its feed that was accepted before. forms are those of the files that were
 // accepted just now.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/intake"
 )
@@ -49,6 +50,32 @@ func (s *Service) found(ctx context.Context, r event.DeliveryReceived, outcome s
 	}
 	s.cfg.Metrics.identity(r.Feed)
 	s.cfg.Logger.Warn("identity numbers where none is declared", "delivery", r.Delivery, "feed", r.Feed, "outcome", outcome, "columns", len(columns), "fields", hits)
+	return nil
+}
+
+// RefusedName tells the LEDGER of an identity number in the name of a file, by
+// the outline of it: once a day and outline, since a drop folder shows a name
+// again and again. The feed is known of an upload alone.
+func (s *Service) RefusedName(ctx context.Context, feed, shown string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
+		return err
+	}
+	return s.refusedName(ctx, feed, shown)
+}
+
+func (s *Service) refusedName(ctx context.Context, feed, shown string) error {
+	body := event.IdentityFound{Feed: feed, Name: shown, Outcome: event.OutcomeName, Catalog: s.cfg.Catalog.Hash}
+	e, err := event.New(event.SecuritySubject(s.cfg.Catalog.Region.Code), "name on "+catalog.DateOf(s.cfg.Clock()).String(), body, s.cfg.Clock())
+	if err != nil || s.state.Has(e.ID) {
+		return err
+	}
+	if _, err := s.cfg.Log.AppendEvent(ctx, e, nil); err != nil {
+		return err
+	}
+	s.cfg.Metrics.identity(feed)
+	s.cfg.Logger.Warn("identity number in the name of a file", "file", shown, "feed", feed)
 	return nil
 }
 

@@ -322,6 +322,15 @@ func TestWhatIsRefusedBeforeItIsRead(t *testing.T) {
 	if n := len(p.state().Deliveries()); n != 0 {
 		t.Errorf("%d deliveries", n)
 	}
+	// That a number stood in a name is an event for those who answer for it,
+	// once, however often the name is seen, and says nothing of whose it is.
+	if _, err := s.Submit(t.Context(), []string{filepath.Join(elsewhere, "con_2026-03-01_19121212-1212.csv")}, false); err != nil {
+		t.Error(err)
+	}
+	if found := p.events(event.TypeIdentityFound); len(found) != 1 || strings.Contains(found[0], "1912") ||
+		!strings.Contains(found[0], `"name":"xxx_dddd-dd-dd_dddddddd-dddd.xxx"`) || !strings.Contains(found[0], event.OutcomeName) {
+		t.Errorf("security events %v", found)
+	}
 	if _, err := os.Stat(filepath.Join(p.dir, "raw")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("raw files: %v", err)
 	}
@@ -332,8 +341,8 @@ func TestWhatIsRefusedBeforeItIsRead(t *testing.T) {
 	if err != nil || receipts[0].Status != intake.StatusRejected || receipts[0].Problems[0].Rule != intake.RuleIdentity {
 		t.Errorf("%+v, %v", receipts, err)
 	}
-	for _, typ := range []event.Type{event.TypeDeliveryReceived, event.TypeDeliveryRejected, event.TypeIdentityFound} {
-		if found := p.events(typ); len(found) != 1 || strings.Contains(found[0], "19121212") {
+	for typ, n := range map[event.Type]int{event.TypeDeliveryReceived: 1, event.TypeDeliveryRejected: 1, event.TypeIdentityFound: 2} {
+		if found := p.events(typ); len(found) != n || strings.Contains(fmt.Sprint(found), "19121212") {
 			t.Errorf("%s: %v", typ, found)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +40,8 @@ type Config struct {
 	NoKeys error
 	// Receipts is the folder with one folder a delivery.
 	Receipts string
+	// Incoming opens files that lie sealed on their way in; nil: none does.
+	Incoming *rawstore.Sealer
 	// Drop is the folder that is watched; empty: none.
 	Drop string
 	// Settle is how long a file of the drop folder of which a beginning looks
@@ -205,7 +206,8 @@ func (s *Service) take(ctx context.Context, files []file) ([]intake.Receipt, err
 		r, t, err := s.bring(ctx, f)
 		s.cfg.Metrics.observe("ingest", s.cfg.Clock().Sub(started))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.name, err)
+			shown, _ := intake.CheckName(f.name, catalog.DateOf(started))
+			return nil, fmt.Errorf("%s: %w", shown, err)
 		}
 		if t == nil {
 			receipts[i] = *r
@@ -257,7 +259,9 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 	if bad != nil {
 		f.name = shown // from here on nobody sees another
 		if bad.Rule == intake.RuleIdentity {
-			s.cfg.Logger.Warn("identity number in the name of a file", "file", shown)
+			if err := s.refusedName(ctx, "", shown); err != nil {
+				return nil, nil, err
+			}
 		}
 		return undelivered(f, intake.StatusRejected, *bad), nil, nil
 	}
@@ -267,7 +271,7 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 			Hint: "name the file as one of the feeds says, or add a feed to the catalog"}
 		return undelivered(f, intake.StatusRejected, unknown), nil, nil //nolint:nilerr // a file that no feed knows is rejected, and its receipt says why
 	}
-	in, err := os.Open(f.path)
+	in, err := s.cfg.Incoming.Open(f.path)
 	if err != nil && !f.submitted {
 		s.cfg.Logger.Warn("a file of the drop folder cannot be opened; trying again", "error", err.Error())
 		return undelivered(f, intake.StatusWaiting, event.Problem{Rule: intake.RuleBytes, Text: "the file cannot be opened",
@@ -276,18 +280,14 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 	if err != nil {
 		return nil, nil, err
 	}
-	large, err := tooLarge(in, feed)
-	if err != nil {
-		return nil, nil, errors.Join(err, in.Close())
-	}
-	if large != nil {
+	if large := tooLarge(in.Size, feed); large != nil {
 		return undelivered(f, intake.StatusRejected, *large), nil, in.Close()
 	}
 	waits := f.patient(feed, s.cfg.Clock())
-	if waits {
-		bad, err := s.unfinished(ctx, in, feed, f)
+	if waits && in.Plain != nil {
+		bad, err := s.unfinished(ctx, in.Plain, feed, f)
 		if err == nil && bad == nil {
-			_, err = in.Seek(0, io.SeekStart)
+			_, err = in.Plain.Seek(0, io.SeekStart)
 		}
 		if err != nil || bad != nil {
 			if err = errors.Join(err, in.Close()); err != nil {
@@ -353,17 +353,13 @@ func (s *Service) bring(ctx context.Context, f file) (*intake.Receipt, *taken, e
 
 // tooLarge refuses a file that is beyond the limit of its feed before it fills
 // the disk.
-func tooLarge(f *os.File, feed *catalog.Feed) (*event.Problem, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
+func tooLarge(size int64, feed *catalog.Feed) *event.Problem {
 	limit := compressed.Limits{Bytes: feed.Limits.Bytes}.WithDefaults().Bytes
-	if info.Size() <= limit {
-		return nil, nil
+	if size <= limit {
+		return nil
 	}
-	return &event.Problem{Rule: intake.RuleBytes, Text: fmt.Sprintf("the file has %d bytes, and the limit of feed %s is %d", info.Size(), feed.ID, limit),
-		Hint: "let the sender split it; or, if it is right, raise limits.bytes of the feed"}, nil
+	return &event.Problem{Rule: intake.RuleBytes, Text: fmt.Sprintf("the file has %d bytes, and the limit of feed %s is %d", size, feed.ID, limit),
+		Hint: "let the sender split it; or, if it is right, raise limits.bytes of the feed"}
 }
 
 // received tells the LEDGER of the file, unless it knows, and reads it.
@@ -466,6 +462,9 @@ func (s *Service) read(ctx context.Context, r event.DeliveryReceived) (*taken, e
 	result, rng, err := s.readWhole(ctx, raw, feed, d, rejects)
 	if err == nil {
 		err = intake.Unplaced(feed, &result)
+	}
+	if err == nil && r.Reason == event.CauseNew {
+		err = s.tooWide(feed, &result)
 	}
 	var at place
 	if err == nil {

@@ -75,7 +75,7 @@ func anyObservations(t *rapid.T) *event.Observations {
 		o.Subject = append(o.Subject, [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "subject")))
 		o.Key = append(o.Key, [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "key")))
 		o.Has = append(o.Has, event.Has(rapid.IntRange(0, 255).Draw(t, "has")))
-		o.Finding = append(o.Finding, event.Finding(rapid.IntRange(0, 31).Draw(t, "finding")))
+		o.Finding = append(o.Finding, event.Finding(rapid.IntRange(0, 127).Draw(t, "finding")))
 		o.Numerator = append(o.Numerator, rapid.Int64().Draw(t, "numerator"))
 		o.Denominator = append(o.Denominator, rapid.Int64().Draw(t, "denominator"))
 		o.Value = append(o.Value, rapid.Int64().Draw(t, "value"))
@@ -110,7 +110,7 @@ func anyVersions(t *rapid.T) []cell.Version {
 				ValueCount: n("value_count"), Values: anyFixed(t, "values"), ValueSquares: anyFixed(t, "squares"),
 				Expected: anyFixed(t, "expected"), Histogram: text.Draw(t, "histogram"), Missing: n("missing"), Rejected: n("rejected"),
 				Duplicates: n("duplicates"), NumeratorAbove: n("above"), Negative: n("negative"), ZeroDenominator: n("zero"),
-				RateMismatch: n("rate"), UnknownCodes: n("codes")}
+				RateMismatch: n("rate"), UnknownCodes: n("codes"), Masked: n("masked"), BadReasons: n("bad reasons")}
 		}
 		v.Fingerprint = cell.FingerprintOf(v.Key, v.Content, v.Tombstone)
 	}

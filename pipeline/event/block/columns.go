@@ -1,6 +1,7 @@
 package block
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -111,6 +112,10 @@ func fillColumn(dst []cell.Version, name string, col arrow.Array, in *interner) 
 		return count(func(v *cell.Version, n int64) { v.Content.RateMismatch = n })
 	case "unknown_codes":
 		return count(func(v *cell.Version, n int64) { v.Content.UnknownCodes = n })
+	case "masked":
+		return count(func(v *cell.Version, n int64) { v.Content.Masked = n })
+	case "bad_reasons":
+		return count(func(v *cell.Version, n int64) { v.Content.BadReasons = n })
 	case "fingerprint":
 		return eachBytes(col, func(i int, b []byte) error {
 			if len(b) != len(dst[i].Fingerprint) {
@@ -275,7 +280,8 @@ func eachDate(col arrow.Array, set func(i int, days int32)) error {
 	return nil
 }
 
-// eachFixed hands every value to set in units of 10^-scale.
+// eachFixed hands every value to set in units of 10^-scale; 16 bytes, the least
+// significant first, are a number of such units.
 func eachFixed(col arrow.Array, scale int32, set func(i int, f cell.Fixed)) error {
 	switch c := col.(type) {
 	case *array.Decimal128:
@@ -296,6 +302,14 @@ func eachFixed(col arrow.Array, scale int32, set func(i int, f cell.Fixed)) erro
 				return fmt.Errorf("%w: a sum is beyond 128 bits", ErrCorrupt)
 			}
 			set(i, cell.Fixed{Hi: int64(w[1]), Lo: w[0]})
+		}
+	case *array.FixedSizeBinary:
+		if c.DataType().(*arrow.FixedSizeBinaryType).ByteWidth != 16 {
+			return unreadable(col)
+		}
+		for i := range c.Len() {
+			b := c.Value(i)
+			set(i, cell.Fixed{Hi: int64(binary.LittleEndian.Uint64(b[8:])), Lo: binary.LittleEndian.Uint64(b)})
 		}
 	default:
 		return unreadable(col)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func someCells(n int) []cell.Version {
 			v.Content = cell.Content{Rows: int64(i), Numerator: cell.FixedOf(int64(i) * cell.Micro), Denominator: cell.FixedOf(-1),
 				ValueCount: 2, Values: cell.Fixed{Hi: -3, Lo: 7}, ValueSquares: cell.Fixed{Hi: 1 << 40, Lo: 1}, Expected: cell.FixedOf(5),
 				Histogram: strings.Repeat("1*2 ", i%3), Missing: 1, Rejected: 2, Duplicates: 3, NumeratorAbove: 4, Negative: 5,
-				ZeroDenominator: 6, RateMismatch: 7, UnknownCodes: 8}
+				ZeroDenominator: 6, RateMismatch: 7, UnknownCodes: 8, Masked: 9, BadReasons: 10}
 		}
 		v.Fingerprint = cell.FingerprintOf(v.Key, v.Content, v.Tombstone)
 	}
@@ -167,6 +168,8 @@ func (s shape) stream(t *testing.T, vs []cell.Version) []byte {
 	count("zero_denominator", func(v *cell.Version) int64 { return v.Content.ZeroDenominator })
 	count("rate_mismatch", func(v *cell.Version) int64 { return v.Content.RateMismatch })
 	count("unknown_codes", func(v *cell.Version) int64 { return v.Content.UnknownCodes })
+	count("masked", func(v *cell.Version) int64 { return v.Content.Masked })
+	count("bad_reasons", func(v *cell.Version) int64 { return v.Content.BadReasons })
 	columns = append(columns, column{arrow.Field{Name: "fingerprint", Type: s.fingerprint}, func(b array.Builder, v *cell.Version) {
 		switch b := b.(type) {
 		case *array.FixedSizeBinaryBuilder:
@@ -356,6 +359,46 @@ func TestSumsBeyond128Bits(t *testing.T) {
 		}
 		if tc.ok && got.Big().Cmp(tc.v) != 0 {
 			t.Errorf("%s: %s, want %s", name, got, tc.v)
+		}
+	}
+}
+
+// Blocks of before the counts of reasons are in logs, and stay what they were.
+func TestEarlierCellsAreRead(t *testing.T) {
+	v := someCells(4)[3]
+	v.Content.Masked, v.Content.BadReasons = 0, 0
+	v.Fingerprint = cell.FingerprintOf(v.Key, v.Content, false)
+	b, err := NewEncoder().Cells([]cell.Version{v}, "d", "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	without := func(drop ...string) []byte {
+		r, err := ipc.NewReader(bytes.NewReader(b))
+		if err != nil || !r.Next() {
+			t.Fatal(err)
+		}
+		var fields []arrow.Field
+		var columns []arrow.Array
+		for i, f := range r.Schema().Fields() {
+			if !slices.Contains(drop, f.Name) {
+				fields, columns = append(fields, f), append(columns, r.Record().Column(i))
+			}
+		}
+		schema := arrow.NewSchema(fields, nil)
+		var out bytes.Buffer
+		w := ipc.NewWriter(&out, ipc.WithSchema(schema))
+		if err := errors.Join(w.Write(array.NewRecord(schema, columns, 1)), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	got, err := DecodeCells(without("masked", "bad_reasons"))
+	if err != nil || len(got.Versions) != 1 || got.Versions[0] != v {
+		t.Errorf("%v: %+v", err, got)
+	}
+	for _, drop := range [][]string{{"masked"}, {"unknown_codes"}, {"masked", "bad_reasons", "rejected"}} {
+		if _, err := DecodeCells(without(drop...)); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("without %v: %v", drop, err)
 		}
 	}
 }

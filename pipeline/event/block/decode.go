@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v15/arrow"
@@ -25,7 +26,7 @@ const batchBudget = 1 << 30
 // known bits of the flag columns.
 const (
 	allHas     = event.HasReason | (event.HasReason - 1)
-	allFinding = event.UnknownCode<<1 - 1
+	allFinding = event.Masked<<1 - 1
 )
 
 // DecodeObservations reads an OBS block into o, whose memory it reuses. On an
@@ -100,7 +101,7 @@ func DecodeCells(b []byte) (blk CellBlock, err error) {
 		}
 	}()
 	defer guard(&err)
-	rec, err := readBlock(b, arrowSchema(cellSpecs()))
+	rec, err := readBlock(b, arrowSchema(cellSpecs()), arrowSchema(earlierCellSpecs()))
 	if err != nil {
 		return CellBlock{}, err
 	}
@@ -132,14 +133,14 @@ func verify(versions []cell.Version) error {
 	return nil
 }
 
-// readBlock reads the one record batch of a block of exactly this schema.
-func readBlock(b []byte, schema *arrow.Schema) (arrow.Record, error) {
+// readBlock reads the one record batch of a block of exactly one of the schemas.
+func readBlock(b []byte, schemas ...*arrow.Schema) (arrow.Record, error) {
 	f := &frames{r: bytes.NewReader(b), limit: int64(len(b)), left: maxMessages}
 	r, err := ipc.NewReaderFromMessageReader(f, ipc.WithAllocator(&budget{left: blockBudget}))
 	if err != nil {
 		return nil, f.corrupt(err)
 	}
-	if !r.Schema().Equal(schema) {
+	if !slices.ContainsFunc(schemas, r.Schema().Equal) {
 		return nil, fmt.Errorf("%w: its columns are %s", ErrCorrupt, describe(r.Schema()))
 	}
 	if !r.Next() {
@@ -256,6 +257,7 @@ type CellReader struct {
 	budget  *budget
 	in      *interner
 	verify  bool
+	part    bool // of the columns
 	batch   []cell.Version
 	started bool
 	rows    int64
@@ -290,7 +292,11 @@ func (c *CellReader) Next() (batch []cell.Version, err error) {
 		if c.r, err = ipc.NewReaderFromMessageReader(c.f, ipc.WithAllocator(c.budget)); err != nil {
 			return nil, fmt.Errorf("cells of a query: %w", c.f.corrupt(err))
 		}
-		if err := checkCellColumns(c.r.Schema()); err != nil {
+		check := checkCellColumns
+		if c.part {
+			check = checkContentColumns
+		}
+		if err := check(c.r.Schema()); err != nil {
 			return nil, err
 		}
 	}
@@ -326,8 +332,21 @@ func (c *CellReader) Next() (batch []cell.Version, err error) {
 
 // ReadCells is all cells of the stream r.
 func ReadCells(r io.Reader, verify bool) ([]cell.Version, error) {
+	return NewCellReader(r, verify).all()
+}
+
+// ReadContents is all cells of the stream r, of which it has some of the
+// columns: what it has no column for is zero, and no fingerprint is held against
+// anything. Of a column that no cell has, or has twice, the error is ErrInvalid.
+func ReadContents(r io.Reader) ([]cell.Version, error) {
+	c := NewCellReader(r, false)
+	c.part = true
+	return c.all()
+}
+
+func (c *CellReader) all() ([]cell.Version, error) {
 	var all []cell.Version
-	for c := NewCellReader(r, verify); ; {
+	for {
 		batch, err := c.Next()
 		if err == io.EOF {
 			return all, nil
@@ -343,6 +362,16 @@ func checkCellColumns(s *arrow.Schema) error {
 	for _, sp := range cellSpecs() {
 		if n := len(s.FieldIndices(sp.name)); n != 1 && !(n == 0 && optionalColumn(sp.name)) {
 			return fmt.Errorf("cells of a query: it has %d columns %s: select those of CellSchema: %w", n, sp.name, ErrInvalid)
+		}
+	}
+	return nil
+}
+
+func checkContentColumns(s *arrow.Schema) error {
+	for _, f := range s.Fields() {
+		named := func(sp spec) bool { return sp.name == f.Name }
+		if !slices.ContainsFunc(cellSpecs(), named) || len(s.FieldIndices(f.Name)) != 1 {
+			return fmt.Errorf("cells of a query: its column %s is none of CellSchema, or there twice: %w", f.Name, ErrInvalid)
 		}
 	}
 	return nil

@@ -47,7 +47,7 @@ type Encoder struct {
 	u32s       []uint32
 	u64s       []uint64
 	dates      [2][]int32
-	i64s       [10][]int64
+	i64s       [12][]int64
 	decimals   [5][]decimal128.Num
 	fixed      []byte
 	text       texts
@@ -165,7 +165,7 @@ func (e *Encoder) Cells(versions []cell.Version, run, delivery string) ([]byte, 
 			e.decimals[j][i] = decimal128.New(f.Hi, f.Lo)
 		}
 		for j, k := range [...]int64{c.Rows, c.ValueCount, c.Missing, c.Rejected, c.Duplicates, c.NumeratorAbove,
-			c.Negative, c.ZeroDenominator, c.RateMismatch, c.UnknownCodes} {
+			c.Negative, c.ZeroDenominator, c.RateMismatch, c.UnknownCodes, c.Masked, c.BadReasons} {
 			e.i64s[j][i] = k
 		}
 		e.text.add(c.Histogram)

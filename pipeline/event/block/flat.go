@@ -21,7 +21,9 @@ const (
 	slotFieldTypeType     = 2
 	slotFieldChildren     = 5
 	slotFieldMetadata     = 6
+	slotBatchLength       = 0
 	headerSchema          = 1
+	headerBatch           = 3
 )
 
 // flatType reports whether a type code is of a column without children.
@@ -115,4 +117,23 @@ func inspect(meta []byte) (body int64, err error) {
 		}
 	}
 	return body, nil
+}
+
+// batchRows is the number of rows of a message that is a record batch, whose
+// metadata inspect has passed. What follows them is not looked at.
+func batchRows(message []byte) (rows int64, ok bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			rows, ok = -1, true // no number that a block can have
+		}
+	}()
+	f := flat(message)
+	root := f.follow(0)
+	if f.span(f.field(root, slotMessageHeaderType), 1)[0] != headerBatch {
+		return 0, false
+	}
+	if at := f.field(f.follow(f.field(root, slotMessageHeader)), slotBatchLength); at > 0 {
+		rows = int64(binary.LittleEndian.Uint64(f.span(at, 8)))
+	}
+	return rows, true
 }

@@ -1,6 +1,8 @@
 package block
 
 import (
+	"slices"
+
 	"github.com/apache/arrow/go/v15/arrow"
 )
 
@@ -149,9 +151,15 @@ func cellSpecs() []spec {
 		{"numerator", money}, {"denominator", money}, {"values", money}, {"expected", money},
 		{"value_count", i64}, {"value_squares", square}, {"histogram", text},
 		{"missing", i64}, {"rejected", i64}, {"duplicates", i64}, {"numerator_above", i64}, {"negative", i64},
-		{"zero_denominator", i64}, {"rate_mismatch", i64}, {"unknown_codes", i64},
+		{"zero_denominator", i64}, {"rate_mismatch", i64}, {"unknown_codes", i64}, {"masked", i64}, {"bad_reasons", i64},
 		{"fingerprint", fixed32},
 	}
+}
+
+// earlierCellSpecs are those of blocks that were written before there were the
+// counts of reasons, which are 0 in them.
+func earlierCellSpecs() []spec {
+	return slices.DeleteFunc(cellSpecs(), func(s spec) bool { return s.name == "masked" || s.name == "bad_reasons" })
 }
 
 // ObservationSchema lists the columns of an OBS block: those of table obs.

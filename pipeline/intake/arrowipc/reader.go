@@ -132,6 +132,18 @@ func (r *Reader) Columns() []string {
 	return names
 }
 
+// Unread are the columns of a type that is not read and in which a text or a
+// number of many digits can stand.
+func (r *Reader) Unread() []string {
+	var names []string
+	for i := range r.columns {
+		if c := &r.columns[i]; c.readable() != nil && c.telling() {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
 // Close frees what the reader holds. It leaves the source open.
 func (r *Reader) Close() error {
 	r.batch, r.body, r.meta, r.dicts, r.err = nil, nil, nil, nil, io.ErrClosedPipe

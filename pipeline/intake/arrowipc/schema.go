@@ -3,6 +3,7 @@ package arrowipc
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"larstrom/pipeline/intake/record"
@@ -237,6 +238,18 @@ func (c *column) readable() *record.Error {
 	}
 	return &record.Error{Column: c.name, Rule: "C03", Text: "the column holds values of the type " + c.typeName() + ", which is not read",
 		Hint: "let the sender write numbers, dates, texts or truth values there; or, if the column is not used, list it under ignore_columns of the feed"}
+}
+
+// telling reports whether a text or a number of many digits can stand in the
+// column, or in one that lies in it.
+func (c *column) telling() bool {
+	switch c.typ {
+	case typeNull, typeBool, typeDate, typeTime, typeTimestamp, typeInterval, typeDuration:
+		return false
+	case typeList, typeStruct, typeUnion, typeFixedList, typeMap, typeLargeList, typeRunEnd, typeListView, typeLargeListView:
+		return slices.ContainsFunc(c.children, func(c column) bool { return c.telling() })
+	}
+	return true
 }
 
 // buffers is how many buffers and nodes a column and what lies in it have in a

@@ -39,6 +39,9 @@ type Options struct {
 	Stratifiers []string
 	// Measures are those that the feed knows.
 	Measures []catalog.FhirMeasure
+	// Aside takes texts that stand in no report and go with none; nil: nobody
+	// looks at them.
+	Aside func(text []byte)
 	// Decimal is how the point of a number is written; 0: as it is.
 	Decimal byte
 	// Zone is the zone in which an instant becomes a date; nil: UTC.
@@ -127,6 +130,7 @@ func (r *Reader) Next() (*record.Record, error) {
 		}
 	}
 	if r.err != nil {
+		r.rest()
 		return nil, r.err
 	}
 	one := &r.rows[r.next]
@@ -205,7 +209,7 @@ func (r *Reader) resource(v *value, fullURL string, line uint64) error {
 		return &record.Error{Line: line, Rule: "C03", Text: "an object that is no resource: it has no resourceType", Hint: "the file may be of another feed; let the sender write resources of FHIR R4"}
 	case "Organization", "Location":
 		r.others++
-		r.beside(v, []string{"resourceType", "id", "meta", "identifier"})
+		r.beside(v, []string{"resourceType", "meta", "identifier"})
 		id := identified(v, r.opt.Unit.System)
 		if id == "" || len(r.places) >= maxPlaces {
 			return nil
@@ -222,14 +226,14 @@ func (r *Reader) resource(v *value, fullURL string, line uint64) error {
 		}
 	default:
 		r.others++
-		r.beside(v, []string{"resourceType", "id", "meta"})
+		r.beside(v, []string{"resourceType", "meta"})
 	}
 	return nil
 }
 
 // known are the keys of a report that become fields or never hold a person.
 func known() []string {
-	return []string{"resourceType", "id", "meta", "status", "type", "measure", "date", "period", "reporter", "improvementNotation"}
+	return []string{"resourceType", "meta", "status", "type", "measure", "date", "period", "reporter", "improvementNotation"}
 }
 
 // owned are the keys that hold the subject or the unit, as the feed says.
@@ -238,6 +242,16 @@ func (r *Reader) owned() []string {
 		return []string{"subject"}
 	}
 	return nil
+}
+
+// rest hands on the texts that go with no row.
+func (r *Reader) rest() {
+	for _, text := range r.aside {
+		if r.opt.Aside != nil {
+			r.opt.Aside(text)
+		}
+	}
+	r.aside = nil
 }
 
 // maxBeside is how many texts that no row has are kept for the next row.
@@ -251,8 +265,8 @@ func (r *Reader) beside(v *value, but []string) {
 		switch {
 		case slices.Contains(but, m.key) && v.sort == object, m.key == "coding", m.key == "system", m.key == "url":
 		case m.value.sort == text || m.value.sort == number && m.key != "count":
-			if len(r.aside) < maxBeside {
-				r.aside = append(r.aside, m.value.text)
+			if r.aside = append(r.aside, m.value.text); len(r.aside) > maxBeside {
+				r.rest()
 			}
 		default:
 			r.beside(&m.value, []string{"resourceType"})
@@ -408,6 +422,7 @@ func (r *Reader) bundle() error {
 	default:
 		return &record.Error{Rule: "C03", Text: "the Bundle has no type that is known", Hint: "let the sender write a collection, or the result of a search"}
 	}
+	r.beside(&r.top, []string{"resourceType", "meta", "language", "type", "timestamp", "total", "link"})
 	for _, l := range r.top.get("link").items() {
 		if l.value.get("relation").str() == "next" {
 			return &record.Error{Rule: "C04", Text: "the Bundle says that a further page follows", Hint: "one page is not the whole; let the sender join all pages, or write a bulk export"}

@@ -367,7 +367,7 @@ func TestBeside(t *testing.T) {
 	opt := options(t)
 	patient := `{"resourceType":"Patient","id":"p","name":[{"family":"Fremmed"}]}`
 	one := report(`"type": "summary"`, `"type": "summary", "text": {"status": "generated", "div": "Tolvan"}, "subject": {"display": "Alla"}`)
-	for reports, want := range map[string]string{"summary": "p|Fremmed|generated|Tolvan|Alla", "individual": "generated|Tolvan"} {
+	for reports, want := range map[string]string{"summary": "p|Fremmed|r1|generated|Tolvan|Alla", "individual": "r1|generated|Tolvan"} {
 		opt.Reports = reports
 		r, err := fhir.NewReader(strings.NewReader(bundle(patient, strings.Replace(one, `"type": "summary"`, `"type": "`+reports+`"`, 1))), opt)
 		if err != nil {

@@ -240,6 +240,18 @@ func (r *Reader) Columns() []string {
 	return names
 }
 
+// Unread are the columns that are not read and in which a text or a number of
+// many digits can stand: whatever is no single date, time or truth value.
+func (r *Reader) Unread() []string {
+	var names []string
+	for i := range r.columns {
+		if c := &r.columns[i]; c.readable() != nil && (c.leaf < 0 || c.physical != format.Boolean && c.physical != format.Int96) {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
 // Close frees what the reader holds. It leaves the source open.
 func (r *Reader) Close() error {
 	if r.zstd != nil {

@@ -28,12 +28,16 @@ const (
 	purposeSubject = "subject"
 	purposeKey     = "key"
 	purposeRaw     = "raw"
+	// purposeRounding is that of the editions for wider audiences; a file from
+	// before there were any has none.
+	purposeRounding = "rounding"
 )
 
 // Keys are those of one region. They print as their id alone.
 type Keys struct {
 	id           string
 	subject, key [sha256.Size]byte
+	rounding     [sha256.Size]byte // zero: the file has none
 	recipient    age.Recipient
 	identities   []age.Identity
 }
@@ -132,8 +136,8 @@ func Parse(r io.Reader, region string) (*Keys, error) {
 			return nil, fmt.Errorf("line %d: it has %d words; write region, purpose and key", line, len(words))
 		}
 		purpose := words[1]
-		if purpose != purposeSubject && purpose != purposeKey && purpose != purposeRaw {
-			return nil, fmt.Errorf("line %d: the second word must be %s, %s or %s", line, purposeSubject, purposeKey, purposeRaw)
+		if purpose != purposeSubject && purpose != purposeKey && purpose != purposeRaw && purpose != purposeRounding {
+			return nil, fmt.Errorf("line %d: the second word must be %s, %s, %s or %s", line, purposeSubject, purposeKey, purposeRaw, purposeRounding)
 		}
 		if words[0] != region {
 			continue
@@ -169,9 +173,12 @@ func (k *Keys) set(purpose, text string) error {
 	if bytes.Count(b, b[:1]) == len(b) {
 		return fmt.Errorf("the key %s is one byte again and again; make one with `larstrom keys`", purpose)
 	}
-	if purpose == purposeSubject {
+	switch purpose {
+	case purposeSubject:
 		k.subject = [sha256.Size]byte(b)
-	} else {
+	case purposeRounding:
+		k.rounding = [sha256.Size]byte(b)
+	default:
 		k.key = [sha256.Size]byte(b)
 	}
 	return nil
@@ -216,7 +223,7 @@ func generate(region string, random io.Reader) ([]byte, error) {
 		"# pseudonym is, and can read the raw files: nobody but the service may. Keep a\n" +
 		"# copy in a safe place, apart from the data: without it raw files stay closed,\n" +
 		"# and no later delivery can be joined with the earlier ones.\n")
-	for _, purpose := range []string{purposeSubject, purposeKey} {
+	for _, purpose := range []string{purposeSubject, purposeKey, purposeRounding} {
 		var key [sha256.Size]byte
 		if _, err := io.ReadFull(random, key[:]); err != nil {
 			return nil, fmt.Errorf("make a key: %w", err)

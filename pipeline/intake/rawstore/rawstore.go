@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"strings"
 
 	"filippo.io/age"
+	"github.com/sourcegraph/conc"
 )
 
 // ErrCorrupt says that a stored file is not what its name promises.
@@ -92,15 +94,43 @@ func (s *Store) put(r io.Reader) (File, error) {
 func (s *Store) write(f io.Writer, r io.Reader) (File, error) {
 	h := sha256.New()
 	if s.recipient == nil {
-		n, err := io.Copy(io.MultiWriter(f, h), r)
+		n, err := copyHashed(f, h, r)
 		return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, err
 	}
 	w, err := age.Encrypt(f, s.recipient)
 	if err != nil {
 		return File{}, err
 	}
-	n, err := io.Copy(io.MultiWriter(w, h), r)
+	n, err := copyHashed(w, h, r)
 	return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, errors.Join(err, w.Close())
+}
+
+// copySize is how much is read at a time.
+const copySize = 1 << 20
+
+// copyHashed copies r to w while it takes the hash of it.
+func copyHashed(w io.Writer, h hash.Hash, r io.Reader) (n int64, err error) {
+	buf := make([]byte, copySize)
+	for err == nil {
+		got := 0
+		for got < len(buf) && err == nil {
+			var more int
+			more, err = r.Read(buf[got:])
+			got += more
+		}
+		var hashing conc.WaitGroup
+		hashing.Go(func() { h.Write(buf[:got]) })
+		_, writeErr := w.Write(buf[:got])
+		hashing.Wait()
+		if writeErr != nil {
+			return n, writeErr
+		}
+		n += int64(got)
+	}
+	if err == io.EOF { // the plain end: what broke off is none
+		err = nil
+	}
+	return n, err
 }
 
 func (s *Store) path(sum string) string { return filepath.Join(s.dir, sum[:2], sum) }

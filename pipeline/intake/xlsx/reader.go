@@ -122,6 +122,44 @@ func (r *Reader) Close() error {
 	return r.in.in.Close()
 }
 
+// Aside hands on every text of the workbook that is in none of the rows: those
+// of the other sheets, and those above the table.
+func (r *Reader) Aside(look func([]byte)) error {
+	if r.book == nil {
+		return nil
+	}
+	for _, s := range r.book.sheets {
+		mine := s.part == r.sheet.part
+		if s.part == "" || mine && r.opt.First == 1 {
+			continue
+		}
+		if err := r.aside(s, mine, look); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *Reader) aside(s sheet, mine bool, look func([]byte)) (err error) {
+	other := &Reader{opt: Options{First: 1, Decimal: r.opt.Decimal, Dates: r.opt.Dates, Limits: r.opt.Limits}, book: r.book, sheet: s}
+	if other.in, err = r.book.open(s.part); err != nil {
+		return err
+	}
+	defer func() { _ = other.Close() }() // it was read only
+	for {
+		rec, err := other.Next()
+		if err == io.EOF || err == nil && mine && rec.Line >= uint64(r.opt.First) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, text := range rec.Fields {
+			look(text)
+		}
+	}
+}
+
 // End is what is known of the sheet so far.
 func (r *Reader) End() record.End {
 	e := record.End{Any: r.any, Ended: true, Proven: true, Line: uint64(r.row + 1), LineEnd: "\n", Sheet: r.sheet.name}

@@ -13,11 +13,12 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/intake"
+	"larstrom/pipeline/intake/rawstore"
 )
 
 // Submitter takes whole files. The receipts come in the order of the paths;
-// the base name of a path tells its feed, and its manifest lies beside it. The
-// same bytes again change nothing.
+// the base name of a path tells its feed, and its manifest lies beside it. A file
+// may lie sealed (rawstore.Sealer). The same bytes again change nothing.
 type Submitter interface {
 	Submit(ctx context.Context, paths []string, again bool) ([]intake.Receipt, error)
 }
@@ -40,6 +41,12 @@ type Config struct {
 	Clock     func() time.Time // required
 	Logger    *slog.Logger     // required
 	Metrics   *Metrics         // nil counts nothing
+	// Seal encrypts what is on its way in, and the Submitter opens it; nil: it
+	// lies as it came.
+	Seal *rawstore.Sealer
+	// RefusedName is told of an identity number in the name of a file of the
+	// feed, by the outline of the name; nil: nobody is.
+	RefusedName func(ctx context.Context, feed, shown string) error
 	// BehindProxy says that what comes in clear text from a network was
 	// encrypted up to a proxy that nobody can pass by.
 	BehindProxy bool
@@ -125,7 +132,7 @@ func New(cfg Config) (*Handler, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("upload: %w", err)
 	}
-	h := &Handler{cfg: cfg, index: cfg.Catalog.Index(), store: &store{dir: cfg.Dir},
+	h := &Handler{cfg: cfg, index: cfg.Catalog.Index(), store: &store{dir: cfg.Dir, seal: cfg.Seal},
 		slots: make(chan struct{}, cfg.Limits.Requests), feeds: map[string]int{}, done: map[string]chan struct{}{},
 		wake: make(chan struct{}, 1)}
 	h.mux = h.routes()

@@ -18,6 +18,8 @@
 //     its SHA-256, has that; before, nothing of it is seen. From then on it is
 //     handed in until it has a receipt, through any crash. Bytes that came
 //     before are a note (package ingest).
+//   - Where there is a key for raw files, no byte lies here in clear: every
+//     upload has a key of its own, encrypted for that (package rawstore).
 //   - Nothing is taken in clear text over a network, unless the operator says
 //     that a proxy before this process has encrypted it.
 //   - A token is compared in constant time, and it stands in no URL, file or

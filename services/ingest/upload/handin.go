@@ -107,7 +107,7 @@ func (h *Handler) ready(id string) (*info, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := h.store.unseal(u); err != nil {
+	if err := h.store.mend(u); err != nil {
 		return nil, err
 	}
 	if u.State == receiving && u.Offset == u.Length {

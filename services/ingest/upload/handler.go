@@ -1,6 +1,7 @@
 package upload
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -154,7 +155,7 @@ func (h *Handler) options(w http.ResponseWriter, _ *http.Request) {
 }
 
 // name holds that the name is that of a plain file of the feed.
-func (h *Handler) name(name string, feed *catalog.Feed) *Problem {
+func (h *Handler) name(ctx context.Context, name string, feed *catalog.Feed) *Problem {
 	bad := func(detail, hint string) *Problem {
 		return problem(http.StatusUnprocessableEntity, typeName, "The name of the file cannot be taken", detail, hint)
 	}
@@ -170,7 +171,12 @@ func (h *Handler) name(name string, feed *catalog.Feed) *Problem {
 	if file, ok := intake.IsManifest(name); ok {
 		return bad("it is that of a manifest", "send the manifest with its file "+file+", in Upload-Metadata: manifest BASE64")
 	}
-	if _, wrong := intake.CheckName(name, catalog.DateOf(h.cfg.Clock())); wrong != nil {
+	if shown, wrong := intake.CheckName(name, catalog.DateOf(h.cfg.Clock())); wrong != nil {
+		if wrong.Rule == intake.RuleIdentity && h.cfg.RefusedName != nil {
+			if err := h.cfg.RefusedName(ctx, feed.ID, shown); err != nil {
+				return h.failed("tell of a refused name", err)
+			}
+		}
 		return bad(wrong.Text, wrong.Hint)
 	}
 	of, err := h.index.FeedFor(name)
@@ -214,7 +220,7 @@ func (h *Handler) described(r *http.Request, feed *catalog.Feed, name string, le
 	if name == "" {
 		name = said["filename"]
 	}
-	if p := h.name(name, feed); p != nil {
+	if p := h.name(r.Context(), name, feed); p != nil {
 		return nil, p
 	}
 	u := &info{Feed: feed.ID, Name: name, Length: length, SHA256: strings.ToLower(said["sha256"]), Manifest: []byte(said["manifest"]),
@@ -380,7 +386,7 @@ func (h *Handler) locked(r *http.Request, feed *catalog.Feed) (*info, func(), *P
 		return nil, nil, h.failed("lock an upload", err)
 	case err == nil:
 		if u, p = h.mine(r, feed); p == nil { // as it is under the lock
-			err = h.store.unseal(u)
+			err = h.store.mend(u)
 		}
 	default:
 		_, p = h.mine(r, feed)

@@ -24,6 +24,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"filippo.io/age"
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
@@ -33,6 +34,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/intake"
+	"larstrom/pipeline/intake/rawstore"
 	"larstrom/schemas/openapi"
 	"larstrom/services/ingest/upload"
 )
@@ -46,6 +48,14 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	id, err := age.GenerateX25519Identity()
+	if err == nil {
+		err = os.Setenv(identityEnv, id.String())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -54,6 +64,18 @@ const (
 	tokenA = "token of feed a"
 	tokenB = "token of feed b"
 )
+
+// identityEnv holds the key of files on their way in, so that a server that was
+// killed and the next have the same.
+const identityEnv = "UPLOAD_TEST_IDENTITY"
+
+func sealer() *rawstore.Sealer {
+	id, err := age.ParseX25519Identity(os.Getenv(identityEnv))
+	if err != nil {
+		panic(err)
+	}
+	return rawstore.NewSealer(id.Recipient(), id)
+}
 
 func sha(s string) string {
 	h := sha256.Sum256([]byte(s))
@@ -100,8 +122,12 @@ func (d *desk) Submit(_ context.Context, paths []string, again bool) ([]intake.R
 	}
 	var out []intake.Receipt
 	for _, p := range paths {
-		b, err := os.ReadFile(p)
+		in, err := sealer().Open(p)
 		if err != nil {
+			return nil, err
+		}
+		b, err := io.ReadAll(in)
+		if err := errors.Join(err, in.Close()); err != nil {
 			return nil, err
 		}
 		raw, name := sha(string(b)), filepath.Base(p)
@@ -174,15 +200,16 @@ func (c *clock) move(d time.Duration) {
 
 // place is a server over TLS and what is behind it.
 type place struct {
-	t     *testing.T
-	dir   string
-	desk  *desk
-	clock *clock
-	log   *syncBuffer
-	h     *upload.Handler
-	url   string
-	http  *http.Client
-	stop  func() // ends Run, and returns when it has
+	t       *testing.T
+	dir     string
+	desk    *desk
+	clock   *clock
+	log     *syncBuffer
+	refused []string // names, as the handler tells of them
+	h       *upload.Handler
+	url     string
+	http    *http.Client
+	stop    func() // ends Run, and returns when it has
 }
 
 type syncBuffer struct {
@@ -208,13 +235,22 @@ func newPlace(t *testing.T, limits upload.Limits) *place {
 
 func placeIn(t *testing.T, dir string, d *desk, limits upload.Limits) *place {
 	t.Helper()
+	return placeWith(t, dir, d, limits, sealer())
+}
+
+func placeWith(t *testing.T, dir string, d *desk, limits upload.Limits, seal *rawstore.Sealer) *place {
+	t.Helper()
 	c, err := twoFeeds()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p := &place{t: t, dir: dir, desk: d, clock: &clock{at: time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)}, log: &syncBuffer{}}
 	p.h, err = upload.New(upload.Config{Dir: dir, Catalog: c, Submitter: d, Receipts: d, Clock: p.clock.now,
-		Logger: slog.New(slog.NewJSONHandler(p.log, nil)), Limits: limits})
+		Logger: slog.New(slog.NewJSONHandler(p.log, nil)), Limits: limits, Seal: seal,
+		RefusedName: func(_ context.Context, feed, shown string) error {
+			p.refused = append(p.refused, feed+" "+shown)
+			return nil
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -409,7 +445,7 @@ func serve(dir string) error {
 	}
 	d := &desk{seen: map[string]intake.Receipt{}, folder: filepath.Join(dir, "handed")}
 	h, err := upload.New(upload.Config{Dir: filepath.Join(dir, "uploads"), Catalog: c, Submitter: d, Receipts: d, Clock: time.Now,
-		Logger: slog.New(slog.DiscardHandler)})
+		Logger: slog.New(slog.DiscardHandler), Seal: sealer()})
 	if err != nil {
 		return err
 	}

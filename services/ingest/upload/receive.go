@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/intake/rawstore"
 )
 
 // Sizes of the pieces in which a body is read. A window must come within the
@@ -109,7 +110,7 @@ func tooLong(length int64) *Problem {
 // taken whole or not at all; without, what has come stays when the rest does
 // not.
 func (h *Handler) body(w http.ResponseWriter, r *http.Request, u *info, want []byte) (p *Problem) {
-	f, err := os.OpenFile(h.store.bytesOf(u.ID), os.O_WRONLY, 0)
+	f, err := os.OpenFile(h.store.bytesOf(u.ID), os.O_RDWR, 0)
 	if err != nil {
 		return h.failed("open an upload", err)
 	}
@@ -119,11 +120,23 @@ func (h *Handler) body(w http.ResponseWriter, r *http.Request, u *info, want []b
 		}
 	}()
 	// What was written and never acknowledged is not the beginning of anything.
-	if err := f.Truncate(u.Offset); err != nil {
+	end := u.Offset
+	if u.Sealed {
+		end = u.Disk
+	}
+	if err := f.Truncate(end); err != nil {
 		return h.failed("cut an upload", err)
 	}
-	if _, err := f.Seek(u.Offset, io.SeekStart); err != nil {
+	if _, err := f.Seek(end, io.SeekStart); err != nil {
 		return h.failed("seek in an upload", err)
+	}
+	var out io.Writer = f
+	var hidden *rawstore.Appender
+	if u.Sealed {
+		if hidden, err = h.cfg.Seal.Append(f, u.Offset, u.Disk); err != nil {
+			return h.failed("go on with a sealed upload", err)
+		}
+		out = hidden
 	}
 	var digest hash.Hash
 	if want != nil {
@@ -143,6 +156,9 @@ func (h *Handler) body(w http.ResponseWriter, r *http.Request, u *info, want []b
 		if err == nil {
 			h.cfg.Metrics.received(u.Feed, written-u.Offset)
 			u.Offset, u.Expires = written, h.cfg.Clock().Add(h.cfg.Limits.Unsent).UTC()
+			if hidden != nil {
+				u.Disk = hidden.Disk()
+			}
 			err = h.store.save(u)
 		}
 		if err != nil {
@@ -156,7 +172,7 @@ func (h *Handler) body(w http.ResponseWriter, r *http.Request, u *info, want []b
 			return tooLong(most)
 		}
 		if n > 0 {
-			if _, err := f.Write(buf[:n]); err != nil {
+			if _, err := out.Write(buf[:n]); err != nil {
 				return h.stored(err)
 			}
 			written += int64(n)
@@ -236,7 +252,7 @@ func (h *Handler) complete(u *info) *Problem {
 		}
 		return mismatch("the whole file")
 	}
-	if err := h.store.seal(u); err != nil {
+	if err := h.store.finish(u); err != nil {
 		return h.stored(err)
 	}
 	return nil

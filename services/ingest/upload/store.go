@@ -40,6 +40,10 @@ type info struct {
 	Length int64  `json:"length"`
 	// Offset is how many bytes are on disk for certain.
 	Offset int64 `json:"offset"`
+	// Sealed uploads have so many bytes on the disk where they have come to
+	// Offset.
+	Sealed bool  `json:"sealed,omitempty"`
+	Disk   int64 `json:"disk,omitempty"`
 	// SHA256 is what the sender says the file has, in hex; empty: not said.
 	SHA256   string `json:"sha256,omitempty"`
 	Manifest []byte `json:"manifest,omitempty"`
@@ -53,7 +57,10 @@ type info struct {
 }
 
 // store keeps one folder an upload.
-type store struct{ dir string }
+type store struct {
+	dir  string
+	seal *rawstore.Sealer // nil: nothing is sealed
+}
 
 // Errors of the store.
 var (
@@ -65,9 +72,15 @@ func isID(id string) bool {
 	return len(id) == len(rand.Text()) && strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
-func (s *store) folder(id string) string   { return filepath.Join(s.dir, id) }
-func (s *store) bytesOf(id string) string  { return filepath.Join(s.dir, id, "bytes") }
-func (s *store) wholeOf(u *info) string    { return filepath.Join(s.dir, u.ID, "in", u.Name) }
+func (s *store) folder(id string) string  { return filepath.Join(s.dir, id) }
+func (s *store) bytesOf(id string) string { return filepath.Join(s.dir, id, "bytes") }
+func (s *store) wholeOf(u *info) string   { return filepath.Join(s.dir, u.ID, "in", u.Name) }
+func (s *store) finished(u *info) string {
+	if u.Sealed {
+		return rawstore.IncomingName(s.wholeOf(u))
+	}
+	return s.wholeOf(u)
+}
 func (s *store) infoPath(id string) string { return filepath.Join(s.dir, id, "info.json") }
 func (s *store) save(u *info) error        { return s.write(s.infoPath(u.ID), u) }
 func (s *store) write(p string, v any) error {
@@ -88,7 +101,13 @@ func (s *store) create(u *info) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f.Close(), s.save(u), syncDir(s.dir))
+	if s.seal != nil {
+		u.Sealed = true
+		if u.Disk, err = s.seal.Begin(f); err == nil {
+			err = f.Sync()
+		}
+	}
+	return errors.Join(err, f.Close(), s.save(u), syncDir(s.dir))
 }
 
 // load reads what is known of an upload.
@@ -161,9 +180,9 @@ func (s *store) remove(id string) error {
 	return errors.Join(err, os.RemoveAll(s.folder(id)))
 }
 
-// seal makes the bytes the file that is to be handed in, with its manifest
+// finish makes the bytes the file that is to be handed in, with its manifest
 // beside it. The caller has the lock.
-func (s *store) seal(u *info) error {
+func (s *store) finish(u *info) error {
 	path := s.wholeOf(u)
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -174,47 +193,59 @@ func (s *store) seal(u *info) error {
 			return err
 		}
 	}
-	if err := os.Rename(s.bytesOf(u.ID), path); err != nil {
+	if err := os.Rename(s.bytesOf(u.ID), s.finished(u)); err != nil {
 		return err
 	}
 	u.State = whole
 	return errors.Join(syncDir(dir), syncDir(s.folder(u.ID)), s.save(u))
 }
 
-// unseal finishes what a crash between renaming and saving left half done.
-func (s *store) unseal(u *info) error {
+// mend finishes what a crash between renaming and saving left half done.
+func (s *store) mend(u *info) error {
 	if _, err := os.Stat(s.bytesOf(u.ID)); err == nil || u.State != receiving {
 		return nil
 	}
-	if _, err := os.Stat(s.wholeOf(u)); err != nil {
+	if _, err := os.Stat(s.finished(u)); err != nil {
 		return fmt.Errorf("upload %s: its bytes are gone: %w", u.ID, err)
 	}
 	u.State = whole
 	return s.save(u)
 }
 
-// sum is the SHA-256 of the first n bytes of a file.
-func sum(path string, n int64) ([]byte, error) {
-	f, err := os.Open(path)
+// open reads the bytes that have come so far.
+func (s *store) open(u *info) (*rawstore.Incoming, error) {
+	if u.Sealed {
+		return s.seal.OpenSealed(s.bytesOf(u.ID))
+	}
+	return s.seal.Open(s.bytesOf(u.ID))
+}
+
+// sum is the SHA-256 of the bytes that have come so far, and how many there are.
+func (s *store) sum(u *info) (sum []byte, n int64, err error) {
+	f, err := s.open(u)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	h := sha256.New()
-	_, err = io.CopyN(h, f, n)
-	return h.Sum(nil), errors.Join(err, f.Close())
+	n, err = io.Copy(h, f)
+	return h.Sum(nil), n, errors.Join(err, f.Close())
 }
 
 // has reports whether the upload's bytes are those that the sender promised.
 func (s *store) has(u *info) (bool, error) {
 	if u.SHA256 == "" {
-		return true, nil
+		f, err := s.open(u)
+		if err != nil {
+			return false, err
+		}
+		return f.Size == u.Length, f.Close()
 	}
-	got, err := sum(s.bytesOf(u.ID), u.Length)
+	got, n, err := s.sum(u)
 	if err != nil {
 		return false, err
 	}
 	want, err := hex.DecodeString(u.SHA256)
-	return bytes.Equal(got, want), err
+	return n == u.Length && bytes.Equal(got, want), err
 }
 
 func syncDir(dir string) error {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -257,6 +258,9 @@ func TestNames(t *testing.T) {
 		if a := p.ask("PUT", path, tokenA, strings.NewReader("x")); a.StatusCode != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d %s", path, a.StatusCode, a.body)
 		}
+	}
+	if !slices.Equal(p.refused, []string{"a x_dddddddd-dddd.xxx"}) {
+		t.Errorf("told of refused names: %q", p.refused)
 	}
 	entries, err := os.ReadDir(p.dir)
 	if err != nil || len(entries) != 1 {
@@ -520,6 +524,54 @@ func TestSlowSender(t *testing.T) {
 	}
 }
 
+// TestNothingLiesInClear: of an upload no byte is on the disk as it came, at any
+// of its steps, and whoever takes it reads what was sent. Without a key it lies
+// as it came, and so does one that had begun before there was a key.
+func TestNothingLiesInClear(t *testing.T) {
+	const text = "19121212-1212;2026-01-01;5\n"
+	d := &desk{seen: map[string]intake.Receipt{}, hold: make(chan struct{})}
+	p := placeIn(t, t.TempDir(), d, upload.Limits{})
+	lies := func() (found int) {
+		err := filepath.WalkDir(p.dir, func(path string, e fs.DirEntry, err error) error {
+			if err != nil || e.IsDir() {
+				return err
+			}
+			b, err := os.ReadFile(path)
+			if bytes.Contains(b, []byte("19121212")) {
+				found++
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return found
+	}
+	at := p.begin("a_1.csv", 2*len(text))
+	if a := p.part(at, 0, text); a.StatusCode != http.StatusNoContent || lies() != 0 {
+		t.Fatalf("the first part: %d, %d files in clear", a.StatusCode, lies())
+	}
+	if a := p.part(at, len(text), text); a.StatusCode != http.StatusNoContent || lies() != 0 {
+		t.Fatalf("the last part: %d, %d files in clear", a.StatusCode, lies())
+	}
+	d.hold <- struct{}{} // it is being handed in
+	if r := p.receiptOf(at); r.Status != intake.StatusAccepted || r.Raw != sha(text+text) || lies() != 0 {
+		t.Errorf("%+v, %d files in clear", r, lies())
+	}
+	close(d.hold)
+	before := placeWith(t, p.dir, d, upload.Limits{}, nil)
+	at = before.begin("a_2.csv", 2*len(text))
+	if a := before.part(at, 0, text); a.StatusCode != http.StatusNoContent || lies() != 1 {
+		t.Errorf("without a key: %d, %d files in clear", a.StatusCode, lies())
+	}
+	if a := p.part(at, len(text), text); a.StatusCode != http.StatusNoContent {
+		t.Errorf("on with a key: %d %s", a.StatusCode, a.body)
+	}
+	if r := p.receiptOf(at); r.Raw != sha(text+text) || lies() != 0 {
+		t.Errorf("begun in clear: %+v, %d files left", r, lies())
+	}
+}
+
 // TestOneAtATime: one request writes to an upload at a time, and a feed reads no
 // more bodies at a time than it may.
 func TestOneAtATime(t *testing.T) {
@@ -546,7 +598,7 @@ func TestOneAtATime(t *testing.T) {
 		}
 		p.until("the beginning is written", func() bool {
 			info, err := os.Stat(filepath.Join(p.dir, filepath.Base(at), "bytes"))
-			return err == nil && info.Size() == int64(len(begins))
+			return err == nil && info.Size() >= int64(len(begins)) // and what seals it
 		})
 		return func() answer {
 			if _, err := out.Write([]byte("second")); err != nil {
