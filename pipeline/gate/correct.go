@@ -114,6 +114,13 @@ func (s *State) corrects(f *Flag, c *cellState, fp cell.Fingerprint) bool {
 	return p != nil && p.Base == fp && slices.Contains(p.Flags, f.Flag)
 }
 
+// standsAs reports whether fp is that of the correction which stands for the
+// delivered version base of the cell.
+func (s *State) standsAs(c *cellState, base, fp cell.Fingerprint) bool {
+	p := s.corrections[c.key]
+	return p != nil && p.Base == base && p.Fingerprint == fp
+}
+
 // unsettledCorrection reports whether the cell has a standing correction under
 // which the version fp cannot be shown: it is not the corrected one, or the
 // correction itself is held or withdrawn.
@@ -139,6 +146,7 @@ func (s *State) endCorrections(f *Flag) {
 			continue
 		}
 		p := s.corrections[c.key]
+		s.forgetEarlier(c.key, p.Fingerprint)
 		if c.visible.Corrected {
 			s.hide(c, p.Fingerprint)
 		}
@@ -241,6 +249,7 @@ func (s *State) Current(flag string) []event.Guard {
 
 // correct lets the corrections of a confirmed proposal stand.
 func (s *State) correct(f *Flag, p event.DecisionProposed, confirmed event.DecisionConfirmed) {
+	s.keepEarlier(f)
 	s.close(f, Corrected)
 	f.standing = p.Decision
 	for _, one := range p.Corrections {

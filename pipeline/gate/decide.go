@@ -43,8 +43,8 @@ const (
 // Command is what a person wants done to a flag.
 type Command struct {
 	Flag string
-	// Kind is a decision kind of package event, or Confirm, Refuse, Undo or
-	// Judge.
+	// Kind is a decision kind of package event, or Confirm, Refuse, Undo, Judge,
+	// Assign or Attach.
 	Kind string
 	// Cause is one of Causes; needed to accept, reject, waive, correct and
 	// judge.
@@ -55,6 +55,10 @@ type Command struct {
 	// Evidence is what the decision rests on, without personal data; needed
 	// to correct and to judge.
 	Evidence string
+	// To is to whom the flag is assigned; empty: to nobody any more.
+	To string
+	// Link and SHA256 are where attached evidence is, and its hash.
+	Link, SHA256 string
 	// Until ends a snooze (needed, at most MaxSnoozeDays ahead), a memory or
 	// a waiver (default MemoryDays ahead, at most MaxMemoryDays).
 	Until catalog.Date
@@ -66,12 +70,13 @@ type Command struct {
 	// Corrections are the new contents of every version that the flag guards
 	// and that is the newest of its cell; only to correct.
 	Corrections []event.Correction
-	// Effects are what an acceptance would do to published values; nil: nobody
-	// has computed it. They decide whether an interest needs a second person.
+	// Effects are what an acceptance would do to published values, together
+	// with the others of its batch; nil: nobody has computed it. They decide
+	// whether an interest needs a second person.
 	Effects []Effect
 	// Batch is shared by the commands of one; it is no part of the decision's
-	// identity.
-	Batch string
+	// identity, and neither is Client, the program by which it was given.
+	Batch, Client string
 	// At is the present instant; needed to undo.
 	At time.Time
 	// ExpectedVersion is the Flag.Version that the person has read; 0: any.
@@ -91,6 +96,42 @@ type Command struct {
 // has reached; after them comes a Release, since a decision by itself makes
 // nothing visible.
 func (s *State) Decide(cmd Command, who Actor, on catalog.Date) ([]event.Body, error) {
+	bodies, err := s.decision(cmd, who, on)
+	if err != nil || len(bodies) == 0 {
+		return nil, err
+	}
+	f := s.flags[cmd.Flag]
+	role := Capacity(who, cmd.Kind, s.registries(f), s.units(f))
+	for i, body := range bodies {
+		switch b := body.(type) {
+		case event.DecisionMade:
+			b.Role, b.Client = role, cmd.Client
+			bodies[i] = b
+		case event.DecisionProposed:
+			b.Role, b.Client = role, cmd.Client
+			bodies[i] = b
+		case event.DecisionConfirmed:
+			b.Role, b.Client = role, cmd.Client
+			bodies[i] = b
+		case event.DecisionRefused:
+			b.Role, b.Client = role, cmd.Client
+			bodies[i] = b
+		case event.DecisionWithdrawn:
+			b.Role, b.Client = role, cmd.Client
+			bodies[i] = b
+		case event.FlagAssigned:
+			b.Role, b.Client = role, cmd.Client
+			bodies[i] = b
+		case event.EvidenceAttached:
+			b.Role, b.Client = role, cmd.Client
+			bodies[i] = b
+		}
+	}
+	return bodies, nil
+}
+
+// decision is what Decide says, without by which role and program.
+func (s *State) decision(cmd Command, who Actor, on catalog.Date) ([]event.Body, error) {
 	f, err := s.flag(cmd.Flag)
 	if err != nil {
 		return nil, err
@@ -116,6 +157,10 @@ func (s *State) Decide(cmd Command, who Actor, on catalog.Date) ([]event.Body, e
 		return s.undo(f, cmd, who, on)
 	case Judge:
 		return s.judge(f, cmd, who.ID, on)
+	case Assign:
+		return s.assign(f, cmd, who.ID, on)
+	case Attach:
+		return s.attach(f, cmd, who.ID, on)
 	}
 	d, err := complete(f, cmd, who.ID, on)
 	if err != nil {
@@ -142,9 +187,10 @@ func (s *State) Decide(cmd Command, who Actor, on catalog.Date) ([]event.Body, e
 	case event.Waive:
 		return []event.Body{proposal(d, nil)}, nil
 	case event.Accept:
-		if s.interest(f, who, cmd.Effects) {
+		if s.interest(f, who, cmd, on) {
 			return []event.Body{proposal(d, nil)}, nil
 		}
+		d.Moves = moves(who, cmd.Effects)
 	case event.RejectIt:
 		return append([]event.Body{d}, s.overruled(f, on)...), nil
 	}
@@ -163,7 +209,7 @@ func (s *State) Permitted(flag, kind string, who Actor) error {
 // Kinds lists what a command may ask for.
 func Kinds() []string {
 	return []string{event.Accept, event.RejectIt, event.Correct, event.Comment, event.Answer, event.Snooze, event.Waive,
-		Confirm, Refuse, Undo, Judge}
+		Confirm, Refuse, Undo, Judge, Assign, Attach}
 }
 
 // proposal is a decision that awaits a second person.

@@ -195,6 +195,135 @@ func TestCorrectionAndFlags(t *testing.T) {
 		propose("f1", "C").confirm("f1").reject("f0").release().sees("E 1 held_empty f0")
 }
 
+// What a check finds about the correction itself holds it, until the source
+// sends again or two persons waive it.
+func TestCorrectionUnderQuestion(t *testing.T) {
+	b := newBook(t).cells("E 1 A").release().cells("E 1 B").raise("f1", "K09", event.Hold, "E 1 B").release().
+		propose("f1", "C").confirm("f1").release().sees("E 1 released C! (f1 corrected)").
+		raise("f2", "C11", event.Block, "E 1 C").resolve().release().sees("E 1 held_empty f2")
+	if _, verdict := b.s.Admit(finding("f2", "C11", event.Block, b.rev, guard(key("E", 1), "C")), day); verdict != gate.Known {
+		t.Errorf("asked again every night: %d", verdict)
+	}
+	b.waive("f2").sees("E 1 released C! (f2 waived) (f1 corrected)")
+	if l := b.s.Lapses("run", b.rev, day.AddDays(91)); len(l) != 1 || l[0].Flag != "f2" {
+		t.Errorf("the waiver of a correction lapses as %+v", l)
+	}
+	newBook(t).cells("E 1 A").release().cells("E 1 B").raise("f1", "K09", event.Hold, "E 1 B").release().
+		propose("f1", "C").confirm("f1").release().raise("f2", "C11", event.Block, "E 1 C").release().
+		cells("E 1 D").resolve("f2 resent").settle(false, "f1 conflict").release().sees("E 1 held_empty f1")
+}
+
+// Many small decisions about one's own unit are not less than a large one.
+func TestInterestAddsUp(t *testing.T) {
+	hers := gate.Actor{ID: "p3", Roles: []catalog.Role{{Role: gate.SuperUser, Units: []string{"E", "F"}}}}
+	on := day
+	b := newBook(t).cells("E 1 A", "E 2 A", "E 3 A", "F 1 A")
+	for _, f := range []string{"E 1", "E 2", "E 3", "F 1"} {
+		b.raise(f, "K09", event.Hold, f+" A")
+	}
+	accept := func(flag, batch string, points float64) gate.Command {
+		unit, _, _ := strings.Cut(flag, " ")
+		return gate.Command{Flag: flag, Kind: event.Accept, Cause: gate.TrueChange, Batch: batch, Client: "test 1", Effects: []gate.Effect{{Unit: unit, Points: points}, {Unit: "G", Points: 50}}}
+	}
+	give := func(cmd gate.Command, alone bool) {
+		t.Helper()
+		bodies, err := b.s.Decide(cmd, hers, on)
+		if err != nil || len(bodies) != 1 {
+			t.Fatalf("%v, %v", bodies, err)
+		}
+		d, is := bodies[0].(event.DecisionMade)
+		if is != alone {
+			t.Fatalf("%s of %+v alone: %v, want %v", cmd.Flag, cmd.Effects, is, alone)
+		}
+		if is && (len(d.Moves) != 1 || d.Moves[0] != event.Move(cmd.Effects[0]) || d.Role != "super_user E, F" || d.Client != "test 1") {
+			t.Fatalf("decision %+v", d)
+		}
+		b.append(bodies[0])
+	}
+	give(accept("E 1", "", -3), true)
+	give(accept("F 1", "", 5), true) // another unit
+	give(accept("E 2", "", 2.5), false)
+	if got := b.s.Interest(hers, []gate.Effect{{Unit: "E", Points: 2}, {Unit: "F", Points: 0}}, on, ""); len(got) != 0 {
+		t.Errorf("three and two are five: %q", got)
+	}
+	// Later than an acceptance is remembered it no longer counts.
+	for days, want := range map[int]int{90: 1, 91: 0} {
+		if got := b.s.Interest(hers, []gate.Effect{{Unit: "E", Points: 2.5}}, on.AddDays(days), ""); len(got) != want {
+			t.Errorf("after %d days: %q", days, got)
+		}
+	}
+	// Somebody else's do not count, nor does what was taken back.
+	if got := b.s.Interest(actor("p9", gate.SuperUser, "E"), []gate.Effect{{Unit: "E", Points: 2.5}}, on, ""); len(got) != 0 {
+		t.Errorf("another's decisions: %q", got)
+	}
+	b.undo("E 1", hers)
+	give(accept("E 3", "x", 2.5), true)
+	give(accept("E 1", "x", 2.5), true) // one batch moves once
+	if got := b.s.Interest(hers, []gate.Effect{{Unit: "E", Points: 2.5}}, on, "y"); len(got) != 0 {
+		t.Errorf("a batch counts twice: %q", got)
+	}
+	if got := b.s.Interest(hers, []gate.Effect{{Unit: "E", Points: 2.6}}, on, "y"); len(got) != 1 {
+		t.Errorf("a batch does not count: %q", got)
+	}
+	// A batch of which one awaits a second person does so whole.
+	b = newBook(t).cells("E 1 A", "E 2 A").raise("E 1", "K09", event.Hold, "E 1 A").raise("E 2", "K09", event.Hold, "E 2 A")
+	give(accept("E 1", "x", 6), false)
+	give(accept("E 2", "x", 1), false)
+}
+
+// A flag is given to somebody, and gets evidence: neither decides anything.
+func TestAssignAndAttach(t *testing.T) {
+	hers := actor("p3", gate.SuperUser, "E")
+	b := newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A").release()
+	f, _ := b.s.Flag("f1")
+	version := f.Version
+	b.decide(gate.Command{Flag: "f1", Kind: gate.Assign, To: "p3", Note: "you know the unit"}, steward)
+	if bodies, err := b.s.Decide(gate.Command{Flag: "f1", Kind: gate.Assign, To: "p3"}, steward, day); err != nil || bodies != nil {
+		t.Errorf("assigned twice: %v, %v", bodies, err)
+	}
+	b.decide(gate.Command{Flag: "f1", Kind: gate.Attach, Note: " the log book says 13 "}, actor("p6", gate.SourceOperator, "E"))
+	link := gate.Command{Flag: "f1", Kind: gate.Attach, Link: "https://archive/12", SHA256: strings.Repeat("AB", 32), Client: "test 1"}
+	b.decide(link, hers)
+	if bodies, err := b.s.Decide(link, hers, day); err != nil || bodies != nil {
+		t.Errorf("attached twice: %v, %v", bodies, err)
+	}
+	f, _ = b.s.Flag("f1")
+	if f.Status != gate.Open || f.Version != version || f.Assigned != "p3" || len(f.Evidence) != 2 || f.Evidence[0].Text != "the log book says 13" ||
+		len(f.Evidence[0].SHA256) != 64 || f.Evidence[1].SHA256 != strings.Repeat("ab", 32) || f.Evidence[1].Role != "super_user E" || f.Evidence[1].Client != "test 1" {
+		t.Errorf("flag %+v", f)
+	}
+	for name, c := range map[string]struct {
+		cmd  gate.Command
+		who  gate.Actor
+		want error
+	}{
+		"nothing":           {gate.Command{Kind: gate.Attach}, steward, gate.ErrInvalid},
+		"a link alone":      {gate.Command{Kind: gate.Attach, Link: "x"}, steward, gate.ErrInvalid},
+		"another's hash":    {gate.Command{Kind: gate.Attach, Note: "n", SHA256: strings.Repeat("ab", 32)}, steward, gate.ErrInvalid},
+		"no hash":           {gate.Command{Kind: gate.Attach, Link: "x", SHA256: strings.Repeat("xy", 32)}, steward, gate.ErrInvalid},
+		"another's unit":    {gate.Command{Kind: gate.Attach, Note: "n"}, actor("p7", gate.SuperUser, "F"), gate.ErrForbidden},
+		"the source":        {gate.Command{Kind: gate.Assign, To: "p3"}, actor("p6", gate.SourceOperator, "E"), gate.ErrForbidden},
+		"an administrator":  {gate.Command{Kind: gate.Assign, To: "p3"}, actor("p6", gate.Administrator), gate.ErrForbidden},
+		"a viewer attaches": {gate.Command{Kind: gate.Attach, Note: "n"}, actor("p6", gate.Viewer), gate.ErrForbidden},
+	} {
+		c.cmd.Flag = "f1"
+		if _, err := b.s.Decide(c.cmd, c.who, day); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	b.refuses(event.EvidenceAttached{Evidence: "x", Flag: "f1", By: "p1", On: day, Text: "n", SHA256: strings.Repeat("ab", 32)}, gate.ErrTransition)
+	b.refuses(event.EvidenceAttached{Evidence: "x", Flag: "f1", By: "p1", On: day, SHA256: strings.Repeat("ab", 32)}, gate.ErrTransition)
+	b.refuses(event.FlagAssigned{Flag: "f1", To: "p3", On: day}, gate.ErrTransition)
+	b.decide(gate.Command{Flag: "f1", Kind: gate.Assign}, hers)
+	if f, _ = b.s.Flag("f1"); f.Assigned != "" {
+		t.Errorf("given back, and still that of %s", f.Assigned)
+	}
+	b.accept("f1").decide(gate.Command{Flag: "f1", Kind: gate.Attach, Note: "later"}, hers).is("f1", gate.Accepted)
+	if _, err := b.s.Decide(gate.Command{Flag: "f1", Kind: gate.Assign, To: "p3"}, steward, day); !errors.Is(err, gate.ErrClosed) {
+		t.Errorf("a closed flag is assigned: %v", err)
+	}
+}
+
 // A refusal ends the proposal, and the words of the refused are a new proposal.
 func TestRefusal(t *testing.T) {
 	b := newBook(t).cells("E 1 A").raise("f1", "C10", event.Block, "E 1 A").propose("f1", "C")
@@ -267,6 +396,50 @@ func TestUndo(t *testing.T) {
 	if _, err := b.s.Decide(gate.Command{Flag: "f1", Kind: gate.Undo, Decision: f1.Decisions[0].Decision, At: b.now}, steward, day); !errors.Is(err, gate.ErrClosed) {
 		t.Errorf("overruled already: %v", err)
 	}
+}
+
+// What was shown before the decision is shown again, marked; what was withdrawn
+// or replaced under question since is not.
+func TestUndoShowsTheReleaseBefore(t *testing.T) {
+	start := func() *book {
+		return newBook(t).cells("E 1 A").release().cells("E 1 B").raise("f1", "K09", event.Hold, "E 1 B").release().sees("E 1 held_previous A f1")
+	}
+	// An acceptance, and the way on from there.
+	b := start().accept("f1").release().sees("E 1 released B (f1 accepted)").
+		undo("f1", steward).sees("E 1 held_previous A f1").release().sees("E 1 held_previous A f1")
+	b.accept("f1").release().sees("E 1 released B (f1 accepted)").undo("f1", steward).reject("f1").release().sees("E 1 held_previous A f1").
+		cells("E 1 C").release().sees("E 1 released C")
+	// Nobody had seen it yet.
+	start().accept("f1").undo("f1", steward).release().sees("E 1 held_previous A f1")
+	// What its memory covered is taken back with it, as far as both go.
+	b = start().accept("f1").release().cells("E 1 C")
+	f, verdict := b.s.Admit(finding("f2", "K09", event.Hold, b.rev, guard(key("E", 1), "C")), day)
+	if verdict != gate.Remember {
+		t.Fatal("not covered")
+	}
+	b.append(f).release().sees("E 1 released C (f2 covered)").undo("f1", steward).release().sees("E 1 held_previous A f2")
+	// A waiver and a correction.
+	b = newBook(t).cells("E 1 A").release().cells("E 1 B").raise("f1", "C10", event.Block, "E 1 B").release().
+		decide(gate.Command{Flag: "f1", Kind: event.Waive, Cause: gate.FalseAlarm, Note: "n"}, steward).confirm("f1").release().
+		sees("E 1 released B (f1 waived)").undo("f1", second).release().sees("E 1 held_previous A f1").
+		propose("f1", "C").confirm("f1").release().sees("E 1 released C! (f1 corrected)").
+		undo("f1", steward).sees("E 1 held_previous A f1").release().sees("E 1 held_previous A f1")
+	// The correction that was taken back does not come back by another undo.
+	b.waive("f1").undo("f1", steward).release().sees("E 1 held_previous A f1")
+	// The release before has been withdrawn meanwhile, or questioned, or was
+	// under question when its source replaced it.
+	start().accept("f1").release().raise("f0", "C11", event.Note, "E 1 A").reject("f0").undo("f1", steward).release().sees("E 1 held_empty f1")
+	start().accept("f1").release().raise("f0", "T04", event.Hold, "E 1 A").undo("f1", steward).release().sees("E 1 held_empty f1")
+	newBook(t).cells("E 1 A").release().raise("f0", "T04", event.Hold, "E 1 A").cells("E 1 B").raise("f1", "K09", event.Hold, "E 1 B").
+		accept("f1").resolve("f0 resent").release().undo("f1", steward).release().sees("E 1 held_empty f1")
+	// Something newer is shown that the decision had no part in.
+	start().accept("f1").release().cells("E 1 C").release().undo("f1", steward).release().sees("E 1 released C")
+}
+
+// waive waives a BLOCK, by two persons, and releases.
+func (b *book) waive(flag string) *book {
+	b.t.Helper()
+	return b.decide(gate.Command{Flag: flag, Kind: event.Waive, Cause: gate.FalseAlarm, Note: "again"}, steward).confirm(flag).release()
 }
 
 // A rejection that takes an acceptance's memory with it asks again what that
@@ -439,7 +612,7 @@ func TestNobodyReachesOut(t *testing.T) {
 	ids := []string{"R", "H1", "H2", "E", "F", "G"}
 	registries := []string{"hjarta", "hofte"}
 	all := []string{gate.Viewer, gate.SuperUser, gate.RegionSteward, gate.NationalSteward, gate.Auditor, gate.SourceOperator, gate.Administrator}
-	kinds := append(gate.Kinds(), gate.Bulk, gate.Introduce, "bless")
+	kinds := append(gate.Kinds(), gate.Bulk, gate.Introduce, gate.Affirm, "bless")
 	done, read := 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		var roles []catalog.Role
@@ -473,7 +646,7 @@ func TestNobodyReachesOut(t *testing.T) {
 			switch kind {
 			case event.Waive, gate.Confirm, gate.Refuse, gate.Bulk, gate.Introduce:
 				may = has(gate.RegionSteward, gate.NationalSteward)
-			case event.Answer:
+			case event.Answer, gate.Attach:
 				may = has(gate.SourceOperator, gate.SuperUser, gate.RegionSteward, gate.NationalSteward)
 			case "bless":
 			default:

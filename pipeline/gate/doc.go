@@ -28,9 +28,11 @@
 //     says; the delivered one stays as it is. It is shown in its place until
 //     the source sends again: then nothing newer is released before the two
 //     have been compared, and the flag opens again where they differ.
-//   - Taking a decision back shows nothing by itself: the flag is open again.
-//   - What a person would move in her own unit by more than MostPoints she does
-//     not accept alone, and she says why before she is shown by how much.
+//   - Taking a decision back shows nothing new: the flag is open again, and the
+//     release before it is shown, marked, unless it was withdrawn since.
+//   - What a person would move in her own unit by more than MostPoints, at once
+//     or bit by bit within InterestDays, she does not accept alone, and she says
+//     why before she is shown by how much.
 //   - State depends only on the versions and on the order of the events:
 //     applying more of them later gives what a fold of all gives, and an event
 //     applied twice counts once.

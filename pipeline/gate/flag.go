@@ -83,6 +83,10 @@ type Flag struct {
 	Waits []Wait
 	// Judgements of this opening, in ledger order.
 	Judgements []event.FlagJudged
+	// Assigned is who is asked first; empty: all who may decide.
+	Assigned string
+	// Evidence that people attached, in ledger order.
+	Evidence []event.EvidenceAttached
 
 	last change
 	// standing is the decision that gave the flag its present state, empty

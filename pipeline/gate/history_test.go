@@ -127,7 +127,7 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 	id := rapid.SampledFrom(ids).Draw(t, "flag")
 	f, _ := b.s.Flag(id)
 	kinds := []string{event.Accept, event.Accept, event.Accept, event.Accept, event.RejectIt, event.RejectIt, event.Comment, event.Snooze, gate.Confirm,
-		event.Correct, event.Correct, event.Correct, gate.Undo, gate.Undo, event.Answer, gate.Judge}
+		event.Correct, event.Correct, event.Correct, gate.Undo, gate.Undo, event.Answer, gate.Judge, gate.Assign, gate.Attach}
 	b.later(t)
 	switch {
 	case len(f.Proposals) > 0:
@@ -156,7 +156,7 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 		cmd.Decision = rapid.SampledFrom(f.Proposals).Draw(t, "proposal").Decision
 	}
 	if cmd.Kind == event.Accept && rapid.Bool().Draw(t, "weighed") {
-		cmd.Effects = []gate.Effect{{Unit: "E", Points: rapid.SampledFrom([]float64{0, 5, -5.1, 40}).Draw(t, "points")}}
+		cmd.Effects = []gate.Effect{{Unit: "E", Points: rapid.SampledFrom([]float64{0, 2, -3, 5, -5.1, 40}).Draw(t, "points")}}
 	}
 	who := rapid.SampledFrom([]gate.Actor{steward, second, steward, second, actor("p3", gate.SuperUser, "E"), actor("p4", gate.Administrator)}).Draw(t, "who")
 	bodies, err := b.s.Decide(cmd, who, on)
@@ -179,6 +179,9 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 			if cmd.Effects == nil {
 				t.Fatal("a super-user accepted alone what nobody has weighed")
 			}
+			if sum := b.alone("p3", on); sum > 5 {
+				t.Fatalf("a super-user moved her unit alone by %v, bit by bit", sum)
+			}
 		}
 		// Often another steward is at hand, or the same one tries.
 		if p, ok := body.(event.DecisionProposed); ok && rapid.IntRange(0, 4).Draw(t, "seconded") < 4 {
@@ -193,9 +196,44 @@ func (b *book) decision(t *rapid.T, on catalog.Date) {
 			}
 		}
 	}
-	if last, ok := b.s.LastRelease(); ok && rapid.IntRange(0, 4).Draw(t, "released") > 0 {
-		b.append(b.s.Release(last.Run, last.Rev, last.CellsFrom, last.CellsTo))
+	released := func() {
+		if last, ok := b.s.LastRelease(); ok && rapid.IntRange(0, 4).Draw(t, "released") > 0 {
+			b.append(b.s.Release(last.Run, last.Rev, last.CellsFrom, last.CellsTo))
+		}
 	}
+	released()
+	// And sometimes it is taken back at once.
+	if rapid.IntRange(0, 5).Draw(t, "second thoughts") == 0 {
+		undone, err := b.s.Decide(gate.Command{Flag: id, Kind: gate.Undo, At: b.now}, second, on)
+		if err != nil && !errors.Is(err, gate.ErrInvalid) && !errors.Is(err, gate.ErrClosed) && !errors.Is(err, gate.ErrTooLate) {
+			t.Fatalf("taken back at once: %v", err)
+		}
+		for _, body := range undone {
+			b.append(body)
+		}
+		released()
+	}
+}
+
+// alone is by how much the person has moved values alone in the 90 days up to
+// the day on, as far as it was not taken back.
+func (b *book) alone(who string, on catalog.Date) (sum float64) {
+	back := map[string]bool{}
+	for _, e := range b.events {
+		if w, err := event.Decode[event.DecisionWithdrawn](e); err == nil {
+			back[w.Decision] = true
+		}
+	}
+	for _, e := range b.events {
+		d, err := event.Decode[event.DecisionMade](e)
+		if err != nil || d.By != who || back[d.Decision] || d.On.AddDays(90).Before(on) {
+			continue
+		}
+		for _, m := range d.Moves {
+			sum += max(m.Points, -m.Points)
+		}
+	}
+	return sum
 }
 
 // history draws a whole log, checking after every step.
@@ -231,12 +269,62 @@ type plain struct {
 	proposals map[string]event.DecisionProposed
 	made      map[string]event.DecisionMade
 	shown     map[cell.Key]bool // the visible version is a correction
+	// before are, by flag, what its cells showed when it was closed by a person
+	// or by memory.
+	before map[string]map[cell.Key]sight
+}
+
+// sight is what is shown of a cell.
+type sight struct {
+	gate.Version
+	corrected bool
 }
 
 // answer is a standing correction.
 type answer struct {
 	base, shown cell.Fingerprint
 	flags       map[string]bool
+}
+
+// closing remembers what is shown of the flag's cells.
+func (p *plain) closing(flag string) {
+	p.before[flag] = map[cell.Key]sight{}
+	for _, g := range p.guards(flag) {
+		k := g.Key("nord", "i1")
+		if v, ok := p.visible[k]; ok && !v.Tombstone && v.Fingerprint != g.Fingerprint {
+			p.before[flag][k] = sight{v, p.shown[k]}
+		}
+	}
+}
+
+// gone: the version is not to come back by an undo.
+func (p *plain) gone(k cell.Key, f cell.Fingerprint) {
+	for _, b := range p.before {
+		if b[k].Fingerprint == f {
+			delete(b, k)
+		}
+	}
+}
+
+// back shows what was shown before the flags were closed.
+func (p *plain) back(flags []string) {
+	for _, flag := range flags {
+		for _, g := range p.guards(flag) {
+			k := g.Key("nord", "i1")
+			if v, ok := p.visible[k]; ok && !p.guarded(k, v.Fingerprint) {
+				continue
+			}
+			var best sight
+			for _, of := range flags {
+				if s, ok := p.before[of][k]; ok && s.Rev > best.Rev && !p.held(k, s.Fingerprint) {
+					best = s
+				}
+			}
+			if best.Rev > 0 {
+				p.visible[k], p.shown[k] = best.Version, best.corrected
+			}
+		}
+	}
 }
 
 func (p *plain) guards(flag string) []event.Guard {
@@ -252,6 +340,7 @@ func (p *plain) unanswer(flag string) {
 		if delete(a.flags, flag); len(a.flags) == 0 {
 			delete(p.corrected, k)
 		}
+		p.gone(k, a.shown)
 		if p.shown[k] && p.visible[k].Fingerprint == a.shown {
 			delete(p.visible, k)
 		}
@@ -276,11 +365,13 @@ func (p *plain) answered(k cell.Key, except string) {
 func read(versions []gate.Version, events []event.Event) *plain {
 	p := &plain{status: map[string]string{}, flags: map[string]event.FlagRaised{}, withdrawn: map[event.Guard]bool{},
 		visible: map[cell.Key]gate.Version{}, proposers: map[string]string{}, also: map[string][]event.Guard{}, corrected: map[cell.Key]*answer{},
-		proposals: map[string]event.DecisionProposed{}, made: map[string]event.DecisionMade{}, shown: map[cell.Key]bool{}}
+		proposals: map[string]event.DecisionProposed{}, made: map[string]event.DecisionMade{}, shown: map[cell.Key]bool{},
+		before: map[string]map[cell.Key]sight{}}
 	withdrawnBy := map[string]map[event.Guard]bool{}
 	standing := map[string]string{}
 	hide := func(flag string) {
 		for _, g := range p.guards(flag) {
+			p.gone(g.Key("nord", "i1"), g.Fingerprint)
 			if v, ok := p.visible[g.Key("nord", "i1")]; ok && v.Fingerprint == g.Fingerprint {
 				delete(p.visible, v.Key)
 			}
@@ -300,6 +391,7 @@ func read(versions []gate.Version, events []event.Event) *plain {
 			p.status[f.Flag] = "open"
 			if f.Memory != "" {
 				p.status[f.Flag] = "covered"
+				p.closing(f.Flag)
 			}
 		case event.TypeFlagResolved:
 			r, _ := event.Decode[event.FlagResolved](e)
@@ -312,6 +404,7 @@ func read(versions []gate.Version, events []event.Event) *plain {
 			p.made[d.Decision] = d
 			switch d.Kind {
 			case event.Accept:
+				p.closing(d.Flag)
 				p.status[d.Flag], standing[d.Flag] = "accepted", d.Decision
 			case event.RejectIt:
 				p.unanswer(d.Flag)
@@ -335,16 +428,25 @@ func read(versions []gate.Version, events []event.Event) *plain {
 			if standing[d.Flag] != d.Decision || p.status[d.Flag] == "open" {
 				break
 			}
+			reopened := []string{d.Flag}
 			if p.status[d.Flag] == "accepted" {
 				for id := range p.flags {
 					if p.status[id] == "covered" && p.flags[id].Memory == d.Flag {
 						p.status[id] = "open"
+						reopened = append(reopened, id)
 					}
 				}
 			}
 			delete(withdrawnBy, d.Decision)
+			clear(p.withdrawn)
+			for _, by := range withdrawnBy {
+				for g := range by {
+					p.withdrawn[g] = true
+				}
+			}
 			p.unanswer(d.Flag)
 			p.status[d.Flag] = "open"
+			p.back(reopened)
 		case event.TypeFlagReopened:
 			d, _ := event.Decode[event.FlagReopened](e)
 			for _, g := range d.Guards {
@@ -358,6 +460,7 @@ func read(versions []gate.Version, events []event.Event) *plain {
 		case event.TypeDecisionConfirmed:
 			d, _ := event.Decode[event.DecisionConfirmed](e)
 			standing[d.Flag] = d.Decision
+			p.closing(d.Flag)
 			switch q := p.proposals[d.Decision]; q.Kind {
 			case event.Accept:
 				p.status[d.Flag] = "accepted"
@@ -514,6 +617,13 @@ func TestHistories(t *testing.T) {
 		done := 0
 		history(t, func(b *book) {
 			b.agree(t)
+			if len(b.events) > done && b.events[len(b.events)-1].Type == event.TypeDecisionWithdrawn {
+				for _, v := range b.s.Views {
+					if v.State == gate.HeldPrevious {
+						seen["taken back, marked"]++
+					}
+				}
+			}
 			for ; done < len(b.events); done++ {
 				e := b.events[done]
 				seen[string(e.Type)]++
@@ -566,7 +676,7 @@ func TestHistories(t *testing.T) {
 	// A test of what never happens must meet what does.
 	for _, what := range []string{"flag.raised", "flag.resolved", "decision.proposed", "decision.confirmed", "release.made", "accept",
 		"reject", "comment", "snooze", "memory", "decision.refused", "decision.withdrawn", "flag.judged",
-		"answer", "confirmed waive", "confirmed correct", "flag.reopened", "shows a correction", "released", "held_previous", "held_empty", "missing"} {
+		"answer", "confirmed waive", "confirmed correct", "flag.reopened", "shows a correction", "taken back, marked", "released", "held_previous", "held_empty", "missing"} {
 		if seen[what] == 0 {
 			t.Errorf("no history had %s", what)
 		}

@@ -36,16 +36,15 @@ type Effect struct {
 
 // Interested are the units of effects that move by more than MostPoints and
 // that the person answers for as a super-user, sorted: she has an interest in
-// what is shown of them. Whatever else she is, somebody else must confirm.
+// what is shown of them. Whatever else she is, somebody else must confirm. What
+// she has accepted before is not in it; see State.Interest.
 func Interested(a Actor, effects []Effect) []string {
 	var out []string
 	for _, e := range effects {
 		if math.Abs(e.Points) <= MostPoints {
 			continue
 		}
-		if slices.ContainsFunc(a.Roles, func(r catalog.Role) bool {
-			return r.Role == SuperUser && a.within(r, []string{e.Unit})
-		}) {
+		if a.answersFor(e.Unit) {
 			out = append(out, e.Unit)
 		}
 	}
@@ -53,16 +52,77 @@ func Interested(a Actor, effects []Effect) []string {
 	return slices.Compact(out)
 }
 
+// InterestDays is how long what a person has accepted alone about her own units
+// is added to what she accepts next: as long as an acceptance is remembered.
+const InterestDays = MemoryDays
+
+// Interest are the units of effects in which the person has an interest on the
+// day on: what she has accepted alone about this indicator in the last
+// InterestDays days and has not taken back counts with them, so that many small
+// decisions are not less than a large one. Decisions of one batch moved
+// together and count once; those of the named batch are in effects.
+func (s *State) Interest(who Actor, effects []Effect, on catalog.Date, batch string) []string {
+	moved := map[string]float64{}
+	counted := map[string]bool{batch: true}
+	for _, id := range s.order {
+		for _, d := range s.flags[id].Decisions {
+			if d.By != who.ID || len(d.Moves) == 0 || d.On.AddDays(InterestDays).Before(on) || d.Batch != "" && counted[d.Batch] || s.decisions[d.Decision].over {
+				continue
+			}
+			counted[d.Batch] = true
+			for _, m := range d.Moves {
+				moved[m.Unit] += math.Abs(m.Points)
+			}
+		}
+	}
+	summed := make([]Effect, len(effects))
+	for i, e := range effects {
+		if e.Points != 0 {
+			e.Points = math.Abs(e.Points) + moved[e.Unit]
+		}
+		summed[i] = e
+	}
+	return Interested(who, summed)
+}
+
+// moves are the effects on the units that the person answers for, by unit.
+func moves(who Actor, effects []Effect) []event.Move {
+	var out []event.Move
+	for _, e := range effects {
+		if e.Points != 0 && who.answersFor(e.Unit) {
+			out = append(out, event.Move{Unit: e.Unit, Points: e.Points})
+		}
+	}
+	slices.SortFunc(out, func(a, b event.Move) int { return strings.Compare(a.Unit, b.Unit) })
+	return out
+}
+
+// answersFor reports whether the unit is the person's as a super-user.
+func (a Actor) answersFor(unit string) bool {
+	return slices.ContainsFunc(a.Roles, func(r catalog.Role) bool { return r.Role == SuperUser && a.within(r, []string{unit}) })
+}
+
 // interest says whether an acceptance by who must be confirmed by a steward.
 // Where nobody has computed what it moves, a person who answers for one of the
 // units as a super-user has an interest.
-func (s *State) interest(f *Flag, who Actor, effects []Effect) bool {
-	if effects != nil {
-		return len(Interested(who, effects)) > 0
+func (s *State) interest(f *Flag, who Actor, cmd Command, on catalog.Date) bool {
+	if cmd.Batch != "" && s.proposed(who.ID, cmd.Batch) {
+		return true // a batch that is given again after it broke off is still one
 	}
-	return slices.ContainsFunc(who.Roles, func(r catalog.Role) bool {
-		return r.Role == SuperUser && slices.ContainsFunc(s.units(f), func(u string) bool { return who.within(r, []string{u}) })
-	})
+	if cmd.Effects != nil {
+		return len(s.Interest(who, cmd.Effects, on, cmd.Batch)) > 0
+	}
+	return slices.ContainsFunc(s.units(f), who.answersFor)
+}
+
+// proposed reports whether an acceptance of the batch awaits a second person.
+func (s *State) proposed(by, batch string) bool {
+	for _, f := range s.flags {
+		if slices.ContainsFunc(f.Proposals, func(p event.DecisionProposed) bool { return p.Kind == event.Accept && p.By == by && p.Batch == batch }) {
+			return true
+		}
+	}
+	return false
 }
 
 // judge records a cause and what it rests on.

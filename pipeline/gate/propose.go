@@ -94,6 +94,7 @@ func (s *State) applyConfirmed(d event.DecisionConfirmed, at time.Time) error {
 	}
 	switch p.Kind {
 	case event.Waive:
+		s.keepEarlier(f)
 		s.close(f, Waived)
 		f.WaivedUntil = until(p.On, p.Until)
 		f.standing = p.Decision

@@ -133,6 +133,11 @@ func (s *State) applyRelease(r event.ReleaseMade) error {
 	if !sameGuards(canonical(r.Withdrawn), s.withdrawn()) {
 		return fmt.Errorf("%w: the release of revision %d does not name the withdrawn versions that decisions made so", ErrGateViolation, r.Rev)
 	}
+	for k := range named {
+		if s.of(k) != nil {
+			s.cell(k) // a release may hold back what nothing questions
+		}
+	}
 	for c := range s.unsettled {
 		s.show(c, r.Rev, except)
 	}

@@ -30,6 +30,8 @@ const (
 	Bulk = "bulk"
 	// Introduce is drawing, signing and revoking introduction protocols.
 	Introduce = "introduce"
+	// Affirm is standing by what is shown of a unit.
+	Affirm = "affirm"
 )
 
 // Actor is a person together with the part of the organisation that her roles
@@ -76,11 +78,11 @@ func NewActor(p catalog.Person, units []catalog.Unit, on catalog.Date) Actor {
 // units; an empty unit stands for the whole indicator. Otherwise the error is
 // ErrForbidden and says why.
 //
-// Super-users accept, reject, comment, snooze, judge, undo and propose
-// corrections in their units. Stewards do the same in their parts; they also
+// Super-users accept, reject, comment, snooze, judge, undo, assign, attach
+// evidence, affirm and propose corrections in their units. Stewards do the same in their parts; they also
 // propose waivers, confirm or refuse what others propose, decide in bulk, and
-// sign introduction protocols. Source operators answer comments and decide
-// nothing. Nobody else does anything; a person who administers users decides
+// sign introduction protocols. Source operators answer comments, attach evidence
+// and decide nothing. Nobody else does anything; a person who administers users decides
 // nothing whatever other roles she has, since she could have given them to
 // herself.
 func Allowed(a Actor, kind string, registries, units []string) error {
@@ -111,6 +113,16 @@ func Allowed(a Actor, kind string, registries, units []string) error {
 	return fmt.Errorf("%w: %s needs the role %s, %s has: %s", ErrForbidden, kind, needed(kind), a.ID, strings.Join(held, ", "))
 }
 
+// Capacity is the role by which the actor may do kind, with the units that it
+// names; empty: she may not.
+func Capacity(a Actor, kind string, registries, units []string) string {
+	if Allowed(a, kind, registries, units) != nil {
+		return ""
+	}
+	at := slices.IndexFunc(a.Roles, func(r catalog.Role) bool { return mayDo(r.Role, kind) && a.reaches(r, registries, units) })
+	return strings.TrimSpace(a.Roles[at].Role + " " + strings.Join(a.Roles[at].Units, ", "))
+}
+
 func mayDo(role, kind string) bool {
 	return slices.Contains(doers(kind), role)
 }
@@ -118,9 +130,9 @@ func mayDo(role, kind string) bool {
 // doers are the roles that may do a kind.
 func doers(kind string) []string {
 	switch kind {
-	case event.Accept, event.RejectIt, event.Comment, event.Snooze, event.Correct, Judge, Undo:
+	case event.Accept, event.RejectIt, event.Comment, event.Snooze, event.Correct, Judge, Undo, Assign, Affirm:
 		return []string{SuperUser, RegionSteward, NationalSteward}
-	case event.Answer:
+	case event.Answer, Attach:
 		return []string{SourceOperator, SuperUser, RegionSteward, NationalSteward}
 	case event.Waive, Confirm, Refuse, Bulk, Introduce:
 		return []string{RegionSteward, NationalSteward}

@@ -35,6 +35,9 @@ type Ref struct {
 type State struct {
 	region, indicator string
 
+	// base are the versions that were given at once, nil for none. A cell of it
+	// is in cells as well once anything but a release has concerned it.
+	base   *cell.Table
 	cells  map[cell.Key]*cellState
 	keys   []cell.Key // all of cells, in order when sorted is true
 	sorted bool
@@ -50,6 +53,7 @@ type State struct {
 	corrections map[cell.Key]*Correction // those that stand
 	projections map[version]*Correction  // all that were ever shown, by their own version
 	protocols   map[string]*Protocol     // by indicator version, the last drawn
+	earlier     map[cell.Key][]earlier   // what cells showed when decisions let newer versions be seen
 
 	last        uint64 // highest ledger sequence applied
 	release     event.ReleaseMade
@@ -80,6 +84,7 @@ func New(region, indicator string) *State {
 		cells: map[cell.Key]*cellState{}, flags: map[string]*Flag{}, open: map[string]*Flag{},
 		memories: map[string]*Memory{}, decisions: map[string]*verdict{}, seen: map[string]struct{}{},
 		corrections: map[cell.Key]*Correction{}, projections: map[version]*Correction{}, protocols: map[string]*Protocol{},
+		earlier:   map[cell.Key][]earlier{},
 		unsettled: map[*cellState]struct{}{}, withdrawals: map[*cellState]struct{}{},
 	}
 }
@@ -120,7 +125,7 @@ func (s *State) Cells(versions []Version) error {
 }
 
 func (s *State) take(v *Version) error {
-	c := s.cells[v.Key]
+	c := s.of(v.Key)
 	if c == nil {
 		c = &cellState{key: v.Key}
 	}
@@ -147,7 +152,11 @@ func (s *State) take(v *Version) error {
 func (s *State) cell(k cell.Key) *cellState {
 	c := s.cells[k]
 	if c == nil {
-		c = &cellState{key: k}
+		if c = s.plain(k); c == nil {
+			c = &cellState{key: k}
+		} else if len(c.versions) > 1 || !c.hasVisible {
+			s.unsettled[c] = struct{}{}
+		}
 		s.cells[k] = c
 		s.keys = append(s.keys, k)
 		s.sorted = false
@@ -247,6 +256,10 @@ func (s *State) apply(e event.Event) error {
 		return with(e, s.applyViewed)
 	case event.TypeCorrectionRetired:
 		return with(e, s.applyRetired)
+	case event.TypeFlagAssigned:
+		return with(e, s.applyAssigned)
+	case event.TypeEvidenceAttached:
+		return with(e, s.applyAttached)
 	case event.TypeProtocolDrawn:
 		return with(e, s.applyDrawn)
 	case event.TypeProtocolSigned:
@@ -309,6 +322,7 @@ func (s *State) applyRaised(r event.FlagRaised) error {
 	f.Status = Open
 	if r.Memory != "" {
 		f.Status = Covered
+		s.keepEarlier(f)
 	} else {
 		s.open[r.Flag] = f
 	}
@@ -408,7 +422,7 @@ func (s *State) resolution(f *Flag, rev uint64) (string, bool) {
 			continue // answered
 		}
 		now, ok := c.newest(rev)
-		if !ok {
+		if !ok || s.standsAs(c, now.Fingerprint, g.Fingerprint) {
 			return "", false
 		}
 		if now.Fingerprint == g.Fingerprint && !c.carried(f, g.Fingerprint) {
@@ -431,8 +445,10 @@ func (c *cellState) carried(f *Flag, fp cell.Fingerprint) bool {
 	})
 }
 
-// hide takes the version from view if it is the visible one.
+// hide takes the version from view if it is the visible one; no undo brings it
+// back.
 func (s *State) hide(c *cellState, fp cell.Fingerprint) {
+	s.forgetEarlier(c.key, fp)
 	if c.hasVisible && c.visible.Fingerprint == fp {
 		c.visible, c.hasVisible = Ref{}, false
 		s.unsettled[c] = struct{}{}
@@ -491,6 +507,7 @@ func (s *State) applyDecision(d event.DecisionMade, at time.Time) error {
 
 // accept closes the flag and remembers.
 func (s *State) accept(f *Flag, d event.DecisionMade) {
+	s.keepEarlier(f)
 	s.close(f, Accepted)
 	s.memories[f.Flag] = newMemory(f, d, s.region)
 	f.standing = d.Decision

@@ -23,9 +23,10 @@ const (
 	Conflict = "conflict"
 )
 
-// applyWithdrawn takes a decision or a proposal back. It shows nothing by
-// itself: what the decision released is under question again, and what it
-// withdrew stays hidden until somebody decides anew.
+// applyWithdrawn takes a decision or a proposal back. What the decision
+// released is under question again; the release that was shown before it is
+// shown in its place, unless that has been withdrawn or questioned since. What
+// the decision withdrew stays hidden until somebody decides anew.
 func (s *State) applyWithdrawn(w event.DecisionWithdrawn, at time.Time) error {
 	f, err := s.flag(w.Flag)
 	if err != nil {
@@ -75,12 +76,14 @@ func (s *State) withdrawable(f *Flag, decision string) error {
 
 // takeBack opens the flag that a decision had closed.
 func (s *State) takeBack(f *Flag, on catalog.Date) {
+	open := []*Flag{f}
 	switch f.Status {
 	case Accepted:
 		delete(s.memories, f.Flag)
 		for _, o := range s.restingOn(f.Flag) {
 			s.reopen(o)
 			o.touch("withdrawal of the acceptance of "+f.Flag, "", on)
+			open = append(open, o)
 		}
 	case Rejected:
 		for _, g := range f.all() {
@@ -90,6 +93,61 @@ func (s *State) takeBack(f *Flag, on catalog.Date) {
 		s.endCorrections(f)
 	}
 	s.reopen(f)
+	s.fallBack(open)
+}
+
+// earlier is what a cell showed when a decision about the flag, or its memory,
+// let a newer version be seen.
+type earlier struct {
+	flag  string
+	shown Ref
+}
+
+// keepEarlier remembers what is shown of the cells that the flag guards, for
+// the case that the decision which closes it now is taken back.
+func (s *State) keepEarlier(f *Flag) {
+	for _, g := range f.all() {
+		k := g.Key(s.region, s.indicator)
+		kept := slices.DeleteFunc(s.earlier[k], func(e earlier) bool { return e.flag == f.Flag })
+		if c := s.cells[k]; c.hasVisible && !c.visible.Tombstone && c.visible.Fingerprint != g.Fingerprint {
+			kept = append(kept, earlier{f.Flag, c.visible})
+		}
+		s.earlier[k] = kept
+		if len(kept) == 0 {
+			delete(s.earlier, k)
+		}
+	}
+}
+
+// forgetEarlier: the version is not to be shown again.
+func (s *State) forgetEarlier(k cell.Key, fp cell.Fingerprint) {
+	if len(s.earlier[k]) > 0 {
+		s.earlier[k] = slices.DeleteFunc(s.earlier[k], func(e earlier) bool { return e.shown.Fingerprint == fp })
+	}
+}
+
+// fallBack shows again what was shown before the decisions about the flags
+// that are open now: of each cell the newest release that nobody has withdrawn
+// or questioned since.
+func (s *State) fallBack(open []*Flag) {
+	for _, f := range open {
+		for _, g := range f.all() {
+			c := s.cells[g.Key(s.region, s.indicator)]
+			if c.hasVisible && !s.questioned(c, c.visible.Fingerprint) {
+				continue
+			}
+			var best Ref
+			for _, e := range s.earlier[c.key] {
+				if slices.ContainsFunc(open, func(o *Flag) bool { return o.Flag == e.flag }) && !s.kept(c, e.shown.Fingerprint) && e.shown.Rev >= best.Rev {
+					best = e.shown
+				}
+			}
+			if best.Rev > 0 {
+				c.visible, c.hasVisible = best, true
+				s.unsettled[c] = struct{}{}
+			}
+		}
+	}
 }
 
 // restingOn are the flags that the memory of an acceptance covers, in the order
@@ -135,7 +193,7 @@ func (s *State) Lapses(run string, rev uint64, asOf catalog.Date) []event.FlagRe
 		reason, ok := s.lapsed(f, asOf)
 		if !ok || !slices.ContainsFunc(f.all(), func(g event.Guard) bool {
 			now, ok := s.cells[g.Key(s.region, s.indicator)].newest(rev)
-			return ok && now.Fingerprint == g.Fingerprint
+			return ok && (now.Fingerprint == g.Fingerprint || s.standsAs(s.cells[g.Key(s.region, s.indicator)], now.Fingerprint, g.Fingerprint))
 		}) {
 			continue
 		}

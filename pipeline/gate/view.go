@@ -72,11 +72,10 @@ type View struct {
 
 // View is what may be seen of a cell. A cell that is unknown is Missing.
 func (s *State) View(k cell.Key) View {
-	c := s.cells[k]
-	if c == nil {
-		return View{}
+	if c := s.cells[k]; c != nil {
+		return s.view(c)
 	}
-	return s.view(c)
+	return s.plainView(k)
 }
 
 // Views calls yield for every known cell in the order of the keys, until it
@@ -87,7 +86,22 @@ func (s *State) Views(yield func(cell.Key, View) bool) {
 		slices.SortFunc(s.keys, cell.Key.Compare)
 		s.sorted = true
 	}
-	for _, k := range s.keys {
+	keys := s.keys
+	for k, v := range s.plainViews {
+		for len(keys) > 0 && keys[0].Compare(k) < 0 {
+			if !yield(keys[0], s.view(s.cells[keys[0]])) {
+				return
+			}
+			keys = keys[1:]
+		}
+		if len(keys) > 0 && keys[0] == k {
+			v, keys = s.view(s.cells[k]), keys[1:]
+		}
+		if !yield(k, v) {
+			return
+		}
+	}
+	for _, k := range keys {
 		if !yield(k, s.view(s.cells[k])) {
 			return
 		}

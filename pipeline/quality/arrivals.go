@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/sourcegraph/conc/pool"
+
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/quality/surveil"
@@ -16,13 +18,16 @@ type Seen struct {
 	Rev  uint64
 }
 
-// Past are all versions of all cells of one indicator, in any order.
+// Past are all versions of all cells of one indicator.
 type Past struct {
 	Indicator catalog.Indicator
-	Versions  []cell.Version
+	Cells     *cell.Table
+	// Seen are the nights of the feeds that bring the indicator, as those of
+	// Arrivals; nil: all of them. A night of other feeds says nothing of it.
+	Seen []Seen
 	// Excluded reports versions that must be in no baseline: withdrawn,
 	// rejected or held; nil: none is.
-	Excluded func(*cell.Version) bool
+	Excluded func(cell.Fingerprint) bool
 	// Rebased is by unit the as-of date from which an accepted real change
 	// holds.
 	Rebased map[string]catalog.Date
@@ -45,8 +50,9 @@ func Arrivals(past []Past, seen []Seen, sources map[string]string, free func(cat
 	units, names := map[string]int32{}, map[string]bool{}
 	for i := range past {
 		p.Indicators = append(p.Indicators, past[i].Indicator.ID)
-		for j := range past[i].Versions {
-			names[past[i].Versions[j].Key.Unit] = true
+		for j := range past[i].Cells.Series() {
+			of, _, _ := past[i].Cells.SeriesAt(j)
+			names[of.Unit] = true
 		}
 	}
 	for u := range names {
@@ -74,76 +80,99 @@ func Arrivals(past []Past, seen []Seen, sources map[string]string, free func(cat
 			p.Free[t] = free(catalog.DateOfDays(first + int32(t)))
 		}
 	}
+	parts := make([]surveil.Panel, len(past))
+	work := pool.New().WithMaxGoroutines(arrivingAtOnce)
 	for i := range past {
-		arrive(p, &past[i], int32(i), units, seen)
+		work.Go(func() {
+			of := past[i].Seen
+			if of == nil {
+				of = seen
+			}
+			q := &parts[i]
+			q.First, q.Nights = p.First, p.Nights
+			arrive(q, &past[i], int32(i), units, of)
+		})
+	}
+	work.Wait()
+	for i := range parts {
+		q := &parts[i]
+		p.Unit, p.Indicator, p.Rebased = append(p.Unit, q.Unit...), append(p.Indicator, q.Indicator...), append(p.Rebased, q.Rebased...)
+		p.Volume, p.Numerator, p.Missing = append(p.Volume, q.Volume...), append(p.Numerator, q.Numerator...), append(p.Missing, q.Missing...)
+		parts[i] = surveil.Panel{}
 	}
 	return p
 }
 
+// arrivingAtOnce are laid out side by side.
+const arrivingAtOnce = 2
+
+// FewestNights is how many nights of an indicator make a past that arrivals are
+// compared with: four weeks of a nightly feed.
+const FewestNights = 28
+
 // arrive adds the series of one indicator.
 func arrive(p *surveil.Panel, past *Past, indicator int32, units map[string]int32, seen []Seen) {
-	order := make([]int, len(past.Versions))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		x, y := &past.Versions[a], &past.Versions[b]
-		return cmp.Or(cmp.Compare(x.Key.Unit, y.Key.Unit), x.Key.Compare(y.Key), cmp.Compare(x.Rev, y.Rev))
-	})
+	t := past.Cells
 	earliest := uint64(1<<64 - 1)
-	for i := range past.Versions {
-		earliest = min(earliest, past.Versions[i].Rev)
+	for row := range t.Len() {
+		earliest = min(earliest, t.Rev(row))
 	}
-	start, _ := slices.BinarySearchFunc(seen, earliest, func(s Seen, rev uint64) int { return cmp.Compare(s.Rev, rev) })
-	// column of each night of seen; -1: before the panel.
-	column := func(k int) int { return int(seen[k].AsOf.Days() - p.First) }
-	for from := 0; from < len(order); {
-		unit := past.Versions[order[from]].Key.Unit
-		to := from
-		for to < len(order) && past.Versions[order[to]].Key.Unit == unit {
-			to++
+	nightOf := func(rev uint64) int {
+		k, _ := slices.BinarySearchFunc(seen, rev, func(s Seen, rev uint64) int { return cmp.Compare(s.Rev, rev) })
+		return k
+	}
+	// columns of the nights of seen; -1: outside the panel, or after it.
+	columns := make([]int, len(seen)+1)
+	known := make([]bool, p.Nights)
+	start := nightOf(earliest)
+	for k := range seen {
+		columns[k] = int(seen[k].AsOf.Days() - p.First)
+		if columns[k] < 0 || columns[k] >= p.Nights {
+			columns[k] = -1
+		} else if k > start {
+			known[columns[k]] = true
 		}
-		volume, numerator, missing := make([]float64, p.Nights), make([]float64, p.Nights), make([]float64, p.Nights)
-		bad := make([]bool, p.Nights)
-		var before *cell.Version
-		for _, i := range order[from:to] {
-			v := &past.Versions[i]
-			if before != nil && before.Key != v.Key {
-				before = nil
-			}
-			night, _ := slices.BinarySearchFunc(seen, v.Rev, func(s Seen, rev uint64) int { return cmp.Compare(s.Rev, rev) })
-			if night < len(seen) {
-				if t := column(night); t >= 0 {
-					n, d, m := held(past.Indicator.Type, v)
-					if before != nil {
-						n0, d0, m0 := held(past.Indicator.Type, before)
-						n, d, m = n-n0, d-d0, m-m0
-					}
-					numerator[t] += n
-					volume[t] += d
-					missing[t] += m
-					bad[t] = bad[t] || past.Excluded != nil && past.Excluded(v)
+	}
+	columns[len(seen)] = -1
+	byUnit := map[string]*arrived{}
+	var order []string
+	for i := range t.Series() {
+		of, from, to := t.SeriesAt(i)
+		a := byUnit[of.Unit]
+		if a == nil {
+			a = &arrived{make([]float64, p.Nights), make([]float64, p.Nights), make([]float64, p.Nights), make([]bool, p.Nights)}
+			byUnit[of.Unit] = a
+			order = append(order, of.Unit)
+		}
+		for row := from; row < to; {
+			end := t.End(row, to)
+			var n0, d0, m0 float64
+			for ; row < end; row++ {
+				n, d, m := held(past.Indicator.Type, t, row)
+				if c := columns[nightOf(t.Rev(row))]; c >= 0 {
+					a.numerator[c] += n - n0
+					a.volume[c] += d - d0
+					a.missing[c] += m - m0
+					a.bad[c] = a.bad[c] || past.Excluded != nil && past.Excluded(t.Fingerprint(row))
 				}
-			}
-			before = v
-		}
-		known := make([]bool, p.Nights)
-		for k := range seen {
-			if t := column(k); t >= 0 && k > start {
-				known[t] = true
+				n0, d0, m0 = n, d, m
 			}
 		}
-		for t := range p.Nights {
-			if !known[t] || bad[t] || volume[t] < 0 || volume[t] > 1e9 {
+	}
+	slices.Sort(order)
+	for _, unit := range order {
+		a := byUnit[unit]
+		for c := range p.Nights {
+			if !known[c] || a.bad[c] || a.volume[c] < 0 || a.volume[c] > 1e9 {
 				p.Volume = append(p.Volume, surveil.Unknown)
 				p.Numerator = append(p.Numerator, surveil.Unknown)
 				p.Missing = append(p.Missing, surveil.Unknown)
 				continue
 			}
-			d := int32(volume[t])
+			d := int32(a.volume[c])
 			p.Volume = append(p.Volume, d)
-			p.Numerator = append(p.Numerator, min(max(int32(numerator[t]), 0), d))
-			p.Missing = append(p.Missing, min(max(int32(missing[t]), 0), d))
+			p.Numerator = append(p.Numerator, min(max(int32(a.numerator[c]), 0), d))
+			p.Missing = append(p.Missing, min(max(int32(a.missing[c]), 0), d))
 		}
 		rebased := int32(0)
 		if day, ok := past.Rebased[unit]; ok {
@@ -151,14 +180,20 @@ func arrive(p *surveil.Panel, past *Past, indicator int32, units map[string]int3
 		}
 		p.Rebased = append(p.Rebased, rebased)
 		p.Unit, p.Indicator = append(p.Unit, units[unit]), append(p.Indicator, indicator)
-		from = to
 	}
 }
 
-// held is what a version holds: numerator, volume and missing values.
-func held(t catalog.IndicatorType, v *cell.Version) (numerator, volume, missing float64) {
-	if v.Tombstone {
+// arrived is what each night brought of one unit.
+type arrived struct {
+	numerator, volume, missing []float64
+	bad                        []bool
+}
+
+// held is what a row holds: numerator, volume and missing values.
+func held(of catalog.IndicatorType, t *cell.Table, row int) (numerator, volume, missing float64) {
+	if t.Tombstone(row) {
 		return 0, 0, 0
 	}
-	return v.Content.Numerator.Float(cell.Micro), Volume(t, v.Content), float64(v.Content.Missing)
+	c := t.Content(row)
+	return c.Numerator.Float(cell.Micro), Volume(of, c), float64(c.Missing)
 }

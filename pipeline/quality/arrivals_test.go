@@ -27,13 +27,14 @@ func TestArrivals(t *testing.T) {
 	gone.Rev = 30
 	b := version("B", 30, content(4, 8, 8))
 	b.Rev = 21
-	past := []quality.Past{{Indicator: proportion(), Versions: []cell.Version{
+	versions := []cell.Version{
 		at(29, 100, 1, 10), at(30, 40, 0, 10), // the first night brings the past
 		at(30, 50, 2, 20),                     // 10 more
 		at(29, 104, 1, 25), at(30, 53, 2, 25), // 4 and 3 more
 		at(30, 51, 2, 41), // 2 fewer
 		b, gone,
-	}, Rebased: map[string]catalog.Date{"A": day(3)}}}
+	}
+	past := []quality.Past{{Indicator: proportion(), Cells: table(t, versions), Rebased: map[string]catalog.Date{"A": day(3)}}}
 	seen := []quality.Seen{{AsOf: day(1), Rev: 10}, {AsOf: day(2), Rev: 20}, {AsOf: day(3), Rev: 25}, {AsOf: day(5), Rev: 30}, {AsOf: day(6), Rev: 41}}
 	p := quality.Arrivals(past, seen, map[string]string{"A": "v1", "B": "v2"}, func(d catalog.Date) bool { return d == day(5) })
 	if err := p.Validate(); err != nil {
@@ -55,16 +56,25 @@ func TestArrivals(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	// Withdrawn versions make their night unknown; order does not matter.
-	past[0].Excluded = func(v *cell.Version) bool { return v.Rev == 20 }
-	rand.New(rand.NewPCG(1, 1)).Shuffle(len(past[0].Versions), func(i, j int) {
-		past[0].Versions[i], past[0].Versions[j] = past[0].Versions[j], past[0].Versions[i]
-	})
+	past[0].Excluded = func(fp cell.Fingerprint) bool { return fp == versions[2].Fingerprint }
+	rand.New(rand.NewPCG(1, 1)).Shuffle(len(versions), func(i, j int) { versions[i], versions[j] = versions[j], versions[i] })
+	past[0].Cells = table(t, slices.Clone(versions))
+	versions[2] = versions[slices.IndexFunc(versions, func(v cell.Version) bool { return v.Rev == 20 })]
 	if q := quality.Arrivals(past, seen, nil, nil); !slices.Equal(q.Volume[:6], []int32{u, u, 7, u, 0, u}) || q.UnitSource != nil || q.Free != nil {
 		t.Errorf("%+v", q)
 	}
 	if quality.Arrivals(past, nil, nil, nil) != nil {
 		t.Error("a panel of no nights")
 	}
+}
+
+func table(t *testing.T, versions []cell.Version) *cell.Table {
+	t.Helper()
+	out, err := cell.TableOf(versions[0].Key.Region, versions[0].Key.Indicator, versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 func TestHolidays(t *testing.T) {

@@ -19,8 +19,12 @@ func Catalogue() []Check {
 	}, panelChecks(), others())
 	for i := range all {
 		c := &all[i]
-		if c.ID == "K01" {
+		switch c.ID {
+		case "K01":
 			c.Panel = true
+		case "T08":
+			whole := all[i]
+			c.Night = func(n *Night) []Finding { return staleFeed(n, whole) }
 		}
 		c.Mode = cmp.Or(c.Mode, Live)
 		c.Owner = cmp.Or(c.Owner, owner(c.ID))
@@ -62,7 +66,6 @@ func others() []Check {
 		{"C14", event.Reject, "held by intake: rows of units and indicators outside the catalog are not stored"},
 		{"C15", event.Reject, "held by intake as rows are read; what it found is a security event"},
 		{"C16", event.Hold, "held by the catalog: codes, units and regions are one to one at every date before a catalog is adopted"},
-		{"C17", event.Block, "held by intake as rows are read; what it turned away is on record"},
 		{"P01", event.Reject, "held by intake: an implausible value follows the missing-value policy of its indicator"},
 		{"L03", event.Block, "held by the order of deliveries: those after a gap wait until it is filled or skipped by decision"},
 		{"L05", event.Note, "held by the reminders of the review: working days of the unit's country, escalation at one and a half times the time"},

@@ -93,39 +93,55 @@ func direction(order int) string {
 	return ""
 }
 
-// k03 remarks that much is missing. That it has become more is K04.
+// k03 remarks that much is missing of periods that are mature: outcomes are
+// judged when their follow-up has passed. That it has become more is K04.
 func k03() Check {
 	c := Check{ID: "K03", Version: 1, Severity: event.Note, Count: 10, Fraction: 0.1, Explain: explain("K03")}
 	c.Run = func(in Input) []Finding {
-		return eachShare(c, &in, func(v *cell.Content) (int64, int64) { return v.Missing, v.Rows },
-			"%d of %d rows lack the value that the indicator is made of.")
+		t := newInstance(c, &in)
+		return t.run(func() {
+			filling := in.filling()
+			for i := range in.Changed {
+				v := &in.Changed[i].Current
+				t, all := t.of(v.Key.Unit), t
+				if t == nil {
+					all.skip("turned off for the unit", 1)
+					continue
+				}
+				if filling[v.Key.PeriodStart] {
+					t.skip("the period is not mature", 1)
+					continue
+				}
+				part, whole := v.Content.Missing, v.Content.Rows
+				if v.Tombstone || part == 0 || float64(part) < t.count || float64(part) <= t.fraction*float64(whole) {
+					t.pass()
+					continue
+				}
+				f := about(&in.Changed[i])
+				f.Observed, f.Expected, f.Direction = float64(part), t.fraction*float64(whole), "up"
+				f.Text = fmt.Sprintf("%d of %d rows lack the value that the indicator is made of.", part, whole)
+				t.flag(f)
+			}
+		})
 	}
 	return c
 }
 
-// eachShare flags every changed cell in which a share of rows is above the
-// check's fraction and their number at least its count.
-func eachShare(c Check, in *Input, of func(*cell.Content) (part, whole int64), text string) []Finding {
-	t := newInstance(c, in)
-	return t.run(func() {
-		for i := range in.Changed {
-			v := &in.Changed[i].Current
-			t, all := t.of(v.Key.Unit), t
-			if t == nil {
-				all.skip("turned off for the unit", 1)
-				continue
-			}
-			part, whole := of(&v.Content)
-			if v.Tombstone || part == 0 || float64(part) < t.count || float64(part) <= t.fraction*float64(whole) {
-				t.pass()
-				continue
-			}
-			f := about(&in.Changed[i])
-			f.Observed, f.Expected, f.Direction = float64(part), t.fraction*float64(whole), "up"
-			f.Text = fmt.Sprintf(text, part, whole)
-			t.flag(f)
+// filling are the periods that are known not to be mature.
+func (in *Input) filling() map[int32]bool {
+	out := map[int32]bool{}
+	for i := range in.Series {
+		s := &in.Series[i]
+		if s.valid() != nil {
+			continue
 		}
-	})
+		for j, p := range s.Period {
+			if !s.Mature[j] {
+				out[p] = true
+			}
+		}
+	}
+	return out
 }
 
 // k08 remarks that the month before last is still filling: it has less than
@@ -211,8 +227,8 @@ func k11() Check {
 				case c.Released == nil:
 					t.skip("the cell had not been released", 1)
 					continue
-				case !mature[idOf(k)][k.PeriodStart]:
-					t.skip("the period is not closed", 1)
+				case !in.closed(k.PeriodStart, mature[idOf(k)][k.PeriodStart]):
+					t.skip("the period was not closed", 1)
 					continue
 				}
 				d := restated(c.Released, &c.Current)
@@ -233,6 +249,15 @@ func k11() Check {
 		})
 	}
 	return c
+}
+
+// closed reports whether a period had been mature before the run.
+func (in *Input) closed(period int32, mature bool) bool {
+	if in.Reached.IsZero() {
+		return mature
+	}
+	end := in.Indicator.Period.PeriodEnd(catalog.DateOfDays(period))
+	return !in.Reached.Before(end.AddDays(in.Indicator.FollowUpDays + in.Indicator.MaturityLagDays))
 }
 
 // restated is by how many events two versions differ: the larger of the
@@ -273,6 +298,8 @@ func conversions() []conversion {
 		{"glucose in mmol/l and mg/dl", 18.016, 0},
 		{"cholesterol in mmol/l and mg/dl", 38.67, 0},
 		{"creatinine in mg/dl and µmol/l", 88.42, 0},
+		{"days and hours", 24, 0},
+		{"hours and minutes", 60, 0},
 		{"a factor of 10", 10, 0},
 		{"a factor of 100", 100, 0},
 		{"a factor of 1000", 1000, 0},

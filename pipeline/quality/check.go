@@ -67,7 +67,7 @@ type Deliveries struct {
 // by id. Catalogue has all.
 func Registry() []Check {
 	return []Check{
-		c05(), c06(), c07(), c08(), c09(), c10(), c11(), c12(), k01(), k09(), t04(),
+		c05(), c06(), c07(), c08(), c09(), c10(), c11(), c12(), c17(), k01(), k09(), t04(),
 	}
 }
 

@@ -32,6 +32,8 @@ func c05() Check {
 // c06 holds a cell of whose rows too many were rejected: what is left need not
 // be what happened. Rows that C07 and C08 turned away count the same.
 //
+// Those that C17 turned away are counted by it.
+//
 // The share is that of the rejected in all rows that may belong to the cell.
 // The default is the feed's tolerance; a fraction in the indicator's catalog
 // goes before it.
@@ -47,7 +49,7 @@ func c06() Check {
 		return t.run(func() {
 			for i := range in.Changed {
 				c := &in.Changed[i]
-				rejected, rows := float64(c.Current.Content.Rejected), float64(c.Current.Content.Rows)
+				rejected, rows := float64(c.Current.Content.Rejected-c.Current.Content.BadReasons), float64(c.Current.Content.Rows)
 				t, all := t.of(c.Current.Key.Unit), t
 				if t == nil {
 					all.skip("turned off for the unit", 1)
@@ -191,6 +193,20 @@ func c12() Check {
 				text = strings.TrimSpace(fmt.Sprintf("The cell has %s of 0. %s", count(v.Content.Numerator), text))
 			}
 			return faults, text
+		})
+	}
+	return c
+}
+
+// c17 blocks cells with rows whose reason for having no number is none of the
+// feed's, or stands beside a number: nobody can tell which of the two is meant.
+func c17() Check {
+	c := Check{ID: "C17", Version: 1, Severity: event.Block, Count: 1, Explain: explain("C17"), Deliveries: turnedAway("C17", event.Reject)}
+	c.Run = func(in Input) []Finding {
+		return eachCell(c, &in, func(t *instance, v *cell.Version) (float64, string) {
+			n := v.Content.BadReasons
+			return float64(n), said(n, "has a reason for having no number that is unknown, or stands beside a number",
+				"have a reason for having no number that is unknown, or stands beside a number")
 		})
 	}
 	return c

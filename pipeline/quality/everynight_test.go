@@ -253,10 +253,7 @@ func acrossFixtures() []acrossFixture {
 		{"P06 outside", peers(90), []string{"P06 NOTE i1 D"}},
 	}
 	for _, rule := range []string{"C01", "C02", "C03", "C14", "C15", "C17", "P01"} {
-		severity := " REJECT - -"
-		if rule == "C17" {
-			severity = " BLOCK - -"
-		}
+		const severity = " REJECT - -"
 		all = append(all, acrossFixture{rule + " on record", turned(rule), []string{rule + severity, rule + severity}})
 	}
 	return all

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/spc"
 )
@@ -18,6 +19,10 @@ type Feed struct {
 	// 0: in time. Came says whether it came at all.
 	Awaited, Came bool
 	Late          float64
+	// Due is the as-of date of an export that has not come; zero: it came.
+	Due catalog.Date
+	// Indicators are those that the feed can bring.
+	Indicators []string
 	// Ahead is by how many minutes the export's own time lies in the future.
 	Ahead float64
 	// Days are the feed's deliveries, the newest last.
@@ -30,6 +35,10 @@ type FeedDay struct {
 	// Rows were read; Missing of them lack a value that an indicator needs,
 	// Unknown have a code that no code system has.
 	Rows, Missing, Unknown int64
+	// Snapshot says that it replaces what was there, Changed how many cells it
+	// changed by that.
+	Snapshot bool
+	Changed  int64
 	// Late is by how many hours it was late, LagP90 in how many days nine of
 	// ten events had arrived; NaN: not known.
 	Late, LagP90 float64
@@ -37,8 +46,10 @@ type FeedDay struct {
 	Excluded bool
 }
 
-// feedCheck is a check that judges each feed for the record: it holds no cell.
-func feedCheck(c Check, judge func(c Check, f *Feed) []Finding) Check {
+// feedCheck is a check that judges each feed. What it finds is a flag of each
+// indicator of which guards finds something to put in question, else it is on
+// record.
+func feedCheck(c Check, guards func(*Input, *Feed) []event.Guard, judge func(c Check, f *Feed) []Finding) Check {
 	c.Explain = explain(c.ID)
 	c.Night = func(n *Night) []Finding {
 		if len(n.Feeds) == 0 {
@@ -54,11 +65,84 @@ func feedCheck(c Check, judge func(c Check, f *Feed) []Finding) Check {
 				out = append(out, record(c, NotApplicable, 1, "turned off in the catalog"))
 				continue
 			}
-			out = append(out, judge(d, &n.Feeds[i])...)
+			f := &n.Feeds[i]
+			for _, v := range judge(d, f) {
+				out = append(out, n.each(c, v, f.ID, f.Indicators, func(in *Input) []event.Guard { return guards(in, f) })...)
+			}
 		}
 		return out
 	}
 	return c
+}
+
+// each makes what was found about a feed or column a flag of each indicator of
+// which there is something to guard; where there is none it stays on record. The
+// flags share their cause.
+func (n *Night) each(c Check, found Finding, cause string, indicators []string, guards func(*Input) []event.Guard) []Finding {
+	if found.Status != Flagged || found.Severity == event.Info {
+		return []Finding{found}
+	}
+	var out []Finding
+	for _, id := range indicators {
+		in := n.byID[id]
+		if in == nil {
+			continue
+		}
+		t := newInstance(c, in)
+		g := guards(in)
+		if t.off || len(g) == 0 {
+			continue
+		}
+		f := found
+		f.Indicator, f.Guards, f.Shadow, f.cause = id, g, t.mode == Shadow, ofFeed+cause
+		if own, ok := in.Indicator.Checks[c.ID]; ok && own.Severity != "" && in.AsOf.Within(own.From, own.To) {
+			f.Severity = event.Severity(own.Severity)
+		}
+		out = append(out, f)
+	}
+	if len(out) == 0 {
+		return []Finding{found}
+	}
+	return out
+}
+
+// changed guards what the run changed.
+func (in *Input) changed() []event.Guard {
+	var out []event.Guard
+	for i := range in.Changed {
+		out = append(out, event.GuardOf(in.Changed[i].Current.Key, in.Changed[i].Current.Fingerprint))
+	}
+	return out
+}
+
+// awaited guards the absence of what an export of the day would have brought of
+// the period after the newest one. What was brought before stays as it is.
+func (in *Input) awaited(due catalog.Date) []event.Guard {
+	last, any := int32(0), false
+	for i := range in.Series {
+		s := &in.Series[i]
+		for j, p := range s.Period {
+			if !s.Tombstone[j] && (!any || p > last) {
+				last, any = p, true
+			}
+		}
+	}
+	if !any {
+		return nil
+	}
+	next := in.Indicator.Period.PeriodEnd(catalog.DateOfDays(last))
+	if !next.Before(due) {
+		return nil
+	}
+	var out []event.Guard
+	for i := range in.Series {
+		s := &in.Series[i]
+		if j := slices.Index(s.Period, last); j >= 0 && !s.Tombstone[j] && !slices.Contains(s.Period, next.Days()) {
+			k := s.key(in, next.Days())
+			out = append(out, event.GuardOf(k, cell.FingerprintOf(k, cell.Content{}, true)))
+		}
+	}
+	return out
 }
 
 // feedParams are the thresholds of the feed that brings a registry.
@@ -85,7 +169,7 @@ func flagged(c Check, severity event.Severity, observed, expected float64, text 
 // k02 notices an export that has not come: a remark first, and a day later a
 // hold on what is shown of it, which gets its banner.
 func k02() Check {
-	return feedCheck(Check{ID: "K02", Version: 1, Severity: event.Note, Count: 2}, func(c Check, f *Feed) []Finding {
+	return feedCheck(Check{ID: "K02", Version: 1, Severity: event.Note, Count: 2}, func(in *Input, f *Feed) []event.Guard { return in.awaited(f.Due) }, func(c Check, f *Feed) []Finding {
 		switch {
 		case !f.Awaited:
 			return []Finding{record(c, NotApplicable, 1, "the feed has no schedule")}
@@ -100,12 +184,15 @@ func k02() Check {
 	})
 }
 
+// lately guards the newest that the run changed.
+func lately(in *Input, _ *Feed) []event.Guard { return newest(in, nil) }
+
 // staleAfter is how many hours late what is shown is stale.
 const staleAfter = 24
 
 // l01 remarks that an export came late.
 func l01() Check {
-	return feedCheck(Check{ID: "L01", Version: 1, Severity: event.Note, Count: 2}, func(c Check, f *Feed) []Finding {
+	return feedCheck(Check{ID: "L01", Version: 1, Severity: event.Note, Count: 2}, lately, func(c Check, f *Feed) []Finding {
 		switch {
 		case !f.Awaited || !f.Came:
 			return []Finding{record(c, NotApplicable, 1, "the feed has no schedule, or its export has not come (K02)")}
@@ -118,7 +205,7 @@ func l01() Check {
 
 // l02 remarks that events take longer to arrive than they did.
 func l02() Check {
-	return feedCheck(Check{ID: "L02", Version: 1, Severity: event.Note, Fraction: 0.5}, func(c Check, f *Feed) []Finding {
+	return feedCheck(Check{ID: "L02", Version: 1, Severity: event.Note, Fraction: 0.5}, lately, func(c Check, f *Feed) []Finding {
 		var before []float64
 		now := math.NaN()
 		for i, d := range f.Days {
@@ -145,13 +232,79 @@ func l02() Check {
 
 // l04 puts on record that an export says it is of the future.
 func l04() Check {
-	return feedCheck(Check{ID: "L04", Version: 1, Severity: event.Info, Count: 5}, func(c Check, f *Feed) []Finding {
+	return feedCheck(Check{ID: "L04", Version: 1, Severity: event.Info, Count: 5}, lately, func(c Check, f *Feed) []Finding {
 		if f.Ahead <= c.Count {
 			return []Finding{record(c, Pass, 1, "")}
 		}
 		return flagged(c, event.Info, f.Ahead, 0, fmt.Sprintf("The export of feed %s is dated %.0f minutes after it came.", f.ID, f.Ahead))
 	})
 }
+
+// staleFeed finds a snapshot that is dated anew and changes nothing, where those
+// before it changed at least as many cells as make that improbable: the export
+// of an earlier night, sent again. Nothing of it is to be held, since nothing
+// came; somebody must ask for the right one.
+func staleFeed(n *Night, c Check) []Finding {
+	var out []Finding
+	c, off := c.tuned(n.Checks, n.AsOf)
+	for i := range n.Feeds {
+		f := &n.Feeds[i]
+		if own := feedParams(n, f.Registry); own != nil {
+			c, off = c.tuned(own, n.AsOf)
+		}
+		least, judged := stale(f)
+		switch {
+		case off || !f.Came:
+			continue
+		case !judged:
+			out = append(out, record(c, NotApplicable, 1, "the feed is no snapshot, or has too few earlier deliveries on such days"))
+			continue
+		case math.Exp(-least) >= c.P:
+			out = append(out, record(c, Pass, 1, ""))
+			continue
+		}
+		for _, id := range f.Indicators {
+			in := n.byID[id]
+			if in == nil {
+				continue
+			}
+			t := newInstance(c, in)
+			if t.off {
+				continue
+			}
+			out = append(out, t.finding(Finding{Status: Flagged, Period: in.Indicator.Period.PeriodStart(n.AsOf), Expected: least, Direction: "down", cause: ofFeed + f.ID,
+				Text: fmt.Sprintf("The export of feed %s of %s changes nothing, where earlier ones changed at least %.0f cells: it is a copy of an earlier night's.", f.ID, n.AsOf, least)}))
+		}
+	}
+	return out
+}
+
+// stale is the least number of cells that earlier snapshots changed on such
+// days, where the newest one changed none; 0 where it changed any.
+func stale(f *Feed) (least float64, judged bool) {
+	last := len(f.Days) - 1
+	if last < fewestSnapshots || !f.Days[last].Snapshot {
+		return 0, false
+	}
+	if f.Days[last].Changed > 0 {
+		return 0, true
+	}
+	weekend := func(d catalog.Date) bool { return d.Time().Weekday()%6 == 0 }
+	least, n := math.Inf(1), 0
+	for _, d := range f.Days[1:last] { // the first brings the past
+		if d.Snapshot && !d.Excluded && weekend(d.AsOf) == weekend(f.Days[last].AsOf) && d.AsOf.Before(f.Days[last].AsOf) {
+			least = min(least, float64(d.Changed))
+			n++
+		}
+	}
+	if n == 0 {
+		return 0, false
+	}
+	return least, true
+}
+
+// fewestSnapshots must have come before one that changes nothing is odd.
+const fewestSnapshots = 2
 
 // FeedChart is a control chart on a feed itself.
 type FeedChart struct {

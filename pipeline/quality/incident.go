@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
@@ -21,6 +22,7 @@ const (
 	CauseCommon   = "common_mode"
 	CauseDelivery = "delivery"
 	CauseRestated = "restated"
+	CauseFeed     = "feed"      // one check, one feed, its indicators
 	CauseUnit     = "unit"      // one check, one unit, several indicators
 	CauseCheck    = "indicator" // one check, one indicator, several units
 	CauseBudget   = "budget"    // more questions than a steward can answer in a day
@@ -44,6 +46,9 @@ type Incident struct {
 	Flags, Children []string
 }
 
+// ofFeed begins the cause of what was found about a feed.
+const ofFeed = "feed "
+
 // several is how many findings of one check make an incident of what they
 // share.
 const several = 3
@@ -56,16 +61,24 @@ func foldIncidents(n *Night, all []Finding) []Incident {
 		groups[[2]string{cause, target}] = append(groups[[2]string{cause, target}], i)
 		taken[i] = true
 	}
+	for registry, list := range n.ofDelivery(all) {
+		for _, i := range list {
+			group(CauseDelivery, registry, i)
+		}
+	}
 	for i := range all {
 		f := &all[i]
 		if !f.Raises() || f.Status != Flagged {
+			continue
+		}
+		if taken[i] {
 			continue
 		}
 		switch f.Check {
 		case "X06":
 			group(CauseMoved, f.Unit, i)
 		case "T08":
-			group(CauseStale, f.Unit, i)
+			group(CauseStale, cmp.Or(f.Unit, f.cause), i)
 		case "K01":
 			group(CauseSilent, f.Unit, i)
 		case "T06":
@@ -74,6 +87,10 @@ func foldIncidents(n *Night, all []Finding) []Incident {
 			group(CauseDelivery, f.Check, i)
 		case "K11":
 			group(CauseRestated, f.Check, i)
+		default:
+			if strings.HasPrefix(f.cause, ofFeed) {
+				group(CauseFeed, f.Check+" "+f.cause, i)
+			}
 		}
 	}
 	for _, by := range []struct {
@@ -111,7 +128,7 @@ func foldIncidents(n *Night, all []Finding) []Incident {
 	of := map[string]int{} // incident of a flag
 	for _, key := range slices.SortedFunc(maps.Keys(groups), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		list := groups[key]
-		if len(list) < 2 && (key[0] == CauseRestated || key[0] == CauseDelivery) {
+		if len(list) < 2 && (key[0] == CauseRestated || key[0] == CauseDelivery || key[0] == CauseFeed) {
 			continue
 		}
 		inc := Incident{ID: incidentID(n, key), Cause: key[0], Region: n.Region, AsOf: n.AsOf}
@@ -155,6 +172,43 @@ func foldIncidents(n *Night, all []Finding) []Incident {
 	}
 	slices.SortFunc(out, func(a, b Incident) int { return cmp.Compare(a.ID, b.ID) })
 	return out
+}
+
+// partOfUnits is the share of a registry's units from which what is missing of
+// them has one cause: the file.
+const partOfUnits = 0.2
+
+// ofDelivery are by registry the findings about missing records, where they are
+// about so many units at once that a part of the export itself is missing.
+func (n *Night) ofDelivery(all []Finding) map[string][]int {
+	found, units := map[string][]int{}, map[string]map[string]bool{}
+	for i := range all {
+		f := &all[i]
+		if !f.Raises() || f.Status != Flagged || f.Unit == "" || !slices.Contains([]string{"K01", "K09", "K11", "T04"}, f.Check) {
+			continue
+		}
+		registry := n.byID[f.Indicator].Indicator.Registry
+		if units[registry] == nil {
+			units[registry] = map[string]bool{}
+		}
+		units[registry][f.Unit] = true
+		found[registry] = append(found[registry], i)
+	}
+	for registry := range found {
+		has := map[string]bool{}
+		for i := range n.Inputs {
+			if n.Inputs[i].Indicator.Registry != registry {
+				continue
+			}
+			for j := range n.Inputs[i].Series {
+				has[n.Inputs[i].Series[j].Unit] = true
+			}
+		}
+		if k := len(units[registry]); k < several || float64(k) < partOfUnits*float64(len(has)) {
+			delete(found, registry)
+		}
+	}
+	return found
 }
 
 // budget is how many new questions a region steward is asked in one night.

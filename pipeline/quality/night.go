@@ -10,7 +10,6 @@ import (
 	"github.com/sourcegraph/conc/pool"
 
 	"larstrom/pipeline/catalog"
-	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/quality/surveil"
 )
@@ -188,9 +187,9 @@ func newest(in *Input, units map[string]bool) []event.Guard {
 	return out
 }
 
-// touched guards what a finding about a unit is about: its changed cells, or
-// where the run changed none the newest that there is, or the absence of what
-// was expected.
+// touched guards what a finding about a unit is about: its changed cells, or the
+// absence of what was expected. What earlier nights brought is not in question
+// because tonight brought nothing.
 func (in *Input) touched(units ...string) []event.Guard {
 	var out []event.Guard
 	for i := range in.Changed {
@@ -203,26 +202,11 @@ func (in *Input) touched(units ...string) []event.Guard {
 	}
 	for i := range in.Series {
 		s := &in.Series[i]
-		if !slices.Contains(units, s.Unit) || s.valid() != nil {
+		if !slices.Contains(units, s.Unit) || s.valid() != nil || len(s.Expected) == 0 {
 			continue
 		}
-		at := -1
-		for j := range s.Period {
-			if at < 0 || s.Period[j] > s.Period[at] {
-				at = j
-			}
-		}
-		switch {
-		case len(s.Expected) > 0:
-			p := slices.Max(s.Expected)
-			k := s.key(in, p)
-			if j := slices.Index(s.Period, p); j >= 0 {
-				out = append(out, event.GuardOf(k, s.Fingerprint[j]))
-			} else {
-				out = append(out, event.GuardOf(k, cell.FingerprintOf(k, cell.Content{}, true)))
-			}
-		case at >= 0:
-			out = append(out, event.GuardOf(s.key(in, s.Period[at]), s.Fingerprint[at]))
+		if g, empty := s.empty(s.key(in, slices.Max(s.Expected))); empty {
+			out = append(out, g)
 		}
 	}
 	return out
@@ -273,9 +257,10 @@ func foldNight(all []Finding) {
 			}
 		}
 	}
-	// That a cell has lost records says more than that it was restated.
+	// That a cell has lost records says more than that it was restated, or that
+	// it has none.
 	for i := range all {
-		if f := &all[i]; f.Check == "K11" && f.Raises() && len(f.Guards) == 1 {
+		if f := &all[i]; (f.Check == "K11" || f.Check == "T04") && f.Raises() && f.Status == Flagged && len(f.Guards) == 1 {
 			f.FoldedInto = cells[f.Guards[0]]
 		}
 	}
@@ -494,16 +479,30 @@ func (n *Night) flagsOf(p *surveil.Panel, s *surveil.Finding, c Check, instances
 		f.Text = sentence(p, s)
 		f.cause = commonCause(s)
 		f.Low, f.High = surveilBand(s, f.Severity)
-		if len(f.Guards) == 0 {
-			// Nothing of this indicator can be held or shown because of it.
+		switch {
+		case len(f.Guards) > 0:
+		case s.Indicator < 0 && s.Unit >= 0 && n.brings(p, i, s.Unit):
+			// Nothing of this indicator is to be held because of it, and
+			// somebody must know.
+			f.Period = in.Indicator.Period.PeriodStart(n.AsOf)
+		case s.Indicator < 0:
+			continue
+		default:
 			f.Indicator = ""
 		}
 		out = append(out, f)
-		if f.Indicator == "" && s.Indicator < 0 {
-			out = out[:len(out)-1]
-		}
 	}
 	return out
+}
+
+// brings reports whether the panel has a series of the unit in the indicator.
+func (n *Night) brings(p *surveil.Panel, indicator, unit int) bool {
+	for s := range p.Unit {
+		if int(p.Unit[s]) == unit && int(p.Indicator[s]) == indicator {
+			return true
+		}
+	}
+	return false
 }
 
 // surveilBand is what an acceptance covers; that of a share is as wide as the

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/quality/surveil"
 )
@@ -15,6 +16,8 @@ import (
 // categories only, and digits.
 type Profile struct {
 	Feed, Column string
+	// Indicator is the one that the column is read for.
+	Indicator string
 	// Rows were read; Placeholders of them hold one of the texts that stand
 	// for nothing (-1, 99, 1900-01-01, okänd).
 	Rows, Placeholders int64
@@ -41,9 +44,9 @@ type Profile struct {
 	Hours, HoursBefore, Weekdays, WeekdaysBefore []int64
 }
 
-// profileCheck is a check of what stood in columns. It is for the record: a
-// column is not a cell, and the cells that it fills are found by the checks on
-// cells.
+// profileCheck is a check of what stood in columns: a flag of the indicator
+// that the column is read for. What is to be held are the cells that the
+// delivery changed; a remark is about the newest of them.
 func profileCheck(c Check, judge func(c Check, p *Profile) []Finding) Check {
 	c.Explain = explain(c.ID)
 	c.Night = func(n *Night) []Finding {
@@ -51,12 +54,28 @@ func profileCheck(c Check, judge func(c Check, p *Profile) []Finding) Check {
 			return []Finding{record(c, NotApplicable, 1, "the columns of the delivery were not profiled")}
 		}
 		var out []Finding
-		c, off := c.tuned(n.Checks, n.AsOf)
-		if off {
-			return []Finding{record(c, NotApplicable, 1, "turned off in the catalog")}
-		}
 		for i := range n.Profiles {
-			out = append(out, judge(c, &n.Profiles[i])...)
+			p := &n.Profiles[i]
+			d, off := c.tuned(n.Checks, n.AsOf)
+			if in := n.byID[p.Indicator]; in != nil {
+				for _, own := range []map[string]catalog.CheckParams{in.Feed, in.Indicator.Checks} {
+					if _, ok := own[c.ID]; ok {
+						d, off = d.tuned(own, n.AsOf)
+					}
+				}
+			}
+			if off {
+				out = append(out, record(c, NotApplicable, 1, "turned off in the catalog"))
+				continue
+			}
+			for _, f := range judge(d, p) {
+				out = append(out, n.each(d, f, p.Feed, []string{p.Indicator}, func(in *Input) []event.Guard {
+					if f.Severity == event.Note {
+						return newest(in, nil)
+					}
+					return in.changed()
+				})...)
+			}
 		}
 		return out
 	}

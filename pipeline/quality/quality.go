@@ -37,6 +37,9 @@ type Input struct {
 	Indicator catalog.Indicator
 	// AsOf is the as-of date of the run.
 	AsOf catalog.Date
+	// Reached is how far the feed had come before this run: what was mature then
+	// is closed. Zero: not known; what is mature now is.
+	Reached catalog.Date
 	// Tolerance is the feed's share of rows that may be rejected. It is used
 	// as it is: zero tolerates none.
 	Tolerance float64

@@ -190,6 +190,9 @@ func fixtures() []fixture {
 		{"C11 rate", typed(catalog.Rate, false, 8, 7), []string{"C11 NOTE A 2022-07-01 1"}},
 		{"C11 mean", typed(catalog.Mean, false, 8, 7), nil},
 
+		{"C17 one", marked(func(c *cell.Content) { c.Rejected, c.BadReasons = 1, 1 }), []string{"C17 BLOCK A 2022-07-01 1"}},
+		{"C17 beside C06", marked(func(c *cell.Content) { c.Rejected, c.BadReasons = 2, 1 }), []string{"C06 HOLD A 2022-07-01 1", "C17 BLOCK A 2022-07-01 1"}},
+		{"C17 masked", marked(func(c *cell.Content) { c.Missing, c.Masked = 1, 1 }), nil},
 		{"C12 zero of zero", typed(catalog.Proportion, true, 0, 0), nil},
 		{"C12 negative rows", marked(func(c *cell.Content) { c.Negative = 1 }), []string{"C12 BLOCK A 2022-07-01 1"}},
 		{"C12 rows of 0", marked(func(c *cell.Content) { c.ZeroDenominator = 1 }), []string{"C12 BLOCK A 2022-07-01 1"}},
@@ -463,7 +466,7 @@ func TestRemovingAnyCheckShows(t *testing.T) {
 			t.Errorf("%s: %+v", c.ID, c)
 		}
 	}
-	if want := []string{"C05", "C06", "C07", "C08", "C09", "C10", "C11", "C12", "K01", "K09", "T04"}; !slices.Equal(ids, want) {
+	if want := []string{"C05", "C06", "C07", "C08", "C09", "C10", "C11", "C12", "C17", "K01", "K09", "T04"}; !slices.Equal(ids, want) {
 		t.Errorf("registry %v, want %v", ids, want)
 	}
 }

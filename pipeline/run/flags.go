@@ -15,7 +15,23 @@ type Flag struct {
 	// Status is open, covered, accepted, rejected, waived, resolved or
 	// corrected.
 	Status string
+	// Moved is the sequence of the last event by which somebody's duty about
+	// the flag began or ended.
+	Moved uint64
+	// SLA is how far beyond its time the duty is that the open flag awaits
+	// (event.SLADue, event.SLALate); empty: within it.
+	SLA string
 }
+
+// Breach is a duty that was not done in its time, and where the LEDGER says so.
+type Breach struct {
+	event.SLABreached
+	Seq uint64
+}
+
+// Breaches are all duties that were not done in their time, in order. The
+// slice is not to be changed.
+func (s *State) Breaches() []Breach { return s.breaches }
 
 // FlagsAt are all flags as they were at a LEDGER sequence, ordered by
 // indicator and then as they were first raised.
@@ -27,22 +43,64 @@ func (s *State) FlagsAt(seq uint64) ([]Flag, error) {
 	}
 	slices.Sort(indicators)
 	for _, i := range indicators {
-		f := flagFold{at: map[string]int{}, proposed: map[string]event.DecisionProposed{}, standing: map[string]string{}, corrected: map[event.Guard][]string{}}
-		for _, e := range s.gate[i] {
-			if e.Sequence > seq {
-				break
-			}
-			if err := f.apply(e); err != nil {
-				return nil, err
-			}
+		f, err := s.flagsOf(i, seq)
+		if err != nil {
+			return nil, err
 		}
-		out = append(out, f.flags...)
+		out = append(out, f...)
 	}
+	s.late(out, seq)
 	return out, nil
+}
+
+// flagsOf are the flags of an indicator at a LEDGER sequence, without SLA. What
+// was folded is kept, so that the next question costs what came since. The slice
+// is not to be changed.
+func (s *State) flagsOf(indicator string, seq uint64) ([]Flag, error) {
+	events := s.gate[indicator]
+	n := len(events)
+	for n > 0 && events[n-1].Sequence > seq {
+		n--
+	}
+	f := s.folded[indicator]
+	if f == nil || f.seen > n {
+		f = &flagFold{at: map[string]int{}, proposed: map[string]event.DecisionProposed{}, standing: map[string]string{}, corrected: map[event.Guard][]string{}}
+	}
+	for _, e := range events[f.seen:n] {
+		if err := f.apply(e); err != nil {
+			delete(s.folded, indicator)
+			return nil, err
+		}
+		f.seen++
+	}
+	if n == len(events) {
+		if s.folded == nil {
+			s.folded = map[string]*flagFold{}
+		}
+		s.folded[indicator] = f
+	}
+	return f.flags, nil
+}
+
+// late says of open flags what the LEDGER knew at a sequence of their time.
+func (s *State) late(flags []Flag, seq uint64) {
+	stages := map[string]string{}
+	since := map[string]uint64{}
+	for _, b := range s.breaches {
+		if b.Seq <= seq && (b.Since > since[b.Flag] || b.Since == since[b.Flag] && b.Stage == event.SLALate) {
+			stages[b.Flag], since[b.Flag] = b.Stage, b.Since
+		}
+	}
+	for i := range flags {
+		if f := &flags[i]; f.Status == "open" && since[f.FlagRaised.Flag] == f.Moved {
+			f.SLA = stages[f.FlagRaised.Flag]
+		}
+	}
 }
 
 // flagFold folds the flags of one indicator.
 type flagFold struct {
+	seen  int // events
 	flags []Flag
 	at    map[string]int
 	// proposed are all proposals; standing is the decision behind a flag's
@@ -70,28 +128,44 @@ func (f *flagFold) status(flag string) string {
 func (f *flagFold) apply(e event.Event) error {
 	switch e.Type {
 	case event.TypeFlagRaised:
-		return decoded(e, func(b event.FlagRaised) { f.raised(b, e.Time) })
+		return decoded(e, func(b event.FlagRaised) {
+			// That an open flag is raised again for a newer version begins nothing.
+			again := f.status(b.Flag) == "open"
+			if f.raised(b, e.Time); !again {
+				f.moved(b.Flag, e.Sequence)
+			}
+		})
 	case event.TypeFlagResolved:
-		return decoded(e, func(b event.FlagResolved) { f.set(b.Flag, "resolved", "") })
+		return decoded(e, func(b event.FlagResolved) { f.set(b.Flag, "resolved", ""); f.moved(b.Flag, e.Sequence) })
 	case event.TypeDecisionMade:
-		return decoded(e, f.made)
+		return decoded(e, func(b event.DecisionMade) { f.made(b); f.moved(b.Flag, e.Sequence) })
 	case event.TypeDecisionProposed:
-		return decoded(e, func(b event.DecisionProposed) { f.proposed[b.Decision] = b })
+		return decoded(e, func(b event.DecisionProposed) { f.proposed[b.Decision] = b; f.moved(b.Flag, e.Sequence) })
 	case event.TypeDecisionConfirmed:
-		return decoded(e, f.confirmed)
+		return decoded(e, func(b event.DecisionConfirmed) { f.confirmed(b); f.moved(b.Flag, e.Sequence) })
+	case event.TypeDecisionRefused:
+		return decoded(e, func(b event.DecisionRefused) { f.moved(b.Flag, e.Sequence) })
 	case event.TypeDecisionWithdrawn:
-		return decoded(e, f.withdrawn)
+		return decoded(e, func(b event.DecisionWithdrawn) { f.withdrawn(b, e.Sequence); f.moved(b.Flag, e.Sequence) })
 	case event.TypeFlagReopened:
 		return decoded(e, func(b event.FlagReopened) {
 			for _, g := range b.Guards {
 				f.settle(g, b.Flag)
 			}
 			f.set(b.Flag, "open", "")
+			f.moved(b.Flag, e.Sequence)
 		})
 	case event.TypeCorrectionRetired:
 		return decoded(e, func(b event.CorrectionRetired) { f.settle(b.Cell, "") })
 	}
 	return nil
+}
+
+// moved notes that a duty about the flag began or ended.
+func (f *flagFold) moved(flag string, seq uint64) {
+	if i, ok := f.at[flag]; ok {
+		f.flags[i].Moved = seq
+	}
 }
 
 func decoded[B event.Body](e event.Event, then func(B)) error {
@@ -145,7 +219,7 @@ func (f *flagFold) confirmed(b event.DecisionConfirmed) {
 	}
 }
 
-func (f *flagFold) withdrawn(b event.DecisionWithdrawn) {
+func (f *flagFold) withdrawn(b event.DecisionWithdrawn, seq uint64) {
 	if f.standing[b.Flag] != b.Decision {
 		return // a proposal or a snooze
 	}
@@ -153,6 +227,7 @@ func (f *flagFold) withdrawn(b event.DecisionWithdrawn) {
 		for i := range f.flags {
 			if o := &f.flags[i]; o.Status == "covered" && o.Memory == b.Flag {
 				f.set(o.Flag, "open", "")
+				f.moved(o.Flag, seq)
 			}
 		}
 	}

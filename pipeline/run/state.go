@@ -51,6 +51,7 @@ type Delivery struct {
 type Repeat struct {
 	Name string // of the file
 	At   time.Time
+	Seq  uint64 // of the LEDGER
 }
 
 // Run is what the LEDGER says of one run.
@@ -77,13 +78,17 @@ type State struct {
 	Publication    *event.RunPublished
 	PublicationSeq uint64
 	PublishedAt    time.Time
+	audiences      map[string]*audience     // by profile
 	gate           map[string][]event.Event // indicator → its gate events
 	release        map[string]uint64        // indicator → sequence of its last release
 	flags          map[string]string        // flag → indicator
+	folded         map[string]*flagFold     // by indicator; see flagsOf
 	ids            map[string]bool          // ids of applied events
 	runSeq         uint64
 	skipped        map[string][]Gap  // feed → numbers that are awaited no more
 	feedSeq        map[string]uint64 // feed → sequence of the last event about it
+	breaches       []Breach
+	seen           seen
 }
 
 // Apply folds one event; events come in LEDGER order. An event that
@@ -177,7 +182,7 @@ func (s *State) apply(e event.Event) error {
 		}
 		if d := s.deliveries[b.Delivery]; d != nil {
 			d.Repeats++
-			d.Repeated = append(d.Repeated, Repeat{Name: b.Name, At: e.Time})
+			d.Repeated = append(d.Repeated, Repeat{Name: b.Name, At: e.Time, Seq: e.Sequence})
 		}
 	case event.TypeDeliveryRetracted:
 		return s.retract(e)
@@ -191,6 +196,15 @@ func (s *State) apply(e event.Event) error {
 		// For the service that sends; nothing follows here.
 		_, err := event.Decode[event.NoticeSent](e)
 		return err
+	case event.TypeNoticeClaimed:
+		_, err := event.Decode[event.NoticeClaimed](e)
+		return err
+	case event.TypeSLABreached:
+		b, err := event.Decode[event.SLABreached](e)
+		if err != nil {
+			return err
+		}
+		s.breaches = append(s.breaches, Breach{SLABreached: b, Seq: e.Sequence})
 	case event.TypeRunOpened:
 		return s.openRun(e)
 	case event.TypeCellsAppended:
@@ -232,10 +246,22 @@ func (s *State) apply(e event.Event) error {
 		}
 		r.Published = true
 		s.Publication, s.PublicationSeq, s.PublishedAt = &b, e.Sequence, e.Time
+	case event.TypePersonsCounted:
+		return s.counted(e)
+	case event.TypeEditionPublished:
+		return s.editionPublished(e)
+	case event.TypeFlagSeen:
+		return decoded(e, s.seen.flag)
+	case event.TypeDataRead:
+		_, err := event.Decode[event.DataRead](e)
+		return err
+	case event.TypeUnitAffirmed:
+		return decoded(e, s.seen.unit)
 	case event.TypeFlagRaised, event.TypeFlagResolved, event.TypeDecisionMade,
 		event.TypeDecisionProposed, event.TypeDecisionConfirmed, event.TypeReleaseMade,
 		event.TypeDecisionRefused, event.TypeDecisionWithdrawn, event.TypeFlagReopened, event.TypeFlagJudged, event.TypeImpactViewed,
-		event.TypeCorrectionRetired, event.TypeProtocolDrawn, event.TypeProtocolSigned, event.TypeProtocolRevoked:
+		event.TypeCorrectionRetired, event.TypeProtocolDrawn, event.TypeProtocolSigned, event.TypeProtocolRevoked,
+		event.TypeFlagAssigned, event.TypeEvidenceAttached:
 		_, indicator, ok := GateTarget(e.Subject)
 		if !ok {
 			return fmt.Errorf("subject %q is no gate subject", e.Subject)

@@ -69,7 +69,7 @@ func (s *Service) DrawSample(ctx context.Context, who gate.Actor, d Draw, on cat
 	if err != nil {
 		return Drawn{}, err
 	}
-	versions, g, err := s.fold(ctx, d.Indicator)
+	cells, g, err := s.fold(ctx, d.Indicator)
 	if err != nil {
 		return Drawn{}, err
 	}
@@ -82,9 +82,10 @@ func (s *Service) DrawSample(ctx context.Context, who gate.Actor, d Draw, on cat
 	}
 	out := Drawn{ProtocolDrawn: body, Cases: append(sample.Inside, sample.Outside...), Level: introduction.Level(d.Inside, d.Outside)}
 	if last, ok := g.Protocol(d.Version); ok && last.ProtocolDrawn.Protocol == body.Protocol {
-		return out, nil // drawn before: the cases are told again
+		// Drawn before: the cases are told again, and that is on record.
+		return out, s.note(ctx, event.ReadingSubject(s.cfg.Catalog.Region.Code), event.DataRead{By: who.ID, What: event.ReadSample, Of: body.Protocol, On: on})
 	}
-	_, err = s.appendGate(ctx, d.Indicator, "protocol "+body.Protocol, versions, g, []event.Body{body})
+	_, err = s.appendGate(ctx, d.Indicator, "protocol "+body.Protocol, cells, g, []event.Body{body})
 	return out, err
 }
 
@@ -133,7 +134,7 @@ func (s *Service) introduce(ctx context.Context, indicator, cause string, say fu
 	if !ok {
 		return Decided{}, fmt.Errorf("%w: the catalog has no indicator %q", gate.ErrIntroduction, indicator)
 	}
-	versions, g, err := s.fold(ctx, indicator)
+	cells, g, err := s.fold(ctx, indicator)
 	if err != nil {
 		return Decided{}, err
 	}
@@ -150,7 +151,7 @@ func (s *Service) introduce(ctx context.Context, indicator, cause string, say fu
 	}
 	before := s.state.GateSeq(indicator)
 	// What was revoked since is said again in an event of its own.
-	if _, err := s.appendGate(ctx, indicator, fmt.Sprintf("%s after %d", cause, before), versions, g, bodies); err != nil {
+	if _, err := s.appendGate(ctx, indicator, fmt.Sprintf("%s after %d", cause, before), cells, g, bodies); err != nil {
 		return Decided{}, err
 	}
 	d := Decided{Seq: s.state.GateSeq(indicator)}

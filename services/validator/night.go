@@ -3,10 +3,12 @@ package validator
 import (
 	"cmp"
 	"context"
+	"math"
 	"slices"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/quality"
 	"larstrom/pipeline/run"
@@ -20,23 +22,24 @@ type night struct {
 	// cellsFrom and cellsTo are the CELLS sequences that the run appended.
 	cellsFrom, cellsTo uint64
 	feeds              map[string]bool
-	// seen are, by feed, the earlier nights: as-of date and highest revision.
-	seen map[string][]view
+	// overdue are feeds with a schedule that did not come, with the hours by
+	// which they were late when this run's newest delivery came.
+	overdue map[string]overdue
+	// seen are, by feed, the nights up to this one: as-of date and highest
+	// revision.
+	seen map[string][]quality.Seen
 	// retracted are the revisions of deliveries that were withdrawn: nothing is
 	// compared with what they said.
 	retracted map[uint64]bool
-}
-
-// view is how a feed's data were seen in one night.
-type view struct {
-	asOf catalog.Date
-	rev  uint64
+	// measures are the indicators that others are held against.
+	measures map[string]bool
 }
 
 func (s *Service) night(r *run.Run) *night {
-	n := &night{run: r, rev: s.state.Rev(r), feeds: map[string]bool{}, seen: map[string][]view{}, retracted: map[uint64]bool{}}
+	n := &night{run: r, rev: s.state.Rev(r), feeds: map[string]bool{}, seen: map[string][]quality.Seen{}, retracted: map[uint64]bool{}}
+	newest := catalog.Date{}
 	for _, o := range s.state.Runs() {
-		var rev uint64
+		rev := n.before
 		feeds := map[string]catalog.Date{}
 		for _, id := range o.Deliveries {
 			d := s.state.Delivery(id)
@@ -58,35 +61,53 @@ func (s *Service) night(r *run.Run) *night {
 				n.cellsTo = max(n.cellsTo, d.Cells.Cells.Last)
 			}
 		}
+		// What comes dated before what is known is news of the newest night.
+		if newest.Before(o.AsOf) {
+			newest = o.AsOf
+		}
+		for f := range feeds {
+			n.seen[f] = append(n.seen[f], quality.Seen{AsOf: newest, Rev: rev})
+		}
 		if o == r {
-			return n
+			break
 		}
-		n.before = max(n.before, rev)
-		for f, as := range feeds {
-			n.seen[f] = append(n.seen[f], view{as, n.before})
-		}
+		n.before = rev
 	}
+	n.overdue, n.measures = s.overdue(n), s.measures()
 	return n
 }
 
-// feedsOf are the run's feeds that can bring the indicator.
-func (n *night) feedsOf(c *catalog.Catalog, ind *catalog.Indicator) []*catalog.Feed {
-	var out []*catalog.Feed
-	for i := range c.Feeds {
-		f := &c.Feeds[i]
-		if !n.feeds[f.ID] || f.Registry != ind.Registry {
-			continue
-		}
-		if len(f.Measures) == 0 || slices.ContainsFunc(f.Measures, func(m catalog.Measure) bool { return m.Indicator == ind.ID }) {
-			out = append(out, f)
-		}
-	}
-	return out
+// brings reports whether the feed can bring the indicator.
+func brings(f *catalog.Feed, ind *catalog.Indicator) bool {
+	return f.Registry == ind.Registry &&
+		(len(f.Measures) == 0 || slices.ContainsFunc(f.Measures, func(m catalog.Measure) bool { return m.Indicator == ind.ID }))
 }
 
-// changes reports whether the run has a new version of any of the cells.
-func (n *night) changes(versions []cell.Version) bool {
-	return slices.ContainsFunc(versions, func(v cell.Version) bool { return v.Rev > n.before })
+// feedsOf are the run's feeds that can bring the indicator, and those that
+// should have come and did not.
+func (n *night) feedsOf(c *catalog.Catalog, ind *catalog.Indicator) (came, absent []*catalog.Feed) {
+	for i := range c.Feeds {
+		f := &c.Feeds[i]
+		switch _, late := n.overdue[f.ID]; {
+		case !brings(f, ind):
+		case n.feeds[f.ID]:
+			came = append(came, f)
+		case late:
+			absent = append(absent, f)
+		}
+	}
+	return came, absent
+}
+
+// nights are those of the feeds together, without the ones that come from a
+// delivery of another: in ascending order, one a run.
+func (n *night) nights(feeds []*catalog.Feed) []quality.Seen {
+	var all []quality.Seen
+	for _, f := range feeds {
+		all = append(all, n.seen[f.ID]...)
+	}
+	slices.SortFunc(all, func(a, b quality.Seen) int { return cmp.Compare(a.Rev, b.Rev) })
+	return slices.CompactFunc(all, func(a, b quality.Seen) bool { return a.Rev == b.Rev })
 }
 
 // matter is one indicator in one night: what was loaded for it, and what the
@@ -94,9 +115,15 @@ func (n *night) changes(versions []cell.Version) bool {
 type matter struct {
 	indicator *catalog.Indicator
 	feeds     []*catalog.Feed
-	versions  []cell.Version
+	absent    []*catalog.Feed
+	cells     *cell.Table
 	gate      *gate.State
 	input     quality.Input
+	past      quality.Past
+	// measure says that other indicators are held against this one.
+	measure bool
+	// revisions are by how much earlier deliveries restated closed cells.
+	revisions []float64
 	// here are the units with something in the newest period.
 	newest int32
 	here   map[string]bool
@@ -104,109 +131,331 @@ type matter struct {
 }
 
 // matter loads an indicator and lays it out for the checks.
-func (s *Service) matter(ctx context.Context, n *night, ind *catalog.Indicator, feeds []*catalog.Feed) (*matter, error) {
-	versions, err := s.cfg.Warehouse.Versions(ctx, ind.ID, n.rev)
+func (s *Service) matter(ctx context.Context, n *night, ind *catalog.Indicator, feeds, absent []*catalog.Feed) (*matter, error) {
+	cells, err := s.table(ctx, ind.ID, n.rev)
 	if err != nil {
 		return nil, err
 	}
-	now, err := s.gate(ind.ID, versions)
+	now, err := s.gate(ind.ID, cells)
 	if err != nil {
 		return nil, err
 	}
 	// What the checks see is the gate before this run: after a crash in the
 	// middle they must find what they found at first.
-	g, err := s.gateBefore(ind.ID, versions, n.run.Run)
-	if err != nil {
-		return nil, err
+	g := now
+	if s.begun(ind.ID, n.run.Run) {
+		if g, err = s.gateBefore(ind.ID, cells, n.run.Run); err != nil {
+			return nil, err
+		}
 	}
-	m := &matter{indicator: ind, feeds: feeds, versions: versions, gate: now, here: map[string]bool{},
-		input: quality.Input{Region: s.cfg.Catalog.Region.Code, Indicator: *ind, AsOf: n.run.AsOf, Tolerance: 1}}
+	m := &matter{indicator: ind, feeds: feeds, absent: absent, cells: cells, gate: now, measure: n.measures[ind.ID],
+		input: quality.Input{Region: s.cfg.Catalog.Region.Code, Indicator: *ind, AsOf: n.run.AsOf, Tolerance: 1,
+			Feed: thresholds(feeds), Units: s.unitThresholds()}}
+	m.past = quality.Past{Indicator: *ind, Cells: cells, Seen: n.nights(feeds)}
+	m.past.Excluded, m.past.Rebased = standing(g)
 	reach := catalog.Date{}
-	for _, f := range feeds {
+	for _, f := range slices.Concat(feeds, absent) {
 		m.input.Tolerance = min(m.input.Tolerance, f.Tolerance)
 		if as := s.state.AsOf(f.ID, n.run); reach.Before(as) {
 			reach = as
 		}
 	}
-	histories := byCell(versions)
-	for _, h := range histories {
-		if now := h[len(h)-1]; !now.Tombstone {
-			m.newest = max(m.newest, now.Key.PeriodStart)
+	for _, v := range m.past.Seen {
+		if v.Rev <= n.before {
+			m.input.Reached = v.AsOf
 		}
 	}
-	for _, h := range histories {
-		now := h[len(h)-1]
-		if now.Key.PeriodStart == m.newest && !now.Tombstone {
-			m.here[now.Key.Unit] = true
-			m.fresh = m.fresh || now.Rev > n.before
+	l := layout{matter: m, night: n, gate: g, reach: reach}
+	l.lay(func(unit string) bool { return s.expects(m, unit) })
+	return m, nil
+}
+
+// begun reports whether the run has already said something of the indicator.
+func (s *Service) begun(indicator, run string) bool {
+	return slices.ContainsFunc(s.state.GateEvents(indicator), func(e event.Event) bool { return e.Cause == run })
+}
+
+// standing tells what a baseline may not hold, versions that are held or were
+// withdrawn, and from when on units are at a level that a person accepted.
+func standing(g *gate.State) (excluded func(cell.Fingerprint) bool, rebased map[string]catalog.Date) {
+	bad := map[cell.Fingerprint]bool{}
+	rebased = map[string]catalog.Date{}
+	for f := range g.Flags {
+		switch {
+		case f.Holds() || f.Status == gate.Rejected:
+			for _, v := range f.Guards {
+				bad[v.Fingerprint] = true
+			}
+		case f.Status == gate.Accepted && f.Unit != "" && rebases(f):
+			if rebased[f.Unit].Before(f.AsOf) {
+				rebased[f.Unit] = f.AsOf
+			}
 		}
 	}
-	byRev := map[cell.Key]map[uint64]*cell.Version{}
-	for i := range versions {
-		v := &versions[i]
-		if byRev[v.Key] == nil {
-			byRev[v.Key] = map[uint64]*cell.Version{}
-		}
-		byRev[v.Key][v.Rev] = v
+	if len(bad) == 0 {
+		return nil, rebased
 	}
+	return func(fp cell.Fingerprint) bool { return bad[fp] }, rebased
+}
+
+// rebases reports whether the flag was accepted as a change that has come to
+// stay.
+func rebases(f gate.Flag) bool {
+	for _, d := range slices.Backward(f.Decisions) {
+		if d.Kind == event.Accept {
+			return slices.Contains([]string{gate.TrueChange, gate.OrganisationalChange, gate.DefinitionChange, gate.PopulationChange, gate.CodingPractice}, d.Cause)
+		}
+	}
+	return false
+}
+
+// thresholds are those of the feeds, the first in the order of ids going first.
+func thresholds(feeds []*catalog.Feed) map[string]catalog.CheckParams {
+	var out map[string]catalog.CheckParams
+	for _, f := range feeds {
+		for id, p := range f.Checks {
+			if out == nil {
+				out = map[string]catalog.CheckParams{}
+			}
+			if _, ok := out[id]; !ok {
+				out[id] = p
+			}
+		}
+	}
+	return out
+}
+
+// unitThresholds are those of units that have any.
+func (s *Service) unitThresholds() map[string]map[string]catalog.CheckParams {
+	out := map[string]map[string]catalog.CheckParams{}
+	for i := range s.cfg.Catalog.Units {
+		if u := &s.cfg.Catalog.Units[i]; len(u.Checks) > 0 {
+			out[u.ID] = u.Checks
+		}
+	}
+	return out
+}
+
+// layout lays the cells of one indicator out as the columns of its series.
+type layout struct {
+	*matter
+
+	night *night
+	gate  *gate.State // before the run
+	reach catalog.Date
+	// lags are the revisions at equal lag by the first day of a period: 0, none.
+	lags map[int32]uint64
+}
+
+// history is the rows [from, to) of one cell, in series series.
+type history struct{ series, from, to int }
+
+// now is the row of the current version.
+func (h history) now() int { return h.to - 1 }
+
+// each calls f for every cell in the order of the keys.
+func (m *matter) each(f func(*cell.Series, history)) {
+	for i := range m.cells.Series() {
+		s, from, end := m.cells.SeriesAt(i)
+		for from < end {
+			to := m.cells.End(from, end)
+			f(&s, history{i, from, to})
+			from = to
+		}
+	}
+}
+
+// volume is how many records a row holds.
+func (m *matter) volume(row int) float64 {
+	if m.cells.Tombstone(row) {
+		return 0
+	}
+	return quality.Volume(m.indicator.Type, m.cells.Content(row))
+}
+
+// closes is the day on which the data of a period are complete.
+func (m *matter) closes(period int32) catalog.Date {
+	return m.indicator.Period.PeriodEnd(catalog.DateOfDays(period)).AddDays(m.indicator.FollowUpDays + m.indicator.MaturityLagDays)
+}
+
+// present finds the newest period and the units that have something in it.
+func (l *layout) present() {
+	m := l.matter
+	m.here = map[string]bool{}
+	m.each(func(_ *cell.Series, h history) {
+		if !m.cells.Tombstone(h.now()) {
+			m.newest = max(m.newest, m.cells.Period(h.now()))
+		}
+	})
+	m.each(func(s *cell.Series, h history) {
+		if row := h.now(); m.cells.Period(row) == m.newest && !m.cells.Tombstone(row) {
+			m.here[s.Unit] = true
+			m.fresh = m.fresh || m.cells.Rev(row) > l.night.before
+		}
+	})
+	m.fresh = m.fresh && len(m.feeds) > 0
+}
+
+func (l *layout) lay(expects func(unit string) bool) {
+	m, n := l.matter, l.night
+	l.present()
 	corrected := map[cell.Key]gate.Correction{}
-	for _, c := range g.Corrections() {
+	for _, c := range l.gate.Corrections() {
 		corrected[c.Cell] = c
 	}
+	kept := l.keeps()
+	mature := map[int32]bool{}
 	var series *quality.Series
-	for _, h := range histories {
-		now := h[len(h)-1]
-		k := now.Key
-		if series == nil || series.Registry != k.Registry || series.Version != k.Version || series.Unit != k.Unit || series.Stratum != k.Stratum {
-			m.input.Series = append(m.input.Series, quality.Series{Registry: k.Registry, Version: k.Version, Unit: k.Unit, Stratum: k.Stratum})
-			series = &m.input.Series[len(m.input.Series)-1]
-			if m.fresh && s.expects(m, k.Unit) {
-				series.Expected = []int32{m.newest}
-			}
+	at, lately := -1, false
+	end := func() {
+		if series != nil && m.fresh && (lately || m.listed(series.Unit)) && expects(series.Unit) {
+			series.Expected = []int32{m.newest}
 		}
-		shown := g.View(k)
-		volume := 0.0
-		if !now.Tombstone {
+	}
+	m.input.Series = make([]quality.Series, 0, m.cells.Series())
+	m.each(func(of *cell.Series, h history) {
+		if h.series != at {
+			end()
+			m.input.Series = append(m.input.Series, quality.Series{Registry: of.Registry, Version: of.Version, Unit: of.Unit, Stratum: of.Stratum})
+			series, at, lately = &m.input.Series[len(m.input.Series)-1], h.series, false
+		}
+		row := h.now()
+		k := m.cells.Key(h.series, row)
+		shown := l.gate.View(k)
+		volume := m.volume(row)
+		if len(corrected) > 0 && !m.cells.Tombstone(row) {
 			// What two persons have corrected is judged as they corrected it.
-			content := now.Content
-			if c, ok := corrected[k]; ok && c.Base == now.Fingerprint {
-				content = c.New.Cell()
+			if c, ok := corrected[k]; ok && c.Base == m.cells.Fingerprint(row) {
+				volume = quality.Volume(m.indicator.Type, c.New.Cell())
 			}
-			volume = quality.Volume(ind.Type, content)
 		}
-		end := ind.Period.PeriodEnd(catalog.DateOfDays(k.PeriodStart))
+		closed, known := mature[k.PeriodStart]
+		if !known {
+			closed = !l.reach.Before(m.closes(k.PeriodStart))
+			mature[k.PeriodStart] = closed
+		}
 		series.Period = append(series.Period, k.PeriodStart)
 		series.Volume = append(series.Volume, max(volume, 0))
-		series.Mature = append(series.Mature, !reach.Before(end.AddDays(ind.FollowUpDays+ind.MaturityLagDays)))
+		series.Mature = append(series.Mature, closed)
 		series.Excluded = append(series.Excluded, shown.State == gate.HeldPrevious || shown.State == gate.HeldEmpty || volume < 0)
-		series.Fingerprint = append(series.Fingerprint, now.Fingerprint)
-		series.Tombstone = append(series.Tombstone, now.Tombstone)
-		m.lag(n, series, h, reach)
-		if now.Rev <= n.before {
-			continue
+		series.Fingerprint = append(series.Fingerprint, m.cells.Fingerprint(row))
+		series.Tombstone = append(series.Tombstone, m.cells.Tombstone(row))
+		lately = lately || m.recent(k.PeriodStart) && (volume > 0 || l.had(h))
+		l.lag(series, h)
+		l.restated(h)
+		if kept(&k) {
+			m.input.Current = append(m.input.Current, m.cells.Version(h.series, row))
 		}
-		c := quality.Change{Current: *now}
-		for _, v := range h {
-			if v.Rev <= n.before && !n.retracted[v.Rev] {
-				c.Previous = v
-			}
+		if m.cells.Rev(row) > n.before {
+			m.input.Changed = append(m.input.Changed, l.change(h, shown))
 		}
-		if (shown.State == gate.Released || shown.State == gate.HeldPrevious) && !n.retracted[shown.Shown.Rev] {
-			c.Released = byRev[k][shown.Shown.Rev]
-			if p, ok := g.Correction(k, shown.Shown.Fingerprint); shown.Shown.Corrected && ok {
-				c.Released = &cell.Version{Key: k, Content: p.New.Cell(), Fingerprint: p.Fingerprint, Rev: shown.Shown.Rev}
-			}
-		}
-		m.input.Changed = append(m.input.Changed, c)
+	})
+	end()
+}
+
+// version is a row as a value of its own; nil for none.
+func (m *matter) version(h history, row int) *cell.Version {
+	if row < 0 {
+		return nil
 	}
-	return m, nil
+	v := m.cells.Version(h.series, row)
+	return &v
+}
+
+// change is the new version of a cell and what it is compared with.
+func (l *layout) change(h history, shown gate.View) quality.Change {
+	m, n := l.matter, l.night
+	c := quality.Change{Current: m.cells.Version(h.series, h.now())}
+	previous, released := -1, -1
+	for row := h.from; row < h.to; row++ {
+		rev := m.cells.Rev(row)
+		if rev <= n.before && !n.retracted[rev] {
+			previous = row
+		}
+		if rev == shown.Shown.Rev {
+			released = row
+		}
+	}
+	c.Previous = m.version(h, previous)
+	if (shown.State == gate.Released || shown.State == gate.HeldPrevious) && !n.retracted[shown.Shown.Rev] {
+		c.Released = c.Previous
+		if released != previous {
+			c.Released = m.version(h, released)
+		}
+		if shown.Shown.Corrected {
+			if p, ok := l.gate.Correction(c.Current.Key, shown.Shown.Fingerprint); ok {
+				c.Released = &cell.Version{Key: c.Current.Key, Content: p.New.Cell(), Fingerprint: p.Fingerprint, Rev: shown.Shown.Rev}
+			}
+		}
+	}
+	return c
+}
+
+// had reports whether the cell held anything before the run.
+func (l *layout) had(h history) bool {
+	for row := h.now(); row >= h.from; row-- {
+		if l.cells.Rev(row) <= l.night.before {
+			return l.volume(row) > 0
+		}
+	}
+	return false
+}
+
+// recentDays is how far back a unit, or a stratum of it, must have had
+// something for its absence to be a question; at least two periods. Who closed
+// longer ago has been asked about then, or was closed before the first
+// delivery.
+const recentDays = 28
+
+// recent reports whether the period lies just before the newest one.
+func (m *matter) recent(period int32) bool {
+	if period >= m.newest {
+		return period == m.newest
+	}
+	g := m.indicator.Period
+	two := g.PeriodStart(g.PeriodStart(catalog.DateOfDays(m.newest).AddDays(-1)).AddDays(-1)).Days()
+	return period >= min(two, m.newest-recentDays)
+}
+
+// listed reports whether a roster names the unit.
+func (m *matter) listed(unit string) bool {
+	return slices.ContainsFunc(m.feeds, func(f *catalog.Feed) bool { return slices.Contains(f.Schedule.Roster, unit) })
+}
+
+// keeps tells which current versions the checks look up beside the changed
+// ones: all of an indicator that others are held against, the strata of changed
+// totals where they must add up, and the peers in the newest mature period.
+func (l *layout) keeps() func(*cell.Key) bool {
+	m := l.matter
+	type place struct {
+		unit   string
+		period int32
+	}
+	peers := int32(math.MinInt32)
+	changed := map[place]bool{}
+	m.each(func(s *cell.Series, h history) {
+		period := m.cells.Period(h.from)
+		if m.indicator.Type == catalog.Proportion && period > peers && !l.reach.Before(m.closes(period)) {
+			peers = period
+		}
+		if m.indicator.Additive && m.cells.Rev(h.now()) > l.night.before {
+			changed[place{s.Unit, period}] = true
+		}
+	})
+	return func(k *cell.Key) bool {
+		return m.measure || k.PeriodStart == peers || len(changed) > 0 && changed[place{k.Unit, k.PeriodStart}]
+	}
 }
 
 // agrees reports whether the source now says what a correction says.
 func (m *matter) agrees(c gate.Contest) bool {
-	return slices.ContainsFunc(m.versions, func(v cell.Version) bool {
-		return v.Key == c.Cell && v.Fingerprint == c.Now.Fingerprint && gate.Agrees(c.New, v.Content)
-	})
+	series, from, to := m.cells.Find(c.Cell)
+	for row := from; row < to; row++ {
+		if m.cells.Fingerprint(row) == c.Now.Fingerprint && gate.Agrees(c.New, m.cells.Version(series, row).Content) {
+			return true
+		}
+	}
+	return false
 }
 
 // expects reports whether the unit should be in every delivery: it is on the
@@ -227,32 +476,30 @@ const lagSlack = 3
 
 // lag adds how the night at equal lag saw the period of history h, for the
 // newest period while that is not mature.
-func (m *matter) lag(n *night, series *quality.Series, h []*cell.Version, reach catalog.Date) {
-	g := m.indicator.Period
-	period := h[0].Key.PeriodStart
-	newestEnd := g.PeriodEnd(catalog.DateOfDays(m.newest)).Days()
+func (l *layout) lag(series *quality.Series, h history) {
+	m := l.matter
+	period := m.cells.Period(h.from)
+	newestEnd := m.indicator.Period.PeriodEnd(catalog.DateOfDays(m.newest)).Days()
 	wait := int32(m.indicator.FollowUpDays + m.indicator.MaturityLagDays)
-	if period >= m.newest || reach.Days() >= newestEnd+wait {
+	if period >= m.newest || l.reach.Days() >= newestEnd+wait {
 		return
 	}
-	on := g.PeriodEnd(catalog.DateOfDays(period)).Days() + reach.Days() - newestEnd
-	rev := uint64(0)
-	for _, f := range m.feeds {
-		for _, v := range n.seen[f.ID] {
-			if v.asOf.Days() <= on && v.asOf.Days() > on-lagSlack {
-				rev = max(rev, v.rev)
-			}
+	rev, known := l.lags[period]
+	if !known {
+		rev = l.lagOf(m.indicator.Period.PeriodEnd(catalog.DateOfDays(period)).Days() + l.reach.Days() - newestEnd)
+		if l.lags == nil {
+			l.lags = map[int32]uint64{}
 		}
+		l.lags[period] = rev
 	}
 	if rev == 0 {
 		return
 	}
 	volume := 0.0
-	for _, v := range h {
-		if v.Rev <= rev && !v.Tombstone {
-			volume = quality.Volume(m.indicator.Type, v.Content)
-		} else if v.Rev <= rev {
-			volume = 0
+	for row := h.now(); row >= h.from; row-- {
+		if m.cells.Rev(row) <= rev {
+			volume = m.volume(row)
+			break
 		}
 	}
 	series.LagFor = append(series.LagFor, m.newest)
@@ -260,34 +507,23 @@ func (m *matter) lag(n *night, series *quality.Series, h []*cell.Version, reach 
 	series.LagVolume = append(series.LagVolume, max(volume, 0))
 }
 
-// byCell groups versions by cell, cells in the order of units and periods,
-// versions by revision.
-func byCell(versions []cell.Version) [][]*cell.Version {
-	at := map[cell.Key]int{}
-	var out [][]*cell.Version
-	for i := range versions {
-		v := &versions[i]
-		j, ok := at[v.Key]
-		if !ok {
-			j = len(out)
-			at[v.Key] = j
-			out = append(out, nil)
+// lagOf is the highest revision that was known on the day, or shortly before;
+// 0: no night was near it.
+func (l *layout) lagOf(on int32) (rev uint64) {
+	for _, v := range l.past.Seen {
+		if v.Rev <= l.night.before && v.AsOf.Days() <= on && v.AsOf.Days() > on-lagSlack {
+			rev = max(rev, v.Rev)
 		}
-		out[j] = append(out[j], v)
 	}
-	for _, h := range out {
-		slices.SortFunc(h, func(a, b *cell.Version) int { return cmp.Compare(a.Rev, b.Rev) })
-	}
-	slices.SortFunc(out, func(a, b []*cell.Version) int { return a[0].Key.Compare(b[0].Key) })
-	return out
+	return rev
 }
 
 // silent are the units that are expected in some indicator and are in none.
 func silent(matters []*matter) []string {
 	expected := map[string]bool{}
 	for _, m := range matters {
-		for _, s := range m.input.Series {
-			if len(s.Expected) > 0 {
+		for i := range m.input.Series {
+			if s := &m.input.Series[i]; len(s.Expected) > 0 {
 				expected[s.Unit] = true
 			}
 		}

@@ -12,6 +12,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
+	"larstrom/pipeline/crashpoint"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/eventlog"
 	"larstrom/pipeline/gate"
@@ -94,8 +95,9 @@ func (r *Revision) of(old event.Content) (event.Content, error) {
 }
 
 // corrections turns revisions into the new content of every version that the
-// flag guards and that is the newest of its cell.
-func (s *Service) corrections(g *gate.State, f gate.Flag, versions []cell.Version, revisions []Revision) ([]event.Correction, error) {
+// flag guards and that is the newest of its cell, which must be lawful on the
+// day on.
+func (s *Service) corrections(g *gate.State, f gate.Flag, cells *cell.Table, revisions []Revision, on catalog.Date) ([]event.Correction, error) {
 	ind, ok := s.index.Indicator(f.Indicator)
 	if !ok {
 		return nil, fmt.Errorf("%w: the catalog no longer has the indicator %s", gate.ErrCorrections, f.Indicator)
@@ -118,17 +120,17 @@ func (s *Service) corrections(g *gate.State, f gate.Flag, versions []cell.Versio
 		}
 		used[at] = true
 		k := guard.Key(s.cfg.Catalog.Region.Code, f.Indicator)
-		v := slices.IndexFunc(versions, func(v cell.Version) bool { return v.Key == k && v.Fingerprint == guard.Fingerprint })
-		if v < 0 || versions[v].Tombstone {
+		_, row, end := cells.Find(k)
+		for row < end && cells.Fingerprint(row) != guard.Fingerprint {
+			row++
+		}
+		if row == end || cells.Tombstone(row) {
 			return nil, fmt.Errorf("%w: %s was not delivered, and what was not delivered cannot be corrected; ask the source for it", gate.ErrCorrections, k)
 		}
-		c := event.Correction{Cell: guard, Old: event.ContentOf(versions[v].Content)}
+		c := event.Correction{Cell: guard, Old: event.ContentOf(cells.Content(row))}
 		var err error
 		if c.New, err = revisions[at].of(c.Old); err != nil {
 			return nil, err
-		}
-		if ind.Subset && c.New.Numerator.Cmp(c.New.Denominator) > 0 {
-			return nil, fmt.Errorf("%w: the new numerator of unit %s, period %s is above the denominator that it is part of", gate.ErrCorrections, guard.Unit, guard.Period)
 		}
 		out = append(out, c)
 	}
@@ -137,7 +139,7 @@ func (s *Service) corrections(g *gate.State, f gate.Flag, versions []cell.Versio
 			return nil, fmt.Errorf("%w: revision %d is about no cell that flag %s guards", gate.ErrCorrections, i+1, f.Flag)
 		}
 	}
-	return out, nil
+	return out, s.lawful(ind, out, on)
 }
 
 // Decide carries out a person's command: the decision and the release that
@@ -250,13 +252,17 @@ func unknown(flag string) error {
 
 // decideOf carries out the commands at the places of one indicator.
 func (s *Service) decideOf(ctx context.Context, who gate.Actor, indicator string, orders []Order, places []int, out []Outcome, on catalog.Date) error {
-	versions, g, err := s.fold(ctx, indicator)
+	cells, g, err := s.fold(ctx, indicator)
 	if err != nil {
 		return err
 	}
 	before := s.state.GateSeq(indicator)
 	var bodies []event.Body
 	var cause string
+	joint, err := s.together(indicator, cells, who, orders, places, on)
+	if err != nil {
+		return err
+	}
 	made := map[int]int{} // place → number of its bodies
 	for _, i := range places {
 		o := orders[i]
@@ -271,7 +277,7 @@ func (s *Service) decideOf(ctx context.Context, who gate.Actor, indicator string
 				continue
 			}
 		}
-		cmd, err := s.prepare(g, f, versions, who, o, on)
+		cmd, err := s.prepare(g, f, cells, who, o, joint, on)
 		if err != nil {
 			out[i].Err = err
 			continue
@@ -298,15 +304,16 @@ func (s *Service) decideOf(ctx context.Context, who gate.Actor, indicator string
 		made[i] = len(these)
 		bodies = append(bodies, these...)
 	}
-	if len(bodies) > 0 {
+	if len(bodies) > 0 || cause != "" && s.unreleased(indicator) {
 		// The gate has seen them: it says what follows, and the log is told all.
-		if last, ok := g.LastRelease(); ok && slices.ContainsFunc(bodies, decides) {
+		if last, ok := g.LastRelease(); ok && (len(bodies) == 0 || slices.ContainsFunc(bodies, decides)) {
 			bodies = append(bodies, g.Release(last.Run, last.Rev, last.CellsFrom, last.CellsTo))
 		}
-		if g, err = s.appendGate(ctx, indicator, cause, versions, g, bodies); err != nil {
+		if g, err = s.appendGate(ctx, indicator, cause, cells, g, bodies); err != nil {
 			return err
 		}
 		s.cfg.Metrics.gate(indicator, g.Counts())
+		s.cfg.Crash.Hit(crashpoint.Released)
 	}
 	var seq uint64 // of the last release: what else is said needs no publication
 	var fresh []event.Event
@@ -335,23 +342,85 @@ func (s *Service) decideOf(ctx context.Context, who gate.Actor, indicator string
 	return nil
 }
 
+// unreleased reports whether the release that follows from a decision is not in
+// the LEDGER: more had been decided at once than one atomic batch holds, and the
+// command broke off.
+func (s *Service) unreleased(indicator string) bool {
+	for _, e := range slices.Backward(s.state.GateEvents(indicator)) {
+		switch e.Type {
+		case event.TypeReleaseMade:
+			return false
+		case event.TypeDecisionMade, event.TypeDecisionConfirmed, event.TypeDecisionWithdrawn:
+			return true
+		}
+	}
+	return false
+}
+
 // decides reports whether a release follows from the event.
-func decides(b event.Body) bool { return b.EventType() != event.TypeFlagJudged }
+func decides(b event.Body) bool {
+	return !slices.Contains([]event.Type{event.TypeFlagJudged, event.TypeFlagAssigned, event.TypeEvidenceAttached}, b.EventType())
+}
+
+// together are the effects of all acceptances that a person with an interest
+// gives at once, since they move published values as one; nil: there is one at
+// most, or she answers for no unit.
+func (s *Service) together(indicator string, cells *cell.Table, who gate.Actor, orders []Order, places []int, on catalog.Date) ([]gate.Effect, error) {
+	var all []Order
+	for _, i := range places {
+		if orders[i].Kind == event.Accept {
+			all = append(all, orders[i])
+		}
+	}
+	if len(all) < 2 || !superUser(who) {
+		return nil, nil
+	}
+	moved, err := s.impactOf(indicator, cells, who, all, on, func(Order, error) error { return nil })
+	if err != nil {
+		return nil, err
+	}
+	return effects(moved), nil
+}
+
+func superUser(who gate.Actor) bool {
+	return slices.ContainsFunc(who.Roles, func(r catalog.Role) bool { return r.Role == gate.SuperUser })
+}
 
 // prepare completes a command with what only the stores know: what a
-// correction was before, and what an acceptance moves.
-func (s *Service) prepare(g *gate.State, f gate.Flag, versions []cell.Version, who gate.Actor, o Order, on catalog.Date) (gate.Command, error) {
+// correction was before, and what an acceptance moves, by itself or, where
+// joint is given, with the others of its batch.
+func (s *Service) prepare(g *gate.State, f gate.Flag, cells *cell.Table, who gate.Actor, o Order, joint []gate.Effect, on catalog.Date) (gate.Command, error) {
 	cmd := o.Command
 	cmd.At = s.cfg.Clock()
 	cmd.Effects = nil
-	if cmd.Kind == event.Correct {
+	switch cmd.Kind {
+	case event.Correct:
 		var err error
-		if cmd.Corrections, err = s.corrections(g, f, versions, o.Revisions); err != nil {
+		if cmd.Corrections, err = s.corrections(g, f, cells, o.Revisions, on); err != nil {
 			return cmd, err
 		}
+	case gate.Assign:
+		if err := s.assignable(g, f, cmd.To, on); err != nil {
+			return cmd, err
+		}
+	case gate.Confirm:
+		// The catalog may have changed since it was proposed.
+		if ind, ok := s.index.Indicator(f.Indicator); ok {
+			for _, p := range f.Proposals {
+				if p.Kind == event.Correct && (cmd.Decision == "" || cmd.Decision == p.Decision) {
+					if err := s.lawful(ind, p.Corrections, on); err != nil {
+						return cmd, err
+					}
+				}
+			}
+		}
 	}
-	if cmd.Kind == event.Accept && slices.ContainsFunc(who.Roles, func(r catalog.Role) bool { return r.Role == gate.SuperUser }) {
-		moved, err := s.impactOf(f.Indicator, versions, who, []Order{o}, on)
+	switch {
+	case cmd.Kind != event.Accept || !superUser(who):
+	case joint != nil:
+		cmd.Effects = joint
+	default:
+		moved, err := s.impactOf(f.Indicator, cells, who, []Order{o}, on, refuse)
 		var refused *refusal
 		switch {
 		case errors.As(err, &refused):
@@ -384,19 +453,23 @@ type refusal struct{ err error }
 func (r *refusal) Error() string { return r.err.Error() }
 func (r *refusal) Unwrap() error { return r.err }
 
+// refuse ends an impact with a command that the gate refuses.
+func refuse(_ Order, err error) error { return &refusal{err} }
+
 // impactOf is what the commands would change in what is published of the
 // indicator, if they and their confirmations were carried out now. It appends
-// nothing.
-func (s *Service) impactOf(indicator string, versions []cell.Version, who gate.Actor, orders []Order, on catalog.Date) (impact.Impact, error) {
+// nothing. A command that the gate would refuse is given to refused, and left
+// out unless that gives an error.
+func (s *Service) impactOf(indicator string, cells *cell.Table, who gate.Actor, orders []Order, on catalog.Date, refused func(Order, error) error) (impact.Impact, error) {
 	ind, ok := s.index.Indicator(indicator)
 	if !ok {
 		return impact.Impact{}, fmt.Errorf("the catalog no longer has the indicator %s", indicator)
 	}
-	now, err := s.gate(indicator, versions)
+	now, err := s.gate(indicator, cells)
 	if err != nil {
 		return impact.Impact{}, err
 	}
-	then, err := s.gate(indicator, versions)
+	then, err := s.gate(indicator, cells)
 	if err != nil {
 		return impact.Impact{}, err
 	}
@@ -408,20 +481,12 @@ func (s *Service) impactOf(indicator string, versions []cell.Version, who gate.A
 		return then.Apply(e)
 	}
 	for _, o := range orders {
-		f, ok := then.Flag(o.Flag)
-		if !ok {
-			return impact.Impact{}, &refusal{unknown(o.Flag)}
-		}
-		cmd := o.Command
-		cmd.At, cmd.Effects = s.cfg.Clock(), []gate.Effect{}
-		if cmd.Kind == event.Correct {
-			if cmd.Corrections, err = s.corrections(then, f, versions, o.Revisions); err != nil {
-				return impact.Impact{}, &refusal{err}
-			}
-		}
-		bodies, err := then.Decide(cmd, who, on)
+		bodies, err := s.attempt(then, cells, who, o, on)
 		if err != nil {
-			return impact.Impact{}, &refusal{err}
+			if err := refused(o, err); err != nil {
+				return impact.Impact{}, err
+			}
+			continue
 		}
 		for _, b := range bodies {
 			if err := try(b); err != nil {
@@ -439,19 +504,36 @@ func (s *Service) impactOf(indicator string, versions []cell.Version, who gate.A
 			return impact.Impact{}, err
 		}
 	}
-	before, err := s.set(ind, now, versions)
+	before, err := s.set(ind, now, cells)
 	if err != nil {
 		return impact.Impact{}, err
 	}
-	after, err := s.set(ind, then, versions)
+	after, err := s.set(ind, then, cells)
 	if err != nil {
 		return impact.Impact{}, err
 	}
 	return impact.Compare(ind, before, after)
 }
 
+// attempt says what a command would append, as if nobody had an interest in it.
+func (s *Service) attempt(g *gate.State, cells *cell.Table, who gate.Actor, o Order, on catalog.Date) ([]event.Body, error) {
+	f, ok := g.Flag(o.Flag)
+	if !ok {
+		return nil, unknown(o.Flag)
+	}
+	cmd := o.Command
+	cmd.At, cmd.Effects = s.cfg.Clock(), []gate.Effect{}
+	if cmd.Kind == event.Correct {
+		var err error
+		if cmd.Corrections, err = s.corrections(g, f, cells, o.Revisions, on); err != nil {
+			return nil, err
+		}
+	}
+	return g.Decide(cmd, who, on)
+}
+
 // set is the result set of the indicator as the gate shows it now.
-func (s *Service) set(ind *catalog.Indicator, g *gate.State, versions []cell.Version) (publication.Set, error) {
+func (s *Service) set(ind *catalog.Indicator, g *gate.State, cells *cell.Table) (publication.Set, error) {
 	var reach catalog.Date
 	if r := s.state.LastChecked(); r != nil {
 		for i := range s.cfg.Catalog.Feeds {
@@ -465,13 +547,7 @@ func (s *Service) set(ind *catalog.Indicator, g *gate.State, versions []cell.Ver
 		}
 	}
 	return publication.Build(publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
-		Cells: publication.Visible(g, versions, ind, s.cfg.Catalog.Units, reach), Reach: reach})
-}
-
-// brings reports whether the feed can bring the indicator.
-func brings(f *catalog.Feed, ind *catalog.Indicator) bool {
-	return f.Registry == ind.Registry && (len(f.Measures) == 0 ||
-		slices.ContainsFunc(f.Measures, func(m catalog.Measure) bool { return m.Indicator == ind.ID }))
+		Cells: publication.Visible(g, cells, ind, s.cfg.Catalog.Units, reach), Reach: reach})
 }
 
 // Preview is what commands would change in what is published, by indicator.
@@ -507,7 +583,7 @@ func (s *Service) Preview(ctx context.Context, who gate.Actor, orders []Order, o
 		byIndicator[id] = append(byIndicator[id], o)
 	}
 	for id, of := range byIndicator {
-		versions, g, err := s.fold(ctx, id)
+		cells, g, err := s.fold(ctx, id)
 		if err != nil {
 			return Preview{}, err
 		}
@@ -519,28 +595,20 @@ func (s *Service) Preview(ctx context.Context, who gate.Actor, orders []Order, o
 			}
 			viewed = append(viewed, v)
 		}
-		var possible []Order
-		for _, o := range of {
-			_, err := s.impactOf(id, versions, who, append(slices.Clone(possible), o), on)
-			var refused *refusal
-			switch {
-			case errors.As(err, &refused):
-				p.Refused[o.Flag] = refused.Error()
-			case err != nil:
-				return Preview{}, err
-			default:
-				possible = append(possible, o)
-			}
-		}
-		i, err := s.impactOf(id, versions, who, possible, on)
+		possible := len(of)
+		i, err := s.impactOf(id, cells, who, of, on, func(o Order, err error) error {
+			p.Refused[o.Flag] = err.Error()
+			possible--
+			return nil
+		})
 		if err != nil {
 			return Preview{}, err
 		}
-		if _, err := s.appendGate(ctx, id, fmt.Sprintf("viewing %s %s", who.ID, s.cfg.Clock().UTC().Format(time.RFC3339Nano)), versions, g, viewed); err != nil {
+		if _, err := s.appendGate(ctx, id, fmt.Sprintf("viewing %s %s", who.ID, s.cfg.Clock().UTC().Format(time.RFC3339Nano)), cells, g, viewed); err != nil {
 			return Preview{}, err
 		}
-		p.Flags += len(possible)
-		p.Interest = append(p.Interest, gate.Interested(who, effects(i))...)
+		p.Flags += possible
+		p.Interest = append(p.Interest, g.Interest(who, effects(i), on, "")...)
 		if ind, ok := s.index.Indicator(id); ok {
 			p.Indicators[id] = readable(who, ind, i)
 		}

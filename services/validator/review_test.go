@@ -11,13 +11,14 @@ import (
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/quality"
 )
 
 // Revisions become the new content of every version that the flag guards, or
 // are refused with what is missing.
 func TestRevisions(t *testing.T) {
 	c := &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Indicators: []catalog.Indicator{{ID: "i", Registry: "reg", Type: catalog.Proportion, Subset: true}}}
-	s := &Service{cfg: Config{Catalog: c}, index: c.Index()}
+	s := &Service{cfg: Config{Catalog: c, Checks: quality.Registry()}, index: c.Index()}
 	day := catalog.NewDate(2026, 1, 1)
 	var versions []cell.Version
 	var seen []gate.Version
@@ -28,6 +29,10 @@ func TestRevisions(t *testing.T) {
 		v := cell.Version{Key: k, Content: content, Fingerprint: cell.FingerprintOf(k, content, false), Rev: 1}
 		versions, guards = append(versions, v), append(guards, event.GuardOf(k, v.Fingerprint))
 		seen = append(seen, gate.Version{Key: k, Fingerprint: v.Fingerprint, Rev: 1})
+	}
+	table, err := cell.TableOf("nord", "i", versions)
+	if err != nil {
+		t.Fatal(err)
 	}
 	g := gate.New("nord", "i")
 	if err := g.Cells(seen); err != nil {
@@ -43,7 +48,7 @@ func TestRevisions(t *testing.T) {
 	}
 	f, _ := g.Flag("f")
 	n := func(v float64) *float64 { return &v }
-	rows, other := int64(6), "female"
+	rows, two, other := int64(6), int64(2), "female"
 	for name, r := range map[string]struct {
 		revisions []Revision
 		want      string // numerators and denominators; empty: refused
@@ -56,11 +61,17 @@ func TestRevisions(t *testing.T) {
 		"two for one":         {[]Revision{{Numerator: n(1)}, {Period: day, Numerator: n(1)}}, ""},
 		"one for no cell":     {[]Revision{{Numerator: n(1)}, {Unit: "v", Numerator: n(1)}}, ""},
 		"another stratum":     {[]Revision{{Stratum: &other, Numerator: n(1)}}, ""},
+		"events of nobody":    {[]Revision{{Denominator: n(0)}}, ""},
+		"nobody and no event": {[]Revision{{Denominator: n(0), Numerator: n(0)}}, "0/0 0/0"},
+		"a negative count":    {[]Revision{{Numerator: n(-1)}}, ""},
+		"sums without values": {[]Revision{{Values: n(3)}}, ""},
+		"squares too small":   {[]Revision{{ValueCount: &two, Values: n(10), ValueSquares: n(49)}}, ""},
+		"squares that fit":    {[]Revision{{ValueCount: &two, Values: n(10), ValueSquares: n(50)}}, "2/9 3/9"},
 		"above the whole":     {[]Revision{{Numerator: n(10)}}, ""},
 		"no number":           {[]Revision{{Numerator: n(math.NaN())}}, ""},
 		"more than a cell is": {[]Revision{{Denominator: n(1e12)}}, ""},
 	} {
-		got, err := s.corrections(g, f, versions, r.revisions)
+		got, err := s.corrections(g, f, table, r.revisions, day)
 		if r.want == "" {
 			if !errors.Is(err, gate.ErrCorrections) {
 				t.Errorf("%s: %+v, %v", name, got, err)
@@ -103,5 +114,61 @@ func TestBatch(t *testing.T) {
 			t.Error("two batches have one id")
 		}
 		seen[id] = true
+	}
+}
+
+// A correction that stands is judged in every run by the rules that hold then.
+func TestCorrectionsAreCheckedAgain(t *testing.T) {
+	ind := catalog.Indicator{ID: "i", Registry: "reg", Type: catalog.Proportion}
+	c := &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Indicators: []catalog.Indicator{ind}}
+	s := &Service{cfg: Config{Catalog: c, Checks: quality.Registry()}, index: c.Index()}
+	day := catalog.NewDate(2026, 1, 1)
+	k := cell.Key{Region: "nord", Registry: "reg", Indicator: "i", Version: "1", Granularity: "month", Unit: "u", PeriodStart: day.Days()}
+	old := cell.Content{Rows: 5, Numerator: cell.FixedOf(2 * cell.Micro), Denominator: cell.FixedOf(9 * cell.Micro)}
+	v := gate.Version{Key: k, Fingerprint: cell.FingerprintOf(k, old, false), Rev: 1}
+	p := event.Correction{Cell: event.GuardOf(k, v.Fingerprint), Old: event.ContentOf(old), New: event.ContentOf(old)}
+	p.New.Numerator = cell.FixedOf(12 * cell.Micro) // allowed where the numerator is no part of the denominator
+	if err := s.lawful(&ind, []event.Correction{p}, day); err != nil {
+		t.Fatal(err)
+	}
+	var events []event.Event
+	for i, b := range []event.Body{
+		event.FlagRaised{Flag: "f", Check: "K09", CheckVersion: 1, Severity: event.Hold, Indicator: "i", Unit: "u", Rev: 1, Guards: []event.Guard{p.Cell}, AsOf: day},
+		event.DecisionProposed{Decision: "d", Flag: "f", Kind: event.Correct, By: "p", On: day, Corrections: []event.Correction{p}},
+		event.DecisionConfirmed{Decision: "d", Flag: "f", By: "q", On: day},
+	} {
+		e, err := event.New(event.GateSubject("nord", "i"), "c", b, time.Unix(0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Sequence = uint64(i + 1)
+		events = append(events, e)
+	}
+	g, err := gate.Fold("nord", "i", []gate.Version{v}, events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &matter{indicator: &ind, gate: g, input: quality.Input{Region: "nord", Indicator: ind, AsOf: day, Tolerance: 1}}
+	if found := s.recheck(m); len(found) != 0 {
+		t.Errorf("lawful, and found: %+v", found)
+	}
+	m.input.Indicator.Subset = true
+	found := s.recheck(m)
+	if len(found) != 1 || found[0].Check != "C11" || len(found[0].Guards) != 1 || found[0].Guards[0].Fingerprint != gate.ShownAs(p, "nord", "i") {
+		t.Fatalf("above the denominator that it is part of now: %+v", found)
+	}
+	flag, verdict := g.Admit(quality.ToFlag(found[0], quality.Origin{Run: "r", Rev: 1, AsOf: day}), day)
+	if verdict != gate.Raise {
+		t.Fatalf("verdict %d", verdict)
+	}
+	e, err := event.New(event.GateSubject("nord", "i"), "r", flag, time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := g.Apply(e); err != nil {
+		t.Fatal(err)
+	}
+	if r := g.Resolutions("r", 1); len(r) != 0 || g.View(k).State != gate.HeldEmpty {
+		t.Errorf("resolved %+v, shown %+v", r, g.View(k))
 	}
 }

@@ -13,7 +13,6 @@ import (
 	"github.com/sourcegraph/conc/pool"
 
 	"larstrom/pipeline/catalog"
-	"larstrom/pipeline/cell"
 	"larstrom/pipeline/crashpoint"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/eventlog"
@@ -32,7 +31,7 @@ type Config struct {
 	Logger    *slog.Logger
 	Metrics   *Metrics
 	Crash     crashpoint.Hook
-	// Checks of the catalogue; nil: all of quality.Registry.
+	// Checks of the catalogue; nil: all of quality.Catalogue.
 	Checks []quality.Check
 }
 
@@ -56,12 +55,14 @@ type Service struct {
 	mu    sync.Mutex // a step and a decision never mix
 	state run.State
 	read  map[string]readFlags // by indicator; see flagsOf
+	// counted is what stood in deliveries, by delivery and indicator.
+	counted map[string]map[string]warehouse.Column
 }
 
 // New is a service that is ready to run.
 func New(cfg Config) (*Service, error) {
 	if cfg.Checks == nil {
-		cfg.Checks = quality.Registry()
+		cfg.Checks = quality.Catalogue()
 	}
 	if err := cfg.Validate(); err != nil {
 		return nil, err
@@ -140,13 +141,23 @@ func (s *Service) check(ctx context.Context, r *run.Run) error {
 	if err != nil {
 		return err
 	}
-	weighSilence(matters)
+	whole, err := s.whole(ctx, night, matters)
+	if err != nil {
+		return err
+	}
+	result := quality.EvaluateNight(whole, s.cfg.Checks)
+	found := map[string][]quality.Finding{}
+	for _, f := range result.Findings {
+		found[f.Indicator] = append(found[f.Indicator], f)
+	}
+	judged := s.cfg.Clock()
 	for _, m := range matters {
-		if err := s.checkIndicator(ctx, night, m, raised); err != nil {
+		if err := s.checkIndicator(ctx, night, m, found[m.indicator.ID], raised); err != nil {
 			return fmt.Errorf("indicator %s: %w", m.indicator.ID, err)
 		}
 	}
 	body := event.RunChecked{Run: r.Run, Rev: night.rev, Flags: raised}
+	body.Shadow, body.Outcomes, body.Incidents = outcomes(&result)
 	for {
 		e, err := event.New(event.RunSubject(s.cfg.Catalog.Region.Code), r.Run, body, s.cfg.Clock())
 		if err != nil {
@@ -164,28 +175,57 @@ func (s *Service) check(ctx context.Context, r *run.Run) error {
 	}
 	s.cfg.Crash.Hit(crashpoint.Checked)
 	s.cfg.Metrics.observe("check", s.cfg.Clock().Sub(started))
-	s.cfg.Logger.Info("run checked", "run", r.Run, "flags", raised)
+	s.cfg.Logger.Info("run checked", "run", r.Run, "flags", raised, "incidents", len(result.Incidents), "judged", judged.Sub(started), "took", s.cfg.Clock().Sub(started))
 	return nil
+}
+
+// outcomes are what goes on record of all findings: those of checks in shadow
+// mode, how many instances of each check came to what, and how many incidents
+// the flags are.
+func outcomes(r *quality.Result) (shadow map[string]int, by map[string]event.Outcomes, incidents int) {
+	shadow, by = map[string]int{}, map[string]event.Outcomes{}
+	for i := range r.Findings {
+		f := &r.Findings[i]
+		if f.Shadow && f.Status == quality.Flagged {
+			shadow[f.Check]++
+		}
+		o := by[f.Check]
+		switch {
+		case f.Status == quality.Pass:
+			o.Passed += f.Instances
+		case f.Status == quality.NotApplicable:
+			o.NotApplicable += f.Instances
+		case f.Status == quality.CouldNotRun:
+			o.CouldNotRun += f.Instances
+		case f.FoldedInto != "":
+			o.Folded += f.Instances
+		default:
+			o.Found += f.Instances
+		}
+		by[f.Check] = o
+	}
+	return shadow, by, len(r.Incidents)
 }
 
 // mattersAtOnce are read and laid out side by side: while one waits for the
 // store others compute.
 const mattersAtOnce = 4
 
-// matters loads the indicators that the run's feeds can bring.
+// matters loads the indicators that the run's feeds can bring, and those of
+// feeds that should have come.
 func (s *Service) matters(ctx context.Context, n *night) ([]*matter, error) {
 	var out []*matter
 	p := pool.New().WithContext(ctx).WithMaxGoroutines(mattersAtOnce).WithCancelOnError().WithFirstError()
 	for i := range s.cfg.Catalog.Indicators {
 		ind := &s.cfg.Catalog.Indicators[i]
-		feeds := n.feedsOf(s.cfg.Catalog, ind)
-		if len(feeds) == 0 {
+		feeds, absent := n.feedsOf(s.cfg.Catalog, ind)
+		if len(feeds)+len(absent) == 0 {
 			continue
 		}
 		m := &matter{}
 		out = append(out, m)
 		p.Go(func(ctx context.Context) error {
-			loaded, err := s.matter(ctx, n, ind, feeds)
+			loaded, err := s.matter(ctx, n, ind, feeds, absent)
 			if err != nil {
 				return fmt.Errorf("indicator %s: %w", ind.ID, err)
 			}
@@ -205,9 +245,9 @@ func ignore(err error, conflict **eventlog.WrongLastSequenceError) error {
 	return err
 }
 
-// checkIndicator raises the flags of one indicator, closes those whose cause
-// is gone, and releases the rest.
-func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raised map[string]int) error {
+// checkIndicator raises the flags of what was found in one indicator, closes
+// those whose cause is gone, and releases the rest.
+func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, found []quality.Finding, raised map[string]int) error {
 	ind, g := m.indicator, m.gate
 	for _, e := range s.state.GateEvents(ind.ID) {
 		switch e.Type {
@@ -225,7 +265,7 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raise
 	}
 	origin := quality.Origin{Run: n.run.Run, Rev: n.rev, Catalog: s.cfg.Catalog.Hash, AsOf: n.run.AsOf}
 	var flags []event.Body
-	for _, f := range quality.Evaluate(m.input, s.cfg.Checks) {
+	for _, f := range append(slices.Clip(found), s.recheck(m)...) {
 		if !f.Raises() {
 			continue
 		}
@@ -236,7 +276,7 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raise
 		flags = append(flags, flag)
 		raised[f.Check]++
 	}
-	g, err := s.appendGate(ctx, ind.ID, n.run.Run, m.versions, g, flags)
+	g, err := s.appendGate(ctx, ind.ID, n.run.Run, m.cells, g, flags)
 	if err != nil {
 		return err
 	}
@@ -251,14 +291,14 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raise
 		closed = append(closed, c)
 	}
 	closed = append(closed, g.Settled(n.run.Run, n.rev, n.run.AsOf, m.agrees)...)
-	if g, err = s.appendGate(ctx, ind.ID, n.run.Run, m.versions, g, closed); err != nil {
+	if g, err = s.appendGate(ctx, ind.ID, n.run.Run, m.cells, g, closed); err != nil {
 		return err
 	}
-	if !n.changes(m.versions) && len(flags)+len(closed) == 0 {
+	if len(m.input.Changed) == 0 && len(flags)+len(closed) == 0 {
 		return nil // nothing new to show
 	}
 	release := g.Release(n.run.Run, n.rev, n.cellsFrom, n.cellsTo)
-	if g, err = s.appendGate(ctx, ind.ID, n.run.Run, m.versions, g, []event.Body{release}); err != nil {
+	if g, err = s.appendGate(ctx, ind.ID, n.run.Run, m.cells, g, []event.Body{release}); err != nil {
 		return err
 	}
 	s.cfg.Crash.Hit(crashpoint.Released)
@@ -292,63 +332,6 @@ func weighSilence(matters []*matter) {
 	}
 }
 
-// gate folds the indicator's gate as the LEDGER has it.
-func (s *Service) gate(indicator string, versions []cell.Version) (*gate.State, error) {
-	return s.foldGate(indicator, versions, s.state.GateEvents(indicator))
-}
-
-// gateBefore folds the gate as it was before the run's own events.
-func (s *Service) gateBefore(indicator string, versions []cell.Version, run string) (*gate.State, error) {
-	events := s.state.GateEvents(indicator)
-	if at := slices.IndexFunc(events, func(e event.Event) bool { return e.Cause == run }); at >= 0 {
-		events = events[:at]
-	}
-	return s.foldGate(indicator, versions, events)
-}
-
-func (s *Service) foldGate(indicator string, versions []cell.Version, events []event.Event) (*gate.State, error) {
-	vs := make([]gate.Version, len(versions))
-	for i, v := range versions {
-		vs[i] = gate.Version{Key: v.Key, Fingerprint: v.Fingerprint, Rev: v.Rev, Tombstone: v.Tombstone}
-	}
-	return gate.Fold(s.cfg.Catalog.Region.Code, indicator, vs, events)
-}
-
-// gateBatch bounds the events of one append. A crash between two leaves flags
-// without a release, and the checks find them again.
-const gateBatch = 400
-
-// appendGate writes gate events behind the ones that g has seen, and gives the
-// gate after them. Up to gateBatch events are one atomic batch.
-func (s *Service) appendGate(ctx context.Context, indicator, cause string, versions []cell.Version, g *gate.State, bodies []event.Body) (*gate.State, error) {
-	if len(bodies) == 0 {
-		return g, nil
-	}
-	subject := event.GateSubject(s.cfg.Catalog.Region.Code, indicator)
-	var events []event.Event
-	for _, b := range bodies {
-		e, err := event.New(subject, cause, b, s.cfg.Clock())
-		if err != nil {
-			return nil, err
-		}
-		// The gate judges before the LEDGER hears of it.
-		if err := g.Apply(e); err != nil {
-			return nil, fmt.Errorf("the gate refuses its own event: %w", err)
-		}
-		events = append(events, e)
-	}
-	for batch := range slices.Chunk(events, gateBatch) {
-		expected := s.state.GateSeq(indicator)
-		if _, _, err := s.cfg.Log.AppendEvents(ctx, batch, &expected); err != nil {
-			return nil, err
-		}
-		if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
-			return nil, err
-		}
-	}
-	return s.gate(indicator, versions)
-}
-
 // Flags are all flags of all indicators, by indicator and then as they were
 // raised.
 func (s *Service) Flags(ctx context.Context) ([]gate.Flag, error) {
@@ -370,19 +353,6 @@ func (s *Service) Flags(ctx context.Context) ([]gate.Flag, error) {
 		out = append(out, flags...)
 	}
 	return out, nil
-}
-
-func (s *Service) fold(ctx context.Context, indicator string) ([]cell.Version, *gate.State, error) {
-	if s.state.LastChecked() == nil {
-		return nil, gate.New(s.cfg.Catalog.Region.Code, indicator), nil
-	}
-	rev := s.foldRev()
-	versions, err := s.cfg.Warehouse.Versions(ctx, indicator, rev)
-	if err != nil {
-		return nil, nil, err
-	}
-	g, err := s.gate(indicator, versions)
-	return versions, g, err
 }
 
 // ErrUnknownFlag says that no indicator has the flag.

@@ -113,7 +113,7 @@ func (s *Service) Why(ctx context.Context, who gate.Actor, q Question) ([]Answer
 		return []Answer{}, nil
 	}
 	r := then.Run(p.Run)
-	versions, err := s.cfg.Warehouse.Versions(ctx, q.Indicator, then.Rev(r))
+	cells, err := s.table(ctx, q.Indicator, then.Rev(r))
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func (s *Service) Why(ctx context.Context, who gate.Actor, q Question) ([]Answer
 	if at := slices.IndexFunc(events, func(e event.Event) bool { return e.Sequence > p.Through }); at >= 0 {
 		events = events[:at]
 	}
-	g, err := s.foldGate(q.Indicator, versions, events)
+	g, err := gate.FoldTable(cells, events)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func (s *Service) Why(ctx context.Context, who gate.Actor, q Question) ([]Answer
 	}
 	out := []Answer{}
 	shown := map[cell.Key]publication.Cell{}
-	for _, c := range publication.Visible(g, versions, ind, s.cfg.Catalog.Units, reach) {
+	for _, c := range publication.Visible(g, cells, ind, s.cfg.Catalog.Units, reach) {
 		shown[c.Key] = c
 	}
 	for k, v := range g.Views {

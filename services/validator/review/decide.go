@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -33,14 +32,23 @@ func (d Decision) order(flag string, version int) validator.Order {
 		Low: d.Low, High: d.High, Decision: d.Decision, ExpectedVersion: version}, Revisions: d.Revisions}
 }
 
-// named holds that what takes back, confirms or refuses says what: a command
-// that was repeated must not meet another decision.
+// named holds that a decision says what it is about: the version of the flag
+// that the person has read, or of what takes back, confirms or refuses the
+// decision. What decides nothing, a comment or a judgement, need not.
 func (d Decision) named(version int) *Problem {
-	if !slices.Contains([]string{gate.Undo, gate.Confirm, gate.Refuse}, d.Kind) || d.Decision != "" || version > 0 {
+	switch d.Kind {
+	case event.Comment, gate.Judge:
+		return nil
+	case gate.Undo, gate.Confirm, gate.Refuse:
+		if d.Decision != "" {
+			return nil
+		}
+	}
+	if version > 0 {
 		return nil
 	}
-	return problem(http.StatusPreconditionRequired, "version", "It is not said what is meant", d.Kind+" names neither a decision nor a version of the flag",
-		"name the decision in the body, or the flag's version in If-Match (flag_version in bulk)")
+	return problem(http.StatusPreconditionRequired, "version", "It is not said what was read", "the decision names no version of the flag",
+		"read the flag and send its ETag in If-Match (its flag_version in bulk); what undoes, confirms or refuses may name the decision instead")
 }
 
 // ListedDecision is a decision among several.
@@ -101,7 +109,7 @@ func hidden(err error) bool {
 	return errors.Is(err, gate.ErrForbidden) || errors.Is(err, gate.ErrUnknownFlag)
 }
 
-// expected is the version of the flag that If-Match names; 0: any.
+// expected is the version of the flag that If-Match names; 0: none.
 func expected(r *http.Request) (int, *Problem) {
 	text := r.Header.Get("If-Match")
 	if text == "" || text == "*" {

@@ -37,6 +37,7 @@ type Handler struct {
 	zone       *time.Location
 	door       *door
 	sameOrigin *http.CrossOriginProtection
+	keys       *remembered
 	mux        *http.ServeMux
 }
 
@@ -50,8 +51,10 @@ func New(cfg Config) (*Handler, error) {
 		return nil, fmt.Errorf("review: time zone of the region: %w", err)
 	}
 	h := &Handler{cfg: cfg, index: cfg.Catalog.Index(), zone: zone, door: &door{clock: cfg.Clock, failures: map[string]failures{}},
-		sameOrigin: http.NewCrossOriginProtection()}
-	h.mux = h.routes()
+		sameOrigin: http.NewCrossOriginProtection(), keys: &remembered{clock: cfg.Clock, of: map[named]*given{}}}
+	if h.mux, err = h.serve(h.routes()); err != nil {
+		return nil, err
+	}
 	return h, nil
 }
 
@@ -68,42 +71,99 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h.mux.ServeHTTP(w, r)
 }
 
-func (h *Handler) routes() *http.ServeMux {
-	mux := http.NewServeMux()
-	for pattern, do := range map[string]answerer{
-		"GET " + pathFlags:                                 h.list,
-		"GET " + pathFlags + "/{flag}":                     h.show,
-		"POST " + pathFlags + "/{flag}/decisions":          h.decide,
-		"POST " + pathFlags + "/{flag}/undo":               h.undo,
-		"POST " + pathFlags + "/{flag}/preview":            h.preview,
-		"POST " + pathRoot + "decisions":                   h.decideAll,
-		"POST " + pathRoot + "preview":                     h.previewAll,
-		"GET " + pathRoot + "why":                          h.why,
-		"POST " + pathProtocols:                            h.draw,
-		"POST " + pathProtocols + "/{protocol}/signatures": h.sign,
-		"POST " + pathRoot + "revocations":                 h.revoke,
-	} {
-		mux.HandleFunc(pattern, h.known(do))
+// access says who may ask something, and where that is held.
+type access int
+
+const (
+	// noRule is the zero value: such a route is not served.
+	noRule access = iota
+	// ofAnyone is for what is public.
+	ofAnyone
+	// ofReaders answers every person with what she may read, which the handler
+	// chooses.
+	ofReaders
+	// ofFlag is about the flag in the path: to whom it is hidden it is not there.
+	ofFlag
+	// ofService is refused by the validator, which knows the rule.
+	ofService
+)
+
+// route is something that can be asked.
+type route struct {
+	pattern string
+	access  access
+	do      answerer
+}
+
+func (h *Handler) routes() []route {
+	return []route{
+		{"GET " + pathFlags, ofReaders, h.list},
+		{"GET " + pathFlags + "/{flag}", ofFlag, h.show},
+		{"POST " + pathFlags + "/{flag}/decisions", ofFlag, h.decide},
+		{"POST " + pathFlags + "/{flag}/undo", ofFlag, h.undo},
+		{"POST " + pathFlags + "/{flag}/preview", ofFlag, h.preview},
+		{"POST " + pathRoot + "decisions", ofReaders, h.decideAll},
+		{"POST " + pathRoot + "preview", ofReaders, h.previewAll},
+		{"GET " + pathRoot + "why", ofService, h.why},
+		{"POST " + pathProtocols, ofService, h.draw},
+		{"POST " + pathProtocols + "/{protocol}/signatures", ofService, h.sign},
+		{"POST " + pathRoot + "revocations", ofService, h.revoke},
+		{"GET " + PathOpenAPI, ofAnyone, document},
 	}
-	mux.HandleFunc("GET "+PathOpenAPI, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/yaml")
-		_, _ = w.Write(openapi.Review())
-	})
+}
+
+func document(w http.ResponseWriter, _ *http.Request, _ catalog.Person) *Problem {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(openapi.Review())
+	return nil
+}
+
+// serve puts the routes behind their rules.
+func (h *Handler) serve(routes []route) (*http.ServeMux, error) {
+	mux := http.NewServeMux()
+	for _, r := range routes {
+		do := r.do
+		switch r.access {
+		case ofAnyone:
+			mux.HandleFunc(r.pattern, func(w http.ResponseWriter, q *http.Request) { _ = do(w, q, catalog.Person{}) })
+			continue
+		case ofFlag:
+			do = h.hers(do)
+		case ofReaders, ofService:
+		default:
+			return nil, fmt.Errorf("review: %s has no rule of access", r.pattern)
+		}
+		mux.HandleFunc(r.pattern, h.known(do))
+	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		refuse(w, problem(http.StatusNotFound, "not-found", "There is no such page", "", "GET "+PathOpenAPI+" tells what there is"))
 	})
-	return mux
+	return mux, nil
 }
 
 // answerer answers a person.
 type answerer func(w http.ResponseWriter, r *http.Request, who catalog.Person) *Problem
+
+// hers lets through who may read the flag of the path.
+func (h *Handler) hers(do answerer) answerer {
+	return func(w http.ResponseWriter, r *http.Request, who catalog.Person) *Problem {
+		if _, p := h.mine(r, who); p != nil {
+			return p
+		}
+		return do(w, r, who)
+	}
+}
 
 // known lets in who shows who she is.
 func (h *Handler) known(do answerer) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		who, p := h.person(w, r)
 		if p == nil {
-			p = do(w, r, who)
+			if key := r.Header.Get(keyHeader); key != "" && r.Method == http.MethodPost {
+				p = h.once(w, r, who, key, do)
+			} else {
+				p = do(w, r, who)
+			}
 		}
 		if p != nil {
 			refuse(w, p)
