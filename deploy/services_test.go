@@ -111,7 +111,8 @@ func startStores(t *testing.T, env map[string]string) stores {
 				{Addr: "127.0.0.1:0", User: writer, Password: password(writer), Database: database},
 				{Addr: "127.0.0.1:0", User: "services", Password: password("services"), Database: database,
 					// The deployment's profile has readonly 2 instead, which lets these through.
-					Policy: engine.Policy{ReadOnly: true, IgnoreSettings: []string{"async_insert", "insert_deduplicate", "max_execution_time"}}},
+					Policy: engine.Policy{ReadOnly: true, IgnoreSettings: []string{"async_insert", "insert_deduplicate", "max_execution_time"},
+						AllowSettings: []string{"enable_extended_results_for_datetime_functions"}}},
 			},
 		})
 		if err != nil {
@@ -296,6 +297,9 @@ func TestServices(t *testing.T) {
 			healthy(name)
 		}
 	}
+	// A second notifier: no message is sent twice (services/notifier), and neither
+	// keeps the other from running.
+	second := start(t, binary, compose.Services["notifier"], replace, st)
 	export, err := os.ReadFile(filepath.Join(env["LARSTROM_CATALOG"], "sample", "synthetic_ae_attendances.csv"))
 	if err != nil {
 		t.Fatal(err)
@@ -321,7 +325,8 @@ func TestServices(t *testing.T) {
 	}
 	t.Run("rules", func(t *testing.T) { testRules(t, families) })
 	t.Run("pages", func(t *testing.T) { testPages(t, "http://"+running["portal"].address) })
-	for _, name := range []string{"ingest", "portal", "validator", "aggregator"} {
+	running["second notifier"], compose.Services["second notifier"] = second, compose.Services["notifier"]
+	for _, name := range []string{"ingest", "portal", "second notifier", "notifier", "validator", "aggregator"} {
 		p, s := running[name], compose.Services[name]
 		if s.StopSignal != "SIGTERM" {
 			t.Errorf("%s is stopped by %s", name, s.StopSignal)

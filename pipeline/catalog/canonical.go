@@ -93,6 +93,9 @@ func normalise(c *Catalog) {
 	by(c.CodeSystems, func(s CodeSystem) []string { return []string{s.ID} })
 	by(c.People, func(p Person) []string { return []string{p.ID} })
 	by(c.Profiles, func(p Profile) []string { return []string{p.ID} })
+	for i := range c.Profiles {
+		slices.Sort(c.Profiles[i].Indicators)
+	}
 	for i := range c.Indicators {
 		in := &c.Indicators[i]
 		by(in.Targets, func(t Target) []string { return []string{t.From.String()} })
@@ -169,6 +172,7 @@ func normaliseRows(f *Feed) {
 	}
 	if f.Reasons != nil {
 		slices.Sort(f.Reasons.Codes)
+		slices.Sort(f.Reasons.Masked)
 	}
 	for i := range f.Columns.UnitElse {
 		slices.Sort(f.Columns.UnitElse[i].Blank)

@@ -1,6 +1,9 @@
 package catalog
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Every field of the model carries two tags. json is its key in YAML, in the
 // JSON Schema and in the canonical form; rule is what a single value must
@@ -113,16 +116,23 @@ type Indicator struct {
 	Multiplier      float64 `json:"multiplier,omitempty" rule:"above=0 default=1"` // display: 100 for percent, 1000 for per mille
 	// Targets and References are in the unit of the value before Multiplier:
 	// 0.8 for 80 %.
-	Targets        []Target               `json:"targets,omitempty"` // by From
-	References     []Reference            `json:"references,omitempty"`
-	MinDenominator int64                  `json:"min_denominator,omitempty" rule:"min=0 default=0"` // display only
-	DisclosureMin  int64                  `json:"disclosure_min,omitempty" rule:"min=0 default=0"`  // privacy
-	Coverage       string                 `json:"coverage,omitempty" rule:"form=token"`
-	Additive       bool                   `json:"additive,omitempty"`
-	RiskModel      *RiskModel             `json:"risk_model,omitempty"`
-	Versions       []Version              `json:"versions,omitempty"` // by From, at least one
-	Introduction   Introduction           `json:"introduction,omitzero"`
-	Checks         map[string]CheckParams `json:"checks,omitempty"` // by check id, overrides of the defaults
+	Targets        []Target    `json:"targets,omitempty"` // by From
+	References     []Reference `json:"references,omitempty"`
+	MinDenominator int64       `json:"min_denominator,omitempty" rule:"min=0 default=0"` // display only
+	DisclosureMin  int64       `json:"disclosure_min,omitempty" rule:"min=0 default=0"`  // privacy
+	Coverage       string      `json:"coverage,omitempty" rule:"form=token"`
+	// AtMost is an indicator whose numerator this one's cannot be above in the
+	// same unit and period (check P04), SameAs one that counts the same in
+	// another source (check X01), Listed one whose cells count the persons that
+	// the denominator is of (check K07).
+	AtMost       string                 `json:"at_most,omitempty" rule:"form=token"`
+	SameAs       string                 `json:"same_as,omitempty" rule:"form=token"`
+	Listed       string                 `json:"listed,omitempty" rule:"form=token"`
+	Additive     bool                   `json:"additive,omitempty"`
+	RiskModel    *RiskModel             `json:"risk_model,omitempty"`
+	Versions     []Version              `json:"versions,omitempty"` // by From, at least one
+	Introduction Introduction           `json:"introduction,omitzero"`
+	Checks       map[string]CheckParams `json:"checks,omitempty"` // by check id, overrides of the defaults
 	// Phases are the parts that people made of charts, and Exclude the periods
 	// that they left out of them; neither changes a cell, and no chart makes one
 	// by itself.
@@ -509,6 +519,22 @@ type Translation struct {
 type Reasons struct {
 	Column string   `json:"column,omitempty" rule:"form=column"`
 	Codes  []string `json:"codes,omitempty" rule:"required set"`
+	// Masked are those of Codes by which the source says that it withholds the
+	// number, so that nobody is recognised; empty: MSK.
+	Masked []string `json:"masked,omitempty" rule:"set"`
+}
+
+// Withheld are the codes by which the source says that it withholds a number.
+func (r *Reasons) Withheld() []string {
+	if len(r.Masked) > 0 {
+		return r.Masked
+	}
+	for i, code := range r.Codes {
+		if code == "MSK" {
+			return r.Codes[i : i+1]
+		}
+	}
+	return nil
 }
 
 // Scope says what a snapshot replaces. In YAML a plain string is the window.
@@ -661,10 +687,39 @@ type Role struct {
 	Registries []string `json:"registries,omitempty" rule:"set form=token"`
 }
 
-// Profile is an audience with its disclosure rule.
+// Profile is an audience with its disclosure rule. internal is the organisation
+// itself and has exact numbers; every other one is a wider audience, with a
+// released store of its own and monthly editions.
 type Profile struct {
 	ID   string `json:"id,omitempty" rule:"required form=version"`
 	Rule string `json:"rule,omitempty" rule:"required enum=internal,SE,ROUND5"`
+	// EditionDay is the day of the month from which a new edition is due; 0: 1.
+	EditionDay int `json:"edition_day,omitempty" rule:"min=1 max=28"`
+	// Indicators are what the audience sees; none: all.
+	Indicators []string `json:"indicators,omitempty" rule:"set form=token"`
+	// Lenient shows, with the rule SE, proportions of few persons among 15 or
+	// more, to the nearest 5 % below 200.
+	Lenient bool `json:"lenient,omitempty"`
+	// Note says who the audience is, and where the rule and its parameters come
+	// from.
+	Note string `json:"note,omitempty"`
+}
+
+// Wider reports whether the audience is another than the organisation itself.
+func (p *Profile) Wider() bool { return p.Rule != "internal" }
+
+// Edition is the newest day, up to d, on which an edition was due.
+func (p *Profile) Edition(d Date) Date {
+	day := Month.PeriodStart(d).AddDays(max(p.EditionDay, 1) - 1)
+	if d.Before(day) {
+		day = Month.PeriodStart(Month.PeriodStart(d).AddDays(-1)).AddDays(max(p.EditionDay, 1) - 1)
+	}
+	return day
+}
+
+// Sees reports whether the audience sees an indicator.
+func (p *Profile) Sees(indicator string) bool {
+	return len(p.Indicators) == 0 || slices.Contains(p.Indicators, indicator)
 }
 
 // Date is a civil date without zone; the zero value means "not given".

@@ -105,6 +105,45 @@ func (v *validator) run() {
 		v.feed(&c.Feeds[i], v.list("feeds").item(i))
 	}
 	v.persons()
+	v.audiences()
+}
+
+// audiences: what an audience sees is in the catalog, what is said of editions
+// is of a wider audience, and what gives more away says who allowed it. Two that
+// differ in the case of letters alone could not have a folder each.
+func (v *validator) audiences() {
+	folders := map[string]string{}
+	for i := range v.c.Profiles {
+		p, at := &v.c.Profiles[i], v.list("profiles").item(i)
+		for j, id := range p.Indicators {
+			v.refers(at.field("indicators").item(j), "indicator", id, v.indicators)
+		}
+		if at.field("rule").broken || p.Rule == "" {
+			continue
+		}
+		if p.Lenient && p.Rule != "SE" {
+			v.bad(at.field("lenient"), "true", "is of the rule SE alone", "leave it out, or use the rule SE")
+		}
+		switch {
+		case at.field("id").broken:
+			continue
+		case !p.Wider():
+			if p.EditionDay != 0 || len(p.Indicators) > 0 {
+				v.bad(at, p.ID, "internal has no editions and sees all", "leave edition_day and indicators out")
+			}
+			continue
+		}
+		if first, ok := folders[strings.ToLower(p.ID)]; ok && first != p.ID {
+			v.bad(at.field("id"), p.ID, "differs from "+first+" in the case of letters alone", "give it another name: each audience has a folder of its own")
+		}
+		folders[strings.ToLower(p.ID)] = p.ID
+		if p.ID == "internal" || p.ID == "warehouse" {
+			v.bad(at.field("id"), p.ID, "is the name of an exact store", "give the wider audience another")
+		}
+		if p.Lenient && p.Note == "" {
+			v.bad(at.field("note"), "", "lenient needs a note", "it gives few persons away: say who has allowed it, and for whom")
+		}
+	}
 }
 
 // refers tells a name that does not exist.
@@ -172,6 +211,11 @@ func (v *validator) indicator(in *Indicator, p *place) {
 			v.bad(at, in.Coverage, "an indicator cannot be its own coverage", "name the indicator that tells how complete the data are")
 		} else if of := v.indicatorOf[in.Coverage]; of.Type != Proportion {
 			v.bad(at, in.Coverage, "a coverage indicator must be a proportion, this is a "+string(of.Type), "")
+		}
+	}
+	for _, of := range []struct{ field, id string }{{"at_most", in.AtMost}, {"same_as", in.SameAs}, {"listed", in.Listed}} {
+		if at := p.field(of.field); v.refers(at, "indicator", of.id, v.indicators) && of.id == in.ID {
+			v.bad(at, of.id, "an indicator cannot be held against itself", "name the other indicator")
 		}
 	}
 	v.versions(in, p)
@@ -650,6 +694,13 @@ func (v *validator) rows(f *Feed, p *place) {
 	if names := groupNames(f.FromName); f.FromName != "" && !p.field("from_name").broken {
 		if len(names) == 0 {
 			v.bad(p.field("from_name"), f.FromName, "must have a named group", `as '_(?P<year>\d{4})\.csv$'`)
+		}
+	}
+	if f.Reasons != nil && !p.field("reasons").broken {
+		for i, code := range f.Reasons.Masked {
+			if !slices.Contains(f.Reasons.Codes, code) {
+				v.bad(p.field("reasons").field("masked").item(i), code, "is none of the codes", "add it to codes, or remove it here")
+			}
 		}
 	}
 	if f.Reasons != nil && f.Reasons.Column == "" && !p.field("reasons").broken {

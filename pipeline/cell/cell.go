@@ -71,6 +71,10 @@ type Content struct {
 	// RateMismatch rows a rate that is not numerator by denominator,
 	// UnknownCodes rows a code that its code system does not have.
 	NumeratorAbove, Negative, ZeroDenominator, RateMismatch, UnknownCodes int64
+	// Masked rows are those of Missing whose number the source withholds, and
+	// BadReasons those of Rejected whose reason for having no number is none, or
+	// stands beside a number.
+	Masked, BadReasons int64
 }
 
 // Fingerprint is the SHA-256 of canonical key and content, without delivery,
@@ -144,6 +148,10 @@ func FingerprintOf(k Key, c Content, tombstone bool) Fingerprint {
 		b = binary.BigEndian.AppendUint64(b, uint64(n))
 	}
 	b = appendString(b, c.Histogram)
+	if c.Masked != 0 || c.BadReasons != 0 { // the form of the others is older than these
+		b = binary.BigEndian.AppendUint64(b, uint64(c.Masked))
+		b = binary.BigEndian.AppendUint64(b, uint64(c.BadReasons))
+	}
 	return sha256.Sum256(b)
 }
 

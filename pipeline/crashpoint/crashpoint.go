@@ -43,14 +43,22 @@ const (
 	SetWritten Point = "set_written"
 	// Published: the LEDGER has the publication, the store's pointer does not.
 	Published Point = "published"
-	// PointerMoved: the views show it. Nothing is left to do.
+	// PointerMoved: the views show it. Editions for wider audiences may be due.
 	PointerMoved Point = "pointer_moved"
+	// EditionWritten: some sets of an edition are in the audience's store, unnamed,
+	// and some of its histories in the warehouse. The aggregator makes it again.
+	EditionWritten Point = "edition_written"
+	// EditionPublished: the LEDGER has the edition, the audience's pointer does not.
+	EditionPublished Point = "edition_published"
+	// EditionShown: the audience's views show it. Nothing is left to do.
+	EditionShown Point = "edition_shown"
 )
 
 // All are the points in order.
 func All() []Point {
 	return []Point{RawStored, Received, BlockPublished, Accepted, RunOpened, Loaded, CellsAppended,
-		Flagged, Released, Checked, SetWritten, Published, PointerMoved}
+		Flagged, Released, Checked, SetWritten, Published, PointerMoved,
+		EditionWritten, EditionPublished, EditionShown}
 }
 
 // Hook is called at every point. The nil Hook does nothing.

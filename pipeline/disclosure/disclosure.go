@@ -120,14 +120,19 @@ type Input struct {
 	Indicator *catalog.Indicator
 	// Cells are the cells that the gate shows, in any order, each key once.
 	Cells []Cell
-	// Persons is the number of different persons of each cell, where it is
-	// known; nil, or 0 for a cell, takes the counts of the cell for persons.
-	Persons []int64
+	// Few are the cells of fewer persons than the rule asks for, although their
+	// counts are larger (Profile.Few): many events of few persons. nil: none.
+	Few []bool
 	// Reach is the date up to which the data reach.
 	Reach catalog.Date
 	// History is that of the last edition; zero before the first.
 	History History
 }
+
+// Persons are the different persons of a cell: all of them, those with the
+// outcome and those without it. Somebody with several events may be both. Without
+// All they are not known, and the counts of the cell are taken for persons.
+type Persons struct{ All, With, Without int64 }
 
 // History is what editions have shown and withheld: all that the next edition
 // has to know of them. It can always be had again by making the editions again in

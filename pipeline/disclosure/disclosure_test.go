@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,7 +25,8 @@ func same(t *testing.T, what string, want, got any) {
 // alone applies a rule to one cell that stands in no sum.
 func alone(p *Profile, ind *catalog.Indicator, c Cell, persons int64) Edition {
 	cat := &catalog.Catalog{Units: []catalog.Unit{{ID: "u", Kind: "clinic"}}}
-	return p.Apply(Input{Index: cat.Index(), Indicator: ind, Cells: []Cell{c}, Persons: []int64{persons}, Reach: march.AddMonths(2)})
+	few := p.Few(ind, &c.Content, Persons{All: persons, With: persons, Without: persons})
+	return p.Apply(Input{Index: cat.Index(), Indicator: ind, Cells: []Cell{c}, Few: []bool{few}, Reach: march.AddMonths(2)})
 }
 
 func TestRules(t *testing.T) {
@@ -168,6 +168,14 @@ func TestKindsOfNothing(t *testing.T) {
 	e = alone(p, proportion(), cellOf("u", "", 0, 0), 0)
 	same(t, "nobody eligible", spc.StateValue, e.Cells[0].State)
 	same(t, "nobody eligible", NotWithheld, e.Reasons[0])
+	same(t, "without rows nothing came", int64(0), e.Cells[0].Content.Rows)
+	zero := cellOf("u", "", 0, 0)
+	zero.Content.Rows = 7
+	same(t, "seven rows of nobody", cell.Content{Rows: 1}, alone(p, proportion(), zero, 0).Cells[0].Content)
+	zero.Content.Masked = 1
+	e = alone(p, proportion(), zero, 0)
+	same(t, "masked by its source", spc.StateSuppressed, e.Cells[0].State)
+	same(t, "masked is not for ever", 0, len(e.History.Withheld))
 
 	e = alone(p, proportion(), cellOf("u", "", 120, 100), 0)
 	same(t, "impossible", spc.StateHeldEmpty, e.Cells[0].State)
@@ -300,41 +308,99 @@ func TestWithheldStaysWithheld(t *testing.T) {
 	same(t, "appears", map[string]Cause{"a": FewWith, "region": Revised}, apply(open.History, a, b, c, 72).causes())
 }
 
-// TestBetweenEditions: until the next edition nothing new is shown, and what the
-// gate no longer shows goes.
-func TestBetweenEditions(t *testing.T) {
+// TestFewPersons: with and without the outcome, too; a cell that its counts
+// withhold need not be told.
+func TestFewPersons(t *testing.T) {
+	se, lenient, round5 := profileOf(t, SE), &Profile{Config{Rule: SE, Lenient: true}}, profileOf(t, Round5)
+	mean := &catalog.Indicator{ID: "i", Type: catalog.Mean}
+	cases := cellOf("u", "", 0, 0)
+	cases.Content = cell.Content{Rows: 40, ValueCount: 40, Values: cell.FixedOf(40 * cell.Micro)}
+	for _, c := range []struct {
+		name string
+		p    *Profile
+		ind  *catalog.Indicator
+		c    Cell
+		of   Persons
+		want bool
+	}{
+		{"enough", se, proportion(), cellOf("u", "", 40, 100), Persons{60, 20, 45}, false},
+		{"unknown", se, proportion(), cellOf("u", "", 40, 100), Persons{}, false},
+		{"few of all", se, proportion(), cellOf("u", "", 40, 100), Persons{14, 9, 9}, true},
+		{"few with", se, proportion(), cellOf("u", "", 40, 100), Persons{60, 4, 58}, true},
+		{"few without", se, proportion(), cellOf("u", "", 40, 100), Persons{60, 58, 4}, true},
+		{"nobody has them all", se, proportion(), cellOf("u", "", 40, 100), Persons{60, 60, 0}, true},
+		{"lenient few with", lenient, proportion(), cellOf("u", "", 40, 100), Persons{60, 4, 58}, false},
+		{"withheld by its counts", se, proportion(), cellOf("u", "", 4, 100), Persons{60, 4, 58}, false},
+		{"nobody eligible", se, proportion(), cellOf("u", "", 0, 0), Persons{3, 0, 0}, false},
+		{"few without of a rate", se, &catalog.Indicator{ID: "i", Type: catalog.Rate}, cellOf("u", "", 40, 1000), Persons{60, 20, 2}, false},
+		{"a mean has no outcome", se, mean, cases, Persons{30, 0, 30}, false},
+		{"a mean of few", se, mean, cases, Persons{14, 0, 14}, true},
+		{"ROUND5 seven", round5, proportion(), cellOf("u", "", 40, 100), Persons{60, 7, 58}, true},
+		{"ROUND5 eight", round5, proportion(), cellOf("u", "", 40, 100), Persons{60, 8, 58}, false},
+	} {
+		same(t, c.name, c.want, c.p.Few(c.ind, &c.c.Content, c.of))
+	}
+	// Ten events of two persons do not hide a small cell beside them.
+	cat := region("a", "b", "c")
+	in := Input{Index: cat.Index(), Indicator: proportion(), Reach: march.AddMonths(2),
+		Cells: []Cell{cellOf("a", "", 2, 50), cellOf("b", "", 30, 70), cellOf("c", "", 40, 90), cellOf("region", "", 72, 210)}}
+	in.Few = []bool{false, true, false, false}
+	same(t, "hides nobody", map[string]Cause{"a": FewWith, "b": FewPersons, "c": Complementary}, se.Apply(in).causes())
+}
+
+// TestWithout: until the next edition nothing new is shown, and what may no
+// longer be shown goes.
+func TestWithout(t *testing.T) {
 	p, cat := profileOf(t, SE), region("a", "b", "c", "d")
 	cells := []Cell{cellOf("a", "", 20, 50), cellOf("b", "", 30, 70), cellOf("c", "", 40, 90), cellOf("d", "", 1, 90)}
 	e := p.Apply(Input{Index: cat.Index(), Indicator: proportion(), Cells: cells, Reach: march.AddMonths(2)})
-	now := slices.Clone(cells)
-	now[0].State = spc.StateHeldPrevious
-	now[1] = Cell{Key: now[1].Key, State: spc.StateHeldEmpty}
-	now[2] = cellOf("c", "", 44, 90)
-	now[3] = cellOf("d", "", 60, 90)
-	got := Between(e, now)
+	asked := 0
+	got := Without(e, func(k cell.Key, fp cell.Fingerprint) bool {
+		asked++
+		return k == cells[1].Key && fp == cells[1].Fingerprint || k == cells[3].Key
+	})
 	var states []spc.State
 	for _, c := range got.Cells {
 		states = append(states, c.State)
 	}
-	same(t, "states", []spc.State{spc.StateHeldPrevious, spc.StateHeldEmpty, spc.StateHeldEmpty, spc.StateSuppressed}, states)
-	same(t, "content", e.Cells[0].Content, got.Cells[0].Content)
-	same(t, "withdrawn", cell.Content{}, got.Cells[1].Content)
-	same(t, "unchanged", e, Between(e, cells))
+	same(t, "states", []spc.State{spc.StateValue, spc.StateHeldEmpty, spc.StateValue, spc.StateSuppressed}, states)
+	same(t, "only what is shown is asked for", 3, asked)
+	same(t, "others", e.Cells[0], got.Cells[0])
+	same(t, "withdrawn", Cell{Key: cells[1].Key, State: spc.StateHeldEmpty}, got.Cells[1])
+	same(t, "numbers", []float64{math.NaN(), math.NaN()}, []float64{got.Numerators[1], got.Denominators[1]})
+	same(t, "nothing gone", e, Without(e, func(cell.Key, cell.Fingerprint) bool { return false }))
 }
 
 func TestDue(t *testing.T) {
-	p, exact := profileOf(t, SE), &Profile{Config{Rule: Internal}}
-	due := 0
-	last := catalog.Date{}
-	for d := catalog.NewDate(2026, 11, 1); d.Before(catalog.NewDate(2026, 12, 2)); d = d.AddDays(1) {
-		if p.Due(last, d) {
-			due, last = due+1, d
+	for _, c := range []struct {
+		day, editions int
+		last          catalog.Date
+	}{{0, 3, catalog.NewDate(2027, 1, 1)}, {5, 3, catalog.NewDate(2026, 12, 5)}, {28, 3, catalog.NewDate(2026, 12, 28)}} {
+		p := &catalog.Profile{ID: "SE", Rule: SE, EditionDay: c.day}
+		made, last := 0, catalog.Date{}
+		for d := catalog.NewDate(2026, 11, 3); d.Before(catalog.NewDate(2027, 1, 3)); d = d.AddDays(1) {
+			if Due(p, last, d) {
+				made, last = made+1, p.Edition(d)
+			}
 		}
-		if !exact.Due(last, d) {
-			t.Error("internal is due every night")
-		}
+		same(t, "editions of two months, the first at once", c.editions, made)
+		same(t, "the last", c.last, last)
 	}
-	same(t, "editions of 31 nights and the first of the next month", 2, due)
+}
+
+// TestHistorySum: every part of a history is in its name.
+func TestHistorySum(t *testing.T) {
+	a, b := cellOf("a", "", 20, 50), cellOf("b", "", 30, 70)
+	base := History{Withheld: []cell.Key{a.Key}, Shown: []Source{{b.Key, b.Fingerprint}}}
+	seen := map[string]bool{}
+	for _, h := range []History{{}, base, {Withheld: base.Withheld}, {Shown: base.Shown}, {Withheld: []cell.Key{b.Key}, Shown: base.Shown},
+		{Withheld: base.Withheld, Shown: []Source{{b.Key, a.Fingerprint}}}, {Withheld: base.Withheld, Shown: []Source{{a.Key, b.Fingerprint}}}} {
+		if seen[h.Sum()] {
+			t.Errorf("another history has the name of %+v", h)
+		}
+		seen[h.Sum()] = true
+	}
+	same(t, "again", base.Sum(), History{Withheld: []cell.Key{a.Key}, Shown: []Source{{b.Key, b.Fingerprint}}}.Sum())
 }
 
 // TestRoundingIsUnbiasedAndStable: the mean over many places is the count, an

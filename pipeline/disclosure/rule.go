@@ -101,19 +101,50 @@ func empty(ind *catalog.Indicator, c *cell.Content) bool {
 	}
 }
 
+// masked reports that the source itself withholds the number.
+func masked(ind *catalog.Indicator, c *cell.Content) bool { return c.Masked > 0 && empty(ind, c) }
+
 // impossible reports counts that are none.
 func impossible(ind *catalog.Indicator, c *cell.Content) bool {
 	return c.Numerator.Sign() < 0 || c.Denominator.Sign() < 0 || c.Expected.Sign() < 0 ||
 		ind.Type == catalog.Proportion && ind.Subset && c.Numerator.Cmp(c.Denominator) > 0
 }
 
-// judge is the primary rule. persons is 0 where they are not known.
-func (r rule) judge(ind *catalog.Indicator, c *cell.Content, q counts, persons int64) Cause {
+// Few reports whether a cell that its counts would show is one of few persons.
+func (p *Profile) Few(ind *catalog.Indicator, c *cell.Content, of Persons) bool {
+	if p.Exact() || of.All <= 0 || impossible(ind, c) {
+		return false
+	}
+	r := p.rule(ind)
+	if empty(ind, c) || r.judge(ind, c, countsOf(ind, c), false) != NoCause {
+		return false
+	}
+	switch {
+	case of.All < r.persons || r.few(of.All):
+		return true
+	case r.lenient || !outcome(ind):
+		return false
+	}
+	return r.few(of.With) || twoSided(ind, c) && r.few(of.Without)
+}
+
+// outcome reports whether some of the persons have what the indicator counts.
+func outcome(ind *catalog.Indicator) bool {
+	switch ind.Type {
+	case catalog.Proportion, catalog.Rate, catalog.StandardisedRatio, catalog.Count:
+		return true
+	}
+	return false
+}
+
+// judge is the primary rule; few says that the persons are fewer than the counts
+// and too few.
+func (r rule) judge(ind *catalog.Indicator, c *cell.Content, q counts, few bool) Cause {
 	if empty(ind, c) {
 		return NoCause
 	}
 	switch {
-	case q.size < r.least, persons > 0 && (persons < r.persons || r.few(persons)),
+	case q.size < r.least, few,
 		r.round5 && !math.IsNaN(q.size) && r.few(int64(math.Ceil(q.size))):
 		return FewPersons
 	case r.lenient && !math.IsNaN(q.size):

@@ -131,19 +131,19 @@ func (w *work) primary() {
 			w.immature[i], w.cause[i] = true, Immature
 		case c.Tombstone && c.State == spc.StateValue:
 			w.standing[i] = absent
-		case !readable:
+		case !readable, masked(ind, &c.Content):
 			w.standing[i] = unknown
 		default:
 			w.standing[i] = open
-			persons := int64(0)
-			if w.in.Persons != nil {
-				persons = w.in.Persons[i]
-			}
+			few := w.in.Few != nil && w.in.Few[i]
 			if !w.free(&c.Key) {
-				w.cause[i] = w.judge(ind, &c.Content, w.counts[i], persons)
+				w.cause[i] = w.judge(ind, &c.Content, w.counts[i], few)
 			}
 			if w.cause[i] != NoCause {
 				w.standing[i] = withheld
+			}
+			if few { // many events of few persons hide nobody else
+				w.counts[i].n, w.counts[i].m = 0, 0
 			}
 		}
 	}
@@ -168,11 +168,17 @@ func (w *work) edition() Edition {
 			}
 		case w.immature[i]:
 			to.State, out.Reasons[i] = spc.StateSuppressed, NotMature
+		case w.standing[i] == unknown && from.State == spc.StateValue && masked(w.in.Indicator, &from.Content):
+			to.State, out.Reasons[i] = spc.StateSuppressed, SmallNumbers
 		case w.standing[i] == unknown:
 			to.State = spc.StateHeldEmpty
 		case w.standing[i] == absent:
 			to.Tombstone = true
 		case empty(w.in.Indicator, &from.Content):
+			to.Content = cell.Content{Rows: 1} // nobody, which is not an absence
+			if from.Content.Missing > 0 || from.Content.Rows == 0 {
+				to.Content = cell.Content{} // what was to come and did not
+			}
 			to.Fingerprint = cell.FingerprintOf(to.Key, to.Content, false)
 			shownNow = append(shownNow, Source{from.Key, from.Fingerprint})
 		default:

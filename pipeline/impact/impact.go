@@ -34,6 +34,12 @@ type Cell struct {
 	StateAfter  string   `json:"state_after"`
 	Before      *float64 `json:"before"`
 	After       *float64 `json:"after"`
+	// What the values are made of: a share of 12 of 15 is another thing than one
+	// of 1,200 of 1,500. Nil where none is shown, or the indicator has none.
+	NumeratorBefore   *float64 `json:"numerator_before"`
+	NumeratorAfter    *float64 `json:"numerator_after"`
+	DenominatorBefore *float64 `json:"denominator_before"`
+	DenominatorAfter  *float64 `json:"denominator_after"`
 }
 
 // Signal is a point whose signals change.
@@ -103,8 +109,13 @@ func Compare(ind *catalog.Indicator, before, after publication.Set) (Impact, err
 }
 
 type cellRow struct {
-	state, fingerprint string
-	value              float64
+	state, fingerprint            string
+	value, numerator, denominator float64
+}
+
+// nothing is a cell that is in no set.
+func nothing() cellRow {
+	return cellRow{state: "missing", value: math.NaN(), numerator: math.NaN(), denominator: math.NaN()}
 }
 
 type chartRow struct {
@@ -134,9 +145,10 @@ func read(s publication.Set) (rows, error) {
 		switch t.Name {
 		case "cell":
 			state, fp, value := column[string](&g, "state"), column[string](&g, "fingerprint"), column[float64](&g, "value")
+			numerator, denominator := column[float64](&g, "numerator"), column[float64](&g, "denominator")
 			if g.err == nil {
 				for i, p := range at {
-					r.cells[p] = cellRow{state[i], fp[i], value[i]}
+					r.cells[p] = cellRow{state[i], fp[i], value[i], numerator[i], denominator[i]}
 				}
 			}
 		case "chart":
@@ -224,15 +236,16 @@ func both[R any](before, after map[Place]R, f func(p Place, b, a R, was, is bool
 func (c *comparison) cells() {
 	both(c.before.cells, c.after.cells, func(p Place, b, a cellRow, was, is bool) {
 		if !was {
-			b = cellRow{state: "missing", value: math.NaN()}
+			b = nothing()
 		}
 		if !is {
-			a = cellRow{state: "missing", value: math.NaN()}
+			a = nothing()
 		}
 		if b.state == a.state && b.fingerprint == a.fingerprint {
 			return
 		}
-		c.Cells = append(c.Cells, Cell{Place: p, StateBefore: b.state, StateAfter: a.state, Before: number(b.value), After: number(a.value)})
+		c.Cells = append(c.Cells, Cell{Place: p, StateBefore: b.state, StateAfter: a.state, Before: number(b.value), After: number(a.value),
+			NumeratorBefore: number(b.numerator), NumeratorAfter: number(a.numerator), DenominatorBefore: number(b.denominator), DenominatorAfter: number(a.denominator)})
 		switch {
 		case !math.IsNaN(b.value) && !math.IsNaN(a.value):
 			c.move(p.Unit, b.value, a.value)

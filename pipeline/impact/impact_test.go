@@ -79,7 +79,8 @@ func TestOneMonth(t *testing.T) {
 	// The newer version is accepted: the month falls from 52 to 12 percent.
 	i := compare(t, held, replace(12, spc.StateValue))
 	if len(i.Cells) != 1 || i.Cells[0].Unit != "G" || i.Cells[0].Period != catalog.NewDate(2025, 8, 1) || i.Cells[0].StateBefore != "held_previous" ||
-		*i.Cells[0].Before != 52 || *i.Cells[0].After != 12 {
+		*i.Cells[0].Before != 52 || *i.Cells[0].After != 12 || *i.Cells[0].NumeratorBefore != 52 || *i.Cells[0].NumeratorAfter != 12 ||
+		*i.Cells[0].DenominatorBefore != 100 || *i.Cells[0].DenominatorAfter != 100 {
 		t.Errorf("cells %+v", i.Cells)
 	}
 	if len(i.Charts) != 1 || i.Charts[0].Unit != "G" || len(i.Signals) == 0 || i.Signals[0].Unit != "G" || len(i.Signals[0].After) == 0 {
@@ -97,7 +98,7 @@ func TestOneMonth(t *testing.T) {
 	}
 	// A month that shows a value for the first time moves the year, by less.
 	i = compare(t, replace(52, spc.StateHeldEmpty), replace(12, spc.StateValue))
-	if len(i.Moves) != 1 || !(*i.Moves[0].Points > 3 && *i.Moves[0].Points < 4) || i.Cells[0].Before != nil {
+	if len(i.Moves) != 1 || !(*i.Moves[0].Points > 3 && *i.Moves[0].Points < 4) || i.Cells[0].Before != nil || i.Cells[0].DenominatorBefore != nil {
 		t.Errorf("cells %+v, moves %+v", i.Cells, i.Moves)
 	}
 }

@@ -39,7 +39,7 @@ type Input struct {
 // board is who has which tasks.
 type board struct {
 	in       Input
-	people   []catalog.Person // with an address, by id; no administrators
+	people   []catalog.Person // by id; no administrators
 	actors   map[string]gate.Actor
 	workdays map[string]Workdays // by registry
 	tasks    map[string]map[string]*task
@@ -47,9 +47,22 @@ type board struct {
 }
 
 func newBoard(in Input) *board {
+	b := boardOf(in, true)
+	for i := range in.Questions {
+		b.place(&in.Questions[i])
+	}
+	for _, a := range in.Advice {
+		b.advise(a)
+	}
+	return b
+}
+
+// boardOf is a board without tasks. Those who cannot be written to are on it
+// where addressed is false.
+func boardOf(in Input, addressed bool) *board {
 	b := &board{in: in, actors: map[string]gate.Actor{}, workdays: map[string]Workdays{}, tasks: map[string]map[string]*task{}, reach: map[string][]string{}}
 	for _, p := range in.Catalog.People {
-		if p.Email == "" || has(p, gate.Administrator) {
+		if addressed && p.Email == "" || has(p, gate.Administrator) {
 			continue
 		}
 		b.people = append(b.people, p)
@@ -63,12 +76,6 @@ func newBoard(in Input) *board {
 	}
 	for _, r := range in.Catalog.Registries {
 		b.workdays[r.Code] = NewWorkdays(r.Country, from, in.On.AddDays(366))
-	}
-	for i := range in.Questions {
-		b.place(&in.Questions[i])
-	}
-	for _, a := range in.Advice {
-		b.advise(a)
 	}
 	return b
 }
@@ -93,7 +100,7 @@ func (b *board) place(q *Question) {
 	d := q.duty()
 	w := b.days(q)
 	levels := b.levels(q, d)
-	at := slices.IndexFunc(levels, func(l []string) bool { return len(l) > 0 })
+	at, next := steps(levels)
 	if at < 0 {
 		return
 	}
@@ -101,36 +108,53 @@ func (b *board) place(q *Question) {
 	if !late && d == Review && !q.Snoozed.IsZero() && !q.Snoozed.Before(b.in.On) {
 		return // she has said when she wants to see it again
 	}
-	for _, p := range levels[at] {
+	for _, p := range levels[at].people {
 		b.give(p, q, d, false)
 	}
-	if !late {
+	if !late || next < 0 {
 		return
 	}
-	for _, next := range levels[at+1:] {
-		others := slices.DeleteFunc(slices.Clone(next), func(p string) bool { return slices.Contains(levels[at], p) })
-		for _, p := range others {
+	for _, p := range levels[next].people {
+		if !slices.Contains(levels[at].people, p) {
 			b.give(p, q, d, true)
-		}
-		if len(others) > 0 {
-			return
 		}
 	}
 }
 
+// level is who answers for a duty by one role.
+type level struct {
+	role   string
+	people []string
+}
+
+// steps are the first level with people and the next that has others; -1:
+// there is none.
+func steps(levels []level) (at, next int) {
+	at = slices.IndexFunc(levels, func(l level) bool { return len(l.people) > 0 })
+	if at < 0 {
+		return -1, -1
+	}
+	for n := at + 1; n < len(levels); n++ {
+		if slices.ContainsFunc(levels[n].people, func(p string) bool { return !slices.Contains(levels[at].people, p) }) {
+			return at, n
+		}
+	}
+	return at, -1
+}
+
 // levels are who answers for the duty, and who after them.
-func (b *board) levels(q *Question, d Duty) [][]string {
+func (b *board) levels(q *Question, d Duty) []level {
 	super, region, national := b.allowed(q, event.Accept, gate.SuperUser), b.allowed(q, gate.Confirm, gate.RegionSteward), b.allowed(q, gate.Confirm, gate.NationalSteward)
 	switch d {
 	case Answer:
-		return [][]string{b.allowed(q, event.Answer, gate.SourceOperator), super, region, national}
+		return []level{{gate.SourceOperator, b.allowed(q, event.Answer, gate.SourceOperator)}, {gate.SuperUser, super}, {gate.RegionSteward, region}, {gate.NationalSteward, national}}
 	case Confirm:
 		proposer := func(p string) bool {
 			return !slices.ContainsFunc(q.Proposals, func(o event.DecisionProposed) bool { return o.By != p })
 		}
-		return [][]string{slices.DeleteFunc(slices.Clone(region), proposer), slices.DeleteFunc(slices.Clone(national), proposer)}
+		return []level{{gate.RegionSteward, slices.DeleteFunc(slices.Clone(region), proposer)}, {gate.NationalSteward, slices.DeleteFunc(slices.Clone(national), proposer)}}
 	}
-	return [][]string{super, region, national}
+	return []level{{gate.SuperUser, super}, {gate.RegionSteward, region}, {gate.NationalSteward, national}}
 }
 
 // allowed are the people who by that role may do kind to the flag, by id.

@@ -16,6 +16,8 @@ type Question struct {
 	// OpenedSeq and OpenedOn are where and when it was opened last.
 	OpenedSeq uint64
 	OpenedOn  catalog.Date
+	// Moved is the LEDGER sequence of the event that its duty follows from.
+	Moved uint64
 	// Published: the last publication has the indicator.
 	Published bool
 }
@@ -44,7 +46,7 @@ func Questions(s *run.State, zone *time.Location) ([]Question, error) {
 			}
 			clocks[f.Indicator] = byFlag
 		}
-		q := Question{Flag: gate.Flag{FlagRaised: f.FlagRaised, Status: gate.Open}}
+		q := Question{Flag: gate.Flag{FlagRaised: f.FlagRaised, Status: gate.Open}, Moved: f.Moved}
 		if c := byFlag[f.Flag]; c != nil {
 			q.OpenedSeq, q.OpenedOn, q.Waits, q.Proposals, q.Snoozed = c.seq, c.on, c.waits, c.proposals, c.snoozed
 		}
@@ -65,6 +67,7 @@ type clock struct {
 	proposals []event.DecisionProposed
 	snoozed   catalog.Date
 	snooze    string // the decision behind snoozed
+	memory    string // the accepted flag that covered this one
 }
 
 func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, error) {
@@ -82,7 +85,7 @@ func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, err
 		case event.TypeFlagRaised:
 			err = read(e, func(b event.FlagRaised) {
 				if c := of(b.Flag); !c.open {
-					*c = clock{seq: e.Sequence, on: on, open: b.Memory == ""}
+					*c = clock{seq: e.Sequence, on: on, open: b.Memory == "", memory: b.Memory}
 				}
 			})
 		case event.TypeFlagReopened:
@@ -107,6 +110,11 @@ func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, err
 				switch {
 				case !c.open:
 					*c = clock{seq: e.Sequence, on: on, open: true}
+					for _, o := range all { // what its acceptance covered is asked as well
+						if o.memory == b.Flag && !o.open {
+							*o = clock{seq: e.Sequence, on: on, open: true}
+						}
+					}
 				case c.snooze == b.Decision:
 					c.snoozed, c.snooze = catalog.Date{}, ""
 				default:

@@ -94,6 +94,21 @@ func (q *Question) used(d Duty, on catalog.Date, w Workdays) int {
 	return reviewer
 }
 
+// due is the day on which the last of the duty's days passes, as it looks on
+// the day on.
+func (q *Question) due(d Duty, on catalog.Date, w Workdays) catalog.Date {
+	days := Days(d, q.Severity)
+	used := q.used(d, on, w)
+	if used <= days {
+		return w.After(on, days-used)
+	}
+	due := on
+	for q.used(d, due.AddDays(-1), w) >= days {
+		due = due.AddDays(-1)
+	}
+	return due
+}
+
 // Advice is a proposal about the severity of a check, for a steward.
 type Advice struct {
 	Check   string
@@ -146,13 +161,7 @@ func (q *Question) group(d Duty) string {
 // add takes a question into the task.
 func (t *task) add(q *Question, d Duty, on catalog.Date, w Workdays) {
 	days := Days(d, q.Severity)
-	used := q.used(d, on, w)
-	due := w.After(on, days-used)
-	if used > days { // the day on which it was due
-		for due = on; q.used(d, due.AddDays(-1), w) >= days; {
-			due = due.AddDays(-1)
-		}
-	}
+	used, due := q.used(d, on, w), q.due(d, on, w)
 	if len(t.of) == 0 {
 		t.duty, t.incident, t.due, t.opened, t.severity = d, q.Incident, due, q.OpenedSeq, q.Severity
 	}

@@ -21,12 +21,18 @@ type Input struct {
 	// Reach is the date up to which the data of the indicator's feeds reach:
 	// the newest as-of date.
 	Reach catalog.Date
+
+	ends map[span]int32 // of periods, once asked for
+	hex  digits
 }
 
 // Build is the result set of one indicator.
 func Build(in Input) (Set, error) {
 	raw := in.grid(asDelivered)
-	joined := in.grid(in.joined)
+	joined := raw
+	if in.joins() {
+		joined = in.grid(in.joined)
+	}
 	charts, err := in.charts(joined)
 	if err != nil {
 		return Set{}, fmt.Errorf("indicator %s: charts: %w", in.Indicator.ID, err)
@@ -46,6 +52,30 @@ type rows struct {
 	state, maturity                                  []string
 	through                                          []int32
 	fingerprint                                      []string
+}
+
+// newRows has room for n rows.
+func newRows(n int) rows {
+	var r rows
+	room(n, &r.region, &r.indicator, &r.version, &r.granularity, &r.stratum, &r.unit, &r.state, &r.maturity, &r.fingerprint)
+	room(n, &r.start, &r.end, &r.through)
+	return r
+}
+
+// room makes room for n values in each of the columns.
+func room[T any](n int, columns ...*[]T) {
+	for _, c := range columns {
+		*c = make([]T, 0, n)
+	}
+}
+
+// points is the number of points of some series.
+func points(all []series) int {
+	n := 0
+	for i := range all {
+		n += len(all[i].points)
+	}
+	return n
 }
 
 func (r *rows) add(in *Input, k seriesKey, start, end int32, state spc.State, mature bool, fingerprint string) {
@@ -84,28 +114,53 @@ func clean(v float64) float64 {
 	return v + 0 // −0 becomes 0
 }
 
+// periodEnd is the day behind the period of a series that begins on day start.
+// Almost all periods of an indicator are those of the point before or after it
+// in another series.
+func (in *Input) periodEnd(k seriesKey, start int32) int32 {
+	at := span{k.granularity, start}
+	end, ok := in.ends[at]
+	if !ok {
+		end = periodEnd(k, start)
+		if in.ends == nil {
+			in.ends = map[span]int32{}
+		}
+		in.ends[at] = end
+	}
+	return end
+}
+
+// span is a period.
+type span struct {
+	granularity string
+	start       int32
+}
+
 func periodEnd(k seriesKey, start int32) int32 {
 	return catalog.Granularity(k.granularity).PeriodEnd(catalog.DateOfDays(start)).Days()
 }
 
 func (in *Input) cells(all []series) Table {
-	var r rows
+	r := newRows(points(all))
 	var num, den, value, low, high, expected, coverage, missing []float64
+	room(points(all), &num, &den, &value, &low, &high, &expected, &coverage, &missing)
 	z := 1.959963984540054 // 95 %
 	byar := variation.NewByar(0.95)
-	for _, s := range all {
-		for _, p := range s.points {
-			r.add(in, s.key, p.period, periodEnd(s.key, p.period), p.state, p.mature, p.fingerprint)
+	for i := range all {
+		s := &all[i]
+		for j := range s.points {
+			p := &s.points[j]
+			r.add(in, s.key, p.period, in.periodEnd(s.key, p.period), p.state, p.mature, p.fingerprint)
 			n := number{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
 			lo, hi, exp, miss := math.NaN(), math.NaN(), math.NaN(), math.NaN()
 			if p.drawn() || p.state == spc.StateNoEligible {
-				n = in.number(p.content)
+				n = in.number(p.numbers())
 				lo, hi = in.interval(p, n, z, byar)
 				if in.Indicator.Type == catalog.StandardisedRatio {
 					exp = n.n
 				}
-				if p.content.Rows > 0 {
-					miss = float64(p.content.Missing) / float64(p.content.Rows)
+				if c := p.numbers(); c.Rows > 0 {
+					miss = float64(c.Missing) / float64(c.Rows)
 				}
 			}
 			m := in.multiplier()
@@ -131,13 +186,13 @@ func (in *Input) multiplier() float64 {
 
 // interval is the 95 % interval of one cell: Wilson (1927) for proportions,
 // Byar (Breslow & Day 1987) for rates and ratios, Student for means.
-func (in *Input) interval(p point, n number, z float64, byar *variation.Byar) (low, high float64) {
+func (in *Input) interval(p *point, n number, z float64, byar *variation.Byar) (low, high float64) {
 	switch {
 	case in.binomial():
 		return variation.WilsonZ(n.numerator, n.n, z)
 	case in.Indicator.Type == catalog.Mean:
-		se := standardError(p.content)
-		return variation.MeanT(n.value, se*math.Sqrt(n.n), int(p.content.ValueCount), 0.95)
+		se := standardError(p.numbers())
+		return variation.MeanT(n.value, se*math.Sqrt(n.n), int(p.numbers().ValueCount), 0.95)
 	case in.poisson():
 		return byar.Interval(n.numerator, n.n)
 	}
@@ -171,11 +226,15 @@ func (in *Input) measure() spc.Measure {
 func (in *Input) charts(all []series) (Table, error) {
 	var s spc.Series
 	starts := []int{0}
-	for _, one := range all {
-		for _, p := range one.points {
+	room(points(all), &s.Num, &s.Den, &s.Value)
+	s.States = make([]spc.State, 0, points(all))
+	for k := range all {
+		one := &all[k]
+		for i := range one.points {
+			p := &one.points[i]
 			n := number{math.NaN(), math.NaN(), math.NaN(), math.NaN()}
 			if p.drawn() {
-				n = in.number(p.content)
+				n = in.number(p.numbers())
 			}
 			s.Num, s.Den = append(s.Num, n.numerator), append(s.Den, n.n)
 			s.Value = append(s.Value, n.value)
@@ -207,21 +266,28 @@ func (in *Input) charts(all []series) (Table, error) {
 // chartRows are the points of the charts. The evidence of a series stands at its
 // latest mature value.
 func (in *Input) chartRows(all []series, c *spc.Charts, plans []spc.Plan, why []decided) Table {
-	var r rows
+	r := newRows(points(all))
 	var kind, source, words []string
 	var value, n, sd, centre, lcl, ucl, target, reference, dispersion, surprise, alarm []float64
 	var sigma, runs, excluded []bool
 	var rules [][]string
 	var phase []uint16
 	var from, to []int32
+	room(points(all), &kind, &source, &words)
+	room(points(all), &value, &n, &sd, &centre, &lcl, &ucl, &target, &reference, &dispersion, &surprise, &alarm)
+	room(points(all), &sigma, &runs, &excluded)
+	room(points(all), &rules)
+	room(points(all), &phase)
+	room(points(all), &from, &to)
 	evidence := c.Evidence()
 	set, saysRules := in.ruleSet()
 	var signals [][]spc.Signal // of another rule set than the default
 	if set != spc.DefaultRules {
 		signals = chosen(c, set)
 	}
-	for k, s := range all {
-		ch := c.At(k)
+	names := ruleTexts{}
+	for k := range all {
+		s, ch := &all[k], c.At(k)
 		judged, plan, decisions := ch.Signals, (*spc.Plan)(nil), (*decided)(nil)
 		if signals != nil {
 			judged = signals[k]
@@ -237,18 +303,18 @@ func (in *Input) chartRows(all []series, c *spc.Charts, plans []spc.Plan, why []
 			}
 		}
 		if last := len(said) - 1; last >= 0 {
-			said[last] += in.verdict(&s, ch, judged)
+			said[last] += in.verdict(s, ch, judged)
 		}
 		latest := spc.Evidence{Point: -1}
 		if len(evidence) > 0 && evidence[0].Series == k {
 			latest, evidence = evidence[0], evidence[1:]
 		}
-		for i, p := range s.points {
-			state := ch.State[i]
+		for i := range s.points {
+			p, state := &s.points[i], ch.State[i]
 			if p.state == spc.StateHeldPrevious {
 				state = p.state // also where what is shown is 0 of 0
 			}
-			r.add(in, s.key, p.period, periodEnd(s.key, p.period), state, p.mature, p.fingerprint)
+			r.add(in, s.key, p.period, in.periodEnd(s.key, p.period), state, p.mature, p.fingerprint)
 			part, text := partAt(ch.Parts, said, i)
 			kind, words = append(kind, chartName(part)), append(words, text)
 			excluded = append(excluded, ch.Excluded != nil && ch.Excluded[i])
@@ -260,7 +326,7 @@ func (in *Input) chartRows(all []series, c *spc.Charts, plans []spc.Plan, why []
 			value = append(value, clean(ch.Value[i]))
 			size := math.NaN()
 			if p.drawn() {
-				size = in.number(p.content).n
+				size = in.number(p.numbers()).n
 			}
 			n, sd = append(n, clean(size)), append(sd, clean(ch.SD[i]))
 			centre, lcl, ucl = append(centre, clean(ch.Centre[i])), append(lcl, clean(ch.LCL[i])), append(ucl, clean(ch.UCL[i]))
@@ -269,12 +335,12 @@ func (in *Input) chartRows(all []series, c *spc.Charts, plans []spc.Plan, why []
 			ref, src := in.reference(at)
 			reference, source = append(reference, clean(ref*in.multiplier())), append(source, src)
 			sigma, runs = append(sigma, ch.SigmaSignal[i]), append(runs, ch.RunsSignal[i])
-			rules = append(rules, ruleNames(ch.Rules[i]))
+			rules = append(rules, names.of(ch.Rules[i]))
 			phase = append(phase, uint16(ch.Phase[i]))
 			bf, bt := int32(0), int32(0)
 			if part.BaselineFrom >= 0 && part.Stage != spc.StageNone {
 				bf = s.points[part.BaselineFrom].period
-				bt = periodEnd(s.key, s.points[part.BaselineTo].period)
+				bt = in.periodEnd(s.key, s.points[part.BaselineTo].period)
 			}
 			from, to = append(from, bf), append(to, bt)
 			dispersion = append(dispersion, clean(part.Dispersion))
@@ -362,6 +428,18 @@ func (in *Input) targets(s *series) []spc.Target {
 		}
 	}
 	return out
+}
+
+// ruleTexts are the names of the rules of every set that was met.
+type ruleTexts map[spc.RuleSet][]string
+
+func (t ruleTexts) of(s spc.RuleSet) []string {
+	names, ok := t[s]
+	if !ok {
+		names = ruleNames(s)
+		t[s] = names
+	}
+	return names
 }
 
 func ruleNames(s spc.RuleSet) []string {
@@ -564,10 +642,10 @@ func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []yearO
 	}
 	var fin funnel.Input
 	for _, u := range units {
-		n, state := in.number(u.point.content), u.state
+		n, state := in.number(u.point.numbers()), u.state
 		fin.Num, fin.Den = append(fin.Num, n.numerator), append(fin.Den, n.n)
 		if o.Measure == funnel.Mean {
-			se := standardError(u.point.content)
+			se := standardError(u.point.numbers())
 			if !(se > 0) {
 				state = unplaced(state) // one case, or equal cases, say nothing about precision
 			}
@@ -661,10 +739,10 @@ func (in *Input) variation(r *rows, v *variationColumns, from, to int32, units [
 	}
 	var vin variation.Input
 	for _, u := range units {
-		n := in.number(u.point.content)
+		n := in.number(u.point.numbers())
 		state := u.state
 		if o.Measure == variation.Mean {
-			se := standardError(u.point.content)
+			se := standardError(u.point.numbers())
 			if !(se > 0) {
 				state = unplaced(state)
 			}

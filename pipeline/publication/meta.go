@@ -15,6 +15,8 @@ type Flag struct {
 	event.FlagRaised
 	Status   string
 	RaisedAt time.Time
+	// SLA is due or late where what the flag awaits is beyond its time.
+	SLA string
 }
 
 // Delivery is a delivery that was decided.
@@ -62,7 +64,7 @@ func (in *MetaInput) flags() Table {
 		return cmp.Or(strings.Compare(a.Indicator, b.Indicator), strings.Compare(a.FlagRaised.Flag, b.FlagRaised.Flag))
 	})
 	var c shared
-	var unit, id, check, severity, direction, text, raisedRun []string
+	var unit, id, check, severity, direction, text, raisedRun, incident, sla []string
 	var period []int32
 	var observed, expected []float64
 	var cells []uint32
@@ -78,12 +80,12 @@ func (in *MetaInput) flags() Table {
 		observed, expected = append(observed, clean(f.Observed)), append(expected, clean(f.Expected))
 		direction, text = append(direction, f.Direction), append(text, f.Text)
 		cells, at = append(cells, uint32(len(f.Guards))), append(at, f.RaisedAt.UnixMilli())
-		raisedRun = append(raisedRun, f.Run)
+		raisedRun, incident, sla = append(raisedRun, f.Run), append(incident, f.Incident), append(sla, f.SLA)
 	}
 	return Table{"flag", append(c.columns(), Column{"unit", unit}, Column{"period_start", period}, Column{"flag", id},
 		Column{"check_id", check}, Column{"severity", severity}, Column{"observed", observed}, Column{"expected", expected},
 		Column{"direction", direction}, Column{"cells", cells}, Column{"text", text}, Column{"raised_at", at},
-		Column{"raised_run", raisedRun})}
+		Column{"raised_run", raisedRun}, Column{"incident", incident}, Column{"sla", sla})}
 }
 
 func (in *MetaInput) deliveries() Table {

@@ -110,6 +110,25 @@ func same(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
+// A cell with rows and no number says what kind of nothing it is: withheld by
+// its source, not delivered, or nobody eligible.
+func TestKindsOfNothingOfACell(t *testing.T) {
+	cells := make([]publication.Cell, 6)
+	for i := range cells {
+		cells[i] = counted("U", month(i), 0, 0)
+	}
+	cells[1].Content.Missing, cells[1].Content.Masked = 1, 1
+	cells[2].Content.Missing = 1
+	cells[3].Content.Rows, cells[3].Content.Rejected = 0, 2
+	cells[4] = counted("U", month(4), 1, 4)
+	cells[4].Content.Missing, cells[4].Content.Masked = 1, 1
+	cells[5].Content.Missing = 1
+	want := []string{"U0 no_eligible none", "U1 suppressed none", "U2 missing none", "U3 missing none", "U4 value 0.25", "U5 missing none"}
+	s := build(t, input(cells...))
+	same(t, "cells", points(t, s, "cell"), want...)
+	same(t, "chart", points(t, s, "chart"), want...)
+}
+
 // The kinds of nothing stay distinct from the cells to the chart, and only
 // what may be drawn has a number.
 func TestStates(t *testing.T) {

@@ -2,6 +2,8 @@ package publication
 
 import (
 	"cmp"
+	"encoding/hex"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -39,8 +41,16 @@ type point struct {
 	period      int32 // days
 	state       spc.State
 	mature      bool
-	content     cell.Content
+	content     *cell.Content // nil: nothing
 	fingerprint string
+}
+
+// numbers is what the point holds, of a point without content nothing.
+func (p *point) numbers() *cell.Content {
+	if p.content == nil {
+		return &cell.Content{}
+	}
+	return p.content
 }
 
 // drawn reports whether the point shows a number.
@@ -82,14 +92,19 @@ func gravity(s spc.State) int {
 // series a cell belongs; cells that meet in one point are added.
 func (in *Input) grid(seriesOf func(cell.Key) seriesKey) []series {
 	last := map[string]int32{} // by granularity
-	for _, c := range in.Cells {
+	for i := range in.Cells {
+		c := &in.Cells[i]
 		at, ok := last[c.Key.Granularity]
 		if (!c.Tombstone || c.State == spc.StateHeldEmpty) && (!ok || at < c.Key.PeriodStart) {
 			last[c.Key.Granularity] = c.Key.PeriodStart
 		}
 	}
+	if out, ok := in.inOrder(seriesOf, last); ok {
+		return out
+	}
 	points := map[seriesKey]map[int32]point{}
-	for _, c := range in.Cells {
+	for i := range in.Cells {
+		c := &in.Cells[i]
 		k := seriesOf(c.Key)
 		if points[k] == nil {
 			points[k] = map[int32]point{}
@@ -107,18 +122,51 @@ func (in *Input) grid(seriesOf func(cell.Key) seriesKey) []series {
 	slices.SortFunc(keys, seriesKey.compare)
 	var out []series
 	for _, k := range keys {
-		if s := in.fill(k, points[k], last[k.granularity]); len(s.points) > 0 {
+		of := slices.SortedFunc(maps.Values(points[k]), func(a, b point) int { return cmp.Compare(a.period, b.period) })
+		if s := in.fill(k, of, last[k.granularity]); len(s.points) > 0 {
 			out = append(out, s)
 		}
 	}
 	return out
 }
 
+// inOrder is grid where the cells come in the order of the series and the
+// periods and none meets another, as they mostly do; ok is false where not.
+func (in *Input) inOrder(seriesOf func(cell.Key) seriesKey, last map[string]int32) (out []series, ok bool) {
+	var keys []seriesKey
+	var starts []int
+	for i := range in.Cells {
+		k, n := seriesOf(in.Cells[i].Key), len(keys)-1
+		switch {
+		case n < 0 || k != keys[n]:
+			if n >= 0 && keys[n].compare(k) >= 0 {
+				return nil, false
+			}
+			keys, starts = append(keys, k), append(starts, i)
+		case in.Cells[i-1].Key.PeriodStart >= in.Cells[i].Key.PeriodStart:
+			return nil, false
+		}
+	}
+	starts = append(starts, len(in.Cells))
+	out = make([]series, 0, len(keys))
+	var points []point
+	for n, k := range keys {
+		points = points[:0]
+		for i := starts[n]; i < starts[n+1]; i++ {
+			points = append(points, in.point(&in.Cells[i]))
+		}
+		if s := in.fill(k, points, last[k.granularity]); len(s.points) > 0 {
+			out = append(out, s)
+		}
+	}
+	return out, true
+}
+
 // point gives a cell its state.
-func (in *Input) point(c Cell) point {
+func (in *Input) point(c *Cell) point {
 	p := point{period: c.Key.PeriodStart, state: c.State, mature: in.mature(c.Key)}
-	if c.State == spc.StateHeldEmpty {
-		return p
+	if c.State == spc.StateHeldEmpty || c.State == spc.StateSuppressed {
+		return p // nothing of the content may show, nor what names it
 	}
 	if c.Tombstone {
 		if c.State == spc.StateValue {
@@ -128,15 +176,15 @@ func (in *Input) point(c Cell) point {
 		}
 		return p
 	}
-	if in.impossible(c.Content) {
+	if in.impossible(&c.Content) {
 		p.state = spc.StateHeldEmpty // waived or not: no chart can hold it
 		return p
 	}
-	p.content, p.fingerprint = c.Content, c.Fingerprint.String()
+	p.content, p.fingerprint = &c.Content, in.hex.of(c.Fingerprint)
 	if c.State == spc.StateValue {
 		switch {
-		case in.empty(c.Content):
-			p.state = spc.StateNoEligible
+		case in.empty(&c.Content):
+			p.state = nothing(c.Content)
 		case !p.mature:
 			p.state = spc.StatePreliminary
 		}
@@ -146,7 +194,7 @@ func (in *Input) point(c Cell) point {
 
 // impossible reports counts that are none: negative ones, or more in the
 // numerator than in the denominator that it is part of.
-func (in *Input) impossible(c cell.Content) bool {
+func (in *Input) impossible(c *cell.Content) bool {
 	switch in.Indicator.Type {
 	case catalog.Proportion, catalog.Rate, catalog.StandardisedRatio, catalog.Count:
 		return c.Numerator.Sign() < 0 || c.Denominator.Sign() < 0 || c.Expected.Sign() < 0 ||
@@ -156,8 +204,20 @@ func (in *Input) impossible(c cell.Content) bool {
 	}
 }
 
-// empty reports whether nobody was eligible.
-func (in *Input) empty(c cell.Content) bool {
+// nothing is the state of a cell without a number: the source withholds it, it
+// was to come and did not, or nobody was eligible.
+func nothing(c cell.Content) spc.State {
+	switch {
+	case c.Masked > 0:
+		return spc.StateSuppressed
+	case c.Missing > 0 || c.Rows == 0: // its rows were rejected
+		return spc.StateMissing
+	}
+	return spc.StateNoEligible
+}
+
+// empty reports whether there is no number.
+func (in *Input) empty(c *cell.Content) bool {
 	switch in.Indicator.Type {
 	case catalog.Proportion, catalog.Rate:
 		return c.Denominator.IsZero()
@@ -186,7 +246,8 @@ func join(a, b point) point {
 		out.fingerprint = a.fingerprint
 		return out
 	}
-	out.content = add(a.content, b.content)
+	sum := add(*a.numbers(), *b.numbers())
+	out.content = &sum
 	return out
 }
 
@@ -198,17 +259,18 @@ func add(a, b cell.Content) cell.Content {
 		Missing: a.Missing + b.Missing, Rejected: a.Rejected + b.Rejected, Duplicates: a.Duplicates + b.Duplicates,
 		NumeratorAbove: a.NumeratorAbove + b.NumeratorAbove, Negative: a.Negative + b.Negative,
 		ZeroDenominator: a.ZeroDenominator + b.ZeroDenominator, RateMismatch: a.RateMismatch + b.RateMismatch,
-		UnknownCodes: a.UnknownCodes + b.UnknownCodes,
+		UnknownCodes: a.UnknownCodes + b.UnknownCodes, Masked: a.Masked + b.Masked, BadReasons: a.BadReasons + b.BadReasons,
 	}
 }
 
 // fill makes consecutive periods of the points of one series. Where nothing
 // was delivered, it is missing while the unit and the version hold; behind
 // their end nothing is expected, and only what comes still later is shown.
-func (in *Input) fill(k seriesKey, points map[int32]point, last int32) series {
+func (in *Input) fill(k seriesKey, points []point, last int32) series {
 	first, own := int32(math.MaxInt32), int32(math.MinInt32)
-	for at, p := range points {
-		if p.state != spc.StateMissing {
+	for i := range points {
+		p, at := &points[i], points[i].period
+		if p.state != spc.StateMissing || p.fingerprint != "" {
 			first, own = min(first, at), max(own, at)
 		}
 	}
@@ -217,9 +279,15 @@ func (in *Input) fill(k seriesKey, points map[int32]point, last int32) series {
 		return s
 	}
 	g := catalog.Granularity(k.granularity)
+	s.points = make([]point, 0, len(points))
 	for at := catalog.DateOfDays(first); at.Days() <= last; at = g.PeriodEnd(at) {
-		p, ok := points[at.Days()]
-		if !ok {
+		for len(points) > 0 && points[0].period < at.Days() {
+			points = points[1:]
+		}
+		var p point
+		if len(points) > 0 && points[0].period == at.Days() {
+			p = points[0]
+		} else {
 			p = point{period: at.Days(), state: spc.StateMissing,
 				mature: in.mature(cell.Key{Granularity: k.granularity, PeriodStart: at.Days()})}
 			if in.ended(k, at) {
@@ -251,6 +319,40 @@ func (in *Input) ended(k seriesKey, at catalog.Date) bool {
 // asDelivered keeps every unit and version apart.
 func asDelivered(k cell.Key) seriesKey {
 	return seriesKey{k.Version, k.Granularity, k.Stratum, k.Unit}
+}
+
+// digits writes fingerprints in hex, many into one piece of memory.
+type digits struct{ b strings.Builder }
+
+func (d *digits) of(f cell.Fingerprint) string {
+	const size, piece = 2 * len(f), 64 << 10
+	if d.b.Cap()-d.b.Len() < size {
+		d.b.Reset()
+		d.b.Grow(piece)
+	}
+	var text [size]byte
+	hex.Encode(text[:], f[:])
+	from := d.b.Len()
+	_, _ = d.b.Write(text[:]) // never fails
+	return d.b.String()[from:]
+}
+
+// joins reports whether joined may make other series of the cells than
+// asDelivered has.
+func (in *Input) joins() bool {
+	if slices.ContainsFunc(in.Indicator.Versions, func(v catalog.Version) bool { return v.Comparable }) {
+		return true
+	}
+	for i := range in.Cells {
+		unit := in.Cells[i].Key.Unit
+		if i > 0 && unit == in.Cells[i-1].Key.Unit {
+			continue
+		}
+		if u, ok := in.Index.Unit(unit); ok && len(u.Successors) == 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // joined lets comparable versions be one series and lets a unit's earlier
@@ -288,7 +390,7 @@ func (in *Input) joined(k cell.Key) seriesKey {
 // denominator, and n, the size by which it is judged. NaN is none.
 type number struct{ value, numerator, denominator, n float64 }
 
-func (in *Input) number(c cell.Content) number {
+func (in *Input) number(c *cell.Content) number {
 	nan := math.NaN()
 	num, den := c.Numerator.Float(cell.Micro), c.Denominator.Float(cell.Micro)
 	switch in.Indicator.Type {
@@ -317,7 +419,7 @@ func ratio(a, b float64) float64 {
 }
 
 // standardError is that of a mean, by its cases (Student 1908); NaN below two.
-func standardError(c cell.Content) float64 {
+func standardError(c *cell.Content) float64 {
 	n := float64(c.ValueCount)
 	if n < 2 {
 		return math.NaN()

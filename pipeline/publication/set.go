@@ -101,15 +101,55 @@ const ArraySeparator = "\x1f"
 // XXH64 of the row's column bits in order, little-endian. It does not depend
 // on the order of rows and changes with every value.
 func (t Table) Checksum() (rows int, sum uint64) {
-	b := make([]byte, 0, 8*len(t.Columns))
-	for i := range t.Rows() {
-		b = b[:0]
-		for _, c := range t.Columns {
-			b = binary.LittleEndian.AppendUint64(b, c.Bits(i))
+	width, n := 8*len(t.Columns), t.Rows()
+	b := make([]byte, min(n, checksumRows)*width)
+	for from := 0; from < n; from += checksumRows {
+		to := min(from+checksumRows, n)
+		for j, c := range t.Columns {
+			c.bits(from, to, func(i int, bits uint64) {
+				binary.LittleEndian.PutUint64(b[(i-from)*width+8*j:], bits)
+			})
 		}
-		sum += xxhash.Sum64(b)
+		for i := range to - from {
+			sum += xxhash.Sum64(b[i*width : (i+1)*width])
+		}
 	}
-	return t.Rows(), sum
+	return n, sum
+}
+
+// checksumRows are taken at a time, column by column.
+const checksumRows = 512
+
+// bits hands the Bits of the rows [from, to) to put. Neighbours often have the
+// same text, which is hashed once.
+func (c Column) bits(from, to int, put func(row int, bits uint64)) {
+	switch v := c.Values.(type) {
+	case []string:
+		last, hash := "", xxhash.Sum64String("")
+		for i := from; i < to; i++ {
+			if v[i] != last {
+				last, hash = v[i], xxhash.Sum64String(v[i])
+			}
+			put(i, hash)
+		}
+	case []float64:
+		for i := from; i < to; i++ {
+			put(i, math.Float64bits(v[i]))
+		}
+	case [][]string:
+		empty := xxhash.Sum64String("")
+		for i := from; i < to; i++ {
+			if len(v[i]) == 0 {
+				put(i, empty)
+			} else {
+				put(i, c.Bits(i))
+			}
+		}
+	default:
+		for i := from; i < to; i++ {
+			put(i, c.Bits(i))
+		}
+	}
 }
 
 // Sum is the checksum of one table of a set.

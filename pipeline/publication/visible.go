@@ -13,19 +13,13 @@ import (
 // introduced are there for its pilot units only, and what is below these on
 // the day on.
 //
-// versions are those that the gate was folded from.
-func Visible(g *gate.State, versions []cell.Version, ind *catalog.Indicator, units []catalog.Unit, on catalog.Date) []Cell {
-	type ref struct {
-		key cell.Key
-		rev uint64
-	}
-	content := make(map[ref]*cell.Version, len(versions))
-	for i := range versions {
-		content[ref{versions[i].Key, versions[i].Rev}] = &versions[i]
-	}
+// The table is the one that the gate was folded from. The cells are in the order
+// of their keys.
+func Visible(g *gate.State, cells *cell.Table, ind *catalog.Indicator, units []catalog.Unit, on catalog.Date) []Cell {
+	walk := cells.Walk()
 	introduced := map[string]bool{}
 	var below func(unit, above string) bool
-	var out []Cell
+	out := make([]Cell, 0, cells.Len())
 	for k, v := range g.Views {
 		all, known := introduced[k.Version]
 		if !known {
@@ -52,8 +46,8 @@ func Visible(g *gate.State, versions []cell.Version, ind *catalog.Indicator, uni
 			c.State, c.Tombstone = spc.StateValue, true
 		}
 		if v.State == gate.Released || v.State == gate.HeldPrevious {
-			version := content[ref{k, v.Shown.Rev}]
-			c.Content, c.Fingerprint, c.Tombstone = version.Content, version.Fingerprint, version.Tombstone
+			row := walk.Row(k, v.Shown.Rev)
+			c.Content, c.Fingerprint, c.Tombstone = cells.Content(row), cells.Fingerprint(row), cells.Tombstone(row)
 			if correction, ok := g.Correction(k, v.Shown.Fingerprint); v.Shown.Corrected && ok {
 				c.Content, c.Fingerprint, c.Tombstone = correction.New.Cell(), correction.Fingerprint, false
 			}

@@ -56,7 +56,11 @@ func TestVisible(t *testing.T) {
 	ind := &catalog.Indicator{ID: "i1", Versions: []catalog.Version{{ID: "1"}, {ID: "2", From: catalog.NewDate(2026, 1, 1)}},
 		Introduction: catalog.Introduction{Signed: catalog.NewDate(2025, 1, 1), PilotUnits: []string{"W"}}}
 	units := []catalog.Unit{{ID: "G", Parents: []catalog.Parent{{Unit: "W"}}}}
-	got := publication.Visible(g, versions, ind, units, day)
+	table, err := cell.TableOf("nord", "i1", versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := publication.Visible(g, table, ind, units, day)
 	if len(got) != 3 || got[0].Key.Unit != "E" || got[1].Key.Unit != "F" || got[2].Key.Unit != "G" {
 		t.Fatalf("cells %+v", got)
 	}

@@ -116,12 +116,14 @@ func tidy(n *yaml.Node) {
 // people are a few of each role.
 func (g *generator) people() []catalog.Person {
 	var out []catalog.Person
-	person := func(id, name string, roles ...catalog.Role) {
+	// The addresses are of a domain that nobody can have (RFC 2606).
+	person := func(id, name, language string, roles ...catalog.Role) {
 		sum := sha256.Sum256([]byte(id + "-demo"))
-		out = append(out, catalog.Person{ID: id, Name: name, Roles: roles, TokenSHA256: hex.EncodeToString(sum[:])})
+		out = append(out, catalog.Person{ID: id, Name: name, Email: id + "@havsmark.example", Language: language, Roles: roles, TokenSHA256: hex.EncodeToString(sum[:])})
 	}
 	super := map[string]string{groupSE: "Astrid Exempelsson", groupDK: "Camilla Prøve", groupNO: "Dag Eksempel", groupFI: "Bo Provberg"}
 	operator := map[string]string{pvk: "Export PVK", infekt: "Export infektion", hofte: "Eksport hofte", slag: "Eksport slag", akut: "Export akut"}
+	speaks := map[string]string{groupSE: "sv", groupDK: "da", groupNO: "nb", groupFI: "en"}
 	seen := map[string]*catalog.Person{}
 	for _, f := range g.feeds {
 		if p := seen[f.group]; p != nil {
@@ -138,21 +140,21 @@ func (g *generator) people() []catalog.Person {
 	}
 	for _, group := range []string{groupSE, groupDK, groupNO, groupFI} {
 		if p := seen[group]; p != nil {
-			person(p.ID, p.Name, p.Roles...)
+			person(p.ID, p.Name, speaks[group], p.Roles...)
 		}
 	}
 	if n := len(g.region.byGroup[groupSE]); n > 0 {
 		u := g.region.byGroup[groupSE][0]
-		person("p-1011", "Britta Vårdlund", catalog.Role{Role: "super_user", Units: []string{u.ID}})
+		person("p-1011", "Britta Vårdlund", "sv", catalog.Role{Role: "super_user", Units: []string{u.ID}})
 	}
-	person("p-2001", "Eva Stewardsson", catalog.Role{Role: "region_steward"})
-	person("p-2002", "Finn Forvalter", catalog.Role{Role: "region_steward"})
-	person("p-2003", "Gro Nasjonal", catalog.Role{Role: "national_steward", Registries: []string{g.feeds[0].Registry}})
-	person("p-3001", "Henrik Granskare", catalog.Role{Role: "auditor"})
+	person("p-2001", "Eva Stewardsson", "sv", catalog.Role{Role: "region_steward"})
+	person("p-2002", "Finn Forvalter", "da", catalog.Role{Role: "region_steward"})
+	person("p-2003", "Gro Nasjonal", "nb", catalog.Role{Role: "national_steward", Registries: []string{g.feeds[0].Registry}})
+	person("p-3001", "Henrik Granskare", "en", catalog.Role{Role: "auditor"})
 	for i, f := range g.feeds {
-		person(fmt.Sprintf("p-40%02d", i+1), operator[f.Registry], catalog.Role{Role: "source_operator", Registries: []string{f.Registry}})
+		person(fmt.Sprintf("p-40%02d", i+1), operator[f.Registry], speaks[f.group], catalog.Role{Role: "source_operator", Registries: []string{f.Registry}})
 	}
-	person("p-5001", "Ingrid Admin", catalog.Role{Role: "administrator"})
-	person("p-6001", "Jonas Läsare", catalog.Role{Role: "viewer"})
+	person("p-5001", "Ingrid Admin", "sv", catalog.Role{Role: "administrator"})
+	person("p-6001", "Jonas Läsare", "en", catalog.Role{Role: "viewer"})
 	return out
 }

@@ -302,7 +302,7 @@ func (s Source) presentSQL() string {
 }
 
 // cellsSQL aggregates the effective rows of the indicators with granularity g
-// into cells, in any order.
+// into cells, in any order, with the columns of a cell that any row has.
 // Repeated are, for each source, the keys that more than one row competes for.
 func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, repeated []string, any present) string {
 	ids := make([]string, len(indicators))
@@ -313,52 +313,56 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, 
 			histograms = append(histograms, ind.ID)
 		}
 	}
-	const none = "toInt64(0)"
+	columns := []string{"indicator", "version", "stratum", "unit", "p AS period_start", "toInt64(count()) AS rows", "toInt64(sum(dup)) AS duplicates"}
+	column := func(expr, name string) { columns = append(columns, fmt.Sprintf("%s AS `%s`", expr, name)) }
 	has := func(bit event.Has) string { return fmt.Sprintf("bitAnd(has, %d) != 0", bit) }
-	count := func(bit event.Has) string {
-		if any.has&bit == 0 {
-			return none
+	count := func(bit event.Has, name string) {
+		if any.has&bit != 0 {
+			column("toInt64(countIf("+has(bit)+"))", name)
 		}
-		return "toInt64(countIf(" + has(bit) + "))"
 	}
-	found := func(bit event.Finding) string {
-		if any.finding&bit == 0 {
-			return none
+	found := func(bit event.Finding, name string) {
+		if any.finding&bit != 0 {
+			column(fmt.Sprintf("toInt64(countIf(bitAnd(finding, %d) != 0))", bit), name)
 		}
-		return fmt.Sprintf("toInt64(countIf(bitAnd(finding, %d) != 0))", bit)
 	}
-	sum := func(col string, bit event.Has) string {
-		if any.has&bit == 0 {
-			return "toFixedString('', 16)"
+	sum := func(expr string, bit event.Has, name string) {
+		if any.has&bit != 0 {
+			column(fmt.Sprintf("reinterpretAsFixedString(sumIf(%s, %s))", expr, has(bit)), name)
 		}
-		return fmt.Sprintf("reinterpretAsFixedString(sumIf(%s, %s))", col, has(bit))
 	}
-	histogram := "''"
+	sum("toInt128(numerator)", event.HasNumerator, "numerator")
+	sum("toInt128(denominator)", event.HasDenominator, "denominator")
+	count(event.HasValue, "value_count")
+	sum("toInt128(value)", event.HasValue, "values")
+	sum("toInt128(value) * toInt128(value)", event.HasValue, "value_squares")
+	sum("toInt128(expected)", event.HasExpected, "expected")
 	if len(histograms) > 0 {
-		histogram = fmt.Sprintf(`arrayStringConcat(arrayMap((v, n) -> concat(toString(v), '*', toString(n)),
-	(sumMapIf([value], [toUInt64(1)], %s AND has(%s, indicator)) AS h).1, h.2), ' ')`, has(event.HasValue), texts(histograms))
+		column(fmt.Sprintf(`arrayStringConcat(arrayMap((v, n) -> concat(toString(v), '*', toString(n)),
+	(sumMapIf([value], [toUInt64(1)], %s AND has(%s, indicator)) AS h).1, h.2), ' ')`, has(event.HasValue), texts(histograms)), "histogram")
 	}
+	count(event.HasMissing, "missing")
+	found(event.NumeratorAbove, "numerator_above")
+	found(event.Negative, "negative")
+	found(event.ZeroDenominator, "zero_denominator")
+	found(event.RateMismatch, "rate_mismatch")
+	found(event.UnknownCode, "unknown_codes")
+	found(event.Masked, "masked")
 	var rows []string
 	for i, o := range s.sources() {
 		rows = append(rows, o.effectiveSQL(g, s.dates(g), repeated[i]))
 	}
-	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(p) AS period, toInt64(count()) AS n, %s, %s,
-	%s, %s, %s, %s, %s,
-	%s, toInt64(sum(dup)), %s, %s, %s, %s, %s
+	return fmt.Sprintf(`SELECT %s
 FROM (SELECT *, %s AS p FROM (%s) WHERE kind = %d AND dated AND has(%s, indicator))
 WHERE %s
-GROUP BY indicator, version, stratum, unit, p%s`,
-		sum("toInt128(numerator)", event.HasNumerator), sum("toInt128(denominator)", event.HasDenominator),
-		count(event.HasValue), sum("toInt128(value)", event.HasValue), sum("toInt128(value) * toInt128(value)", event.HasValue),
-		sum("toInt128(expected)", event.HasExpected), histogram, count(event.HasMissing), found(event.NumeratorAbove), found(event.Negative), found(event.ZeroDenominator),
-		found(event.RateMismatch), found(event.UnknownCode),
-		periodExpr(g, "d"), strings.Join(rows, " UNION ALL "), event.Observed, texts(ids), s.within("p"), wideDates)
+GROUP BY indicator, version, stratum, unit, p%s, prefer_column_name_to_alias = 1, output_format_arrow_low_cardinality_as_dictionary = 1`,
+		strings.Join(columns, ", "), periodExpr(g, "d"), strings.Join(rows, " UNION ALL "), event.Observed, texts(ids), s.within("p"), wideDates)
 }
 
 // rejectedSQL counts the effective rejected rows by what could be read.
 func (s Source) rejectedSQL(g catalog.Granularity, repeated string) string {
-	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(if(dated, %s, toDate32('1970-01-01'))) AS period, toUInt8(dated) AS has_period, toInt64(count())
+	return fmt.Sprintf(`SELECT indicator, version, stratum, unit, toInt32(if(dated, %s, toDate32('1970-01-01'))) AS period, toUInt8(dated) AS has_period, toInt64(count()), toInt64(countIf(bitAnd(finding, %d) != 0))
 FROM (%s) WHERE kind = %d
 GROUP BY indicator, version, stratum, unit, period, has_period
-ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), s.effectiveSQL(g, "1", repeated), event.Rejected, wideDates)
+ORDER BY indicator, version, stratum, unit, period, has_period%s`, periodExpr(g, "d"), event.BadReason, s.effectiveSQL(g, "1", repeated), event.Rejected, wideDates)
 }

@@ -317,6 +317,9 @@ func (w *world) cells(n int, from, to catalog.Date, others ...*world) []cell.Ver
 		if r.kind == event.Rejected {
 			if whole {
 				at(k).Rejected++
+				if r.finding&event.BadReason != 0 {
+					at(k).BadReasons++
+				}
 			}
 			continue
 		}
@@ -353,6 +356,7 @@ func (w *world) cells(n int, from, to catalog.Date, others ...*world) []cell.Ver
 		count(&c.ZeroDenominator, r.finding&event.ZeroDenominator != 0)
 		count(&c.RateMismatch, r.finding&event.RateMismatch != 0)
 		count(&c.UnknownCodes, r.finding&event.UnknownCode != 0)
+		count(&c.Masked, r.finding&event.Masked != 0)
 	}
 	for k, c := range contents {
 		for _, r := range lengths[catalog.Granularity(k.Granularity)] {
@@ -366,6 +370,9 @@ func (w *world) cells(n int, from, to catalog.Date, others ...*world) []cell.Ver
 				slices.ContainsFunc(parts, func(p [2]string) bool { return p[0] != "*" && p[0] != p[1] })
 			if open && !differs {
 				c.Rejected++
+				if r.finding&event.BadReason != 0 {
+					c.BadReasons++
+				}
 			}
 		}
 		var bins []string
@@ -444,7 +451,7 @@ func drawRow(t *rapid.T, w *world, snapshot bool, line uint64) obs {
 		version: rapid.SampledFrom([]string{"1", "2"}).Draw(t, "version"), unit: rapid.SampledFrom([]string{"U1", "U2", "Å'\\3"}).Draw(t, "unit"),
 		strata: rapid.SampledFrom([]string{"", "", "f"}).Draw(t, "stratum"),
 		event:  drawDay(t, "event"), has: event.HasEventDate | event.HasRegistrationDate,
-		finding: event.Finding(rapid.SampledFrom([]uint8{0, 0, 0, 1, 2, 4, 8, 16, 31}).Draw(t, "finding"))}
+		finding: event.Finding(rapid.SampledFrom([]uint8{0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 127}).Draw(t, "finding"))}
 	r.registered = r.event + rapid.Int32Range(0, 40).Draw(t, "delay")
 	r.key = rapid.SampledFrom([]byte{1, 1, 2, 3, 4}).Draw(t, "key")
 	if snapshot && oneIn(t, 4, "no key") {

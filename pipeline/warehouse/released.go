@@ -1,16 +1,21 @@
 package warehouse
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/sourcegraph/conc/pool"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event/block"
 	"larstrom/pipeline/publication"
 )
 
@@ -19,10 +24,13 @@ import (
 var ErrUnverified = errors.New("the released store does not hold the result set that was written")
 
 // Released is the store that dashboards read. Only the publisher writes it.
-type Released struct{ conn driver.Conn }
+type Released struct {
+	conn driver.Conn
+	sets held
+}
 
 // NewReleased wraps a connection whose database is the released store.
-func NewReleased(conn driver.Conn) *Released { return &Released{conn} }
+func NewReleased(conn driver.Conn) *Released { return &Released{conn: conn} }
 
 // Pointer names the publication that the views show.
 type Pointer struct {
@@ -66,32 +74,50 @@ func (r *Released) WriteSets(ctx context.Context, sets []Named) error {
 }
 
 func (r *Released) writeSets(ctx context.Context, sets []Named) error {
-	stored, err := r.storedIDs(ctx, sets)
+	if len(sets) == 0 {
+		return nil
+	}
+	there, err := r.there(ctx, sets)
 	if err != nil {
 		return fmt.Errorf("look for result sets: %w", err)
 	}
-	var missing []Named
-	for i, s := range sets {
+	var begun []Named
+	missing := slices.DeleteFunc(slices.Clone(sets), func(s Named) bool {
+		if there[s.Set.ID] {
+			begun = append(begun, s)
+		}
+		return there[s.Set.ID]
+	})
+	stored, err := r.storedIDs(ctx, begun)
+	if err != nil {
+		return fmt.Errorf("look at result sets: %w", err)
+	}
+	for i, s := range begun {
 		if stored[i].id == s.Set.ID {
 			continue
 		}
 		missing = append(missing, s)
-		if stored[i].rows == 0 {
-			continue
-		}
 		for _, t := range s.Set.Tables {
-			if err := r.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE result_%s DROP PARTITION %s", t.Name, text(s.Set.ID))); err != nil {
-				return fmt.Errorf("result set %s of %s: drop unfinished %s: %w", s.Set.ID, s.Of, t.Name, err)
+			if err := r.drop(ctx, t.Name, s.Set.ID); err != nil {
+				return fmt.Errorf("result set %s of %s: drop unfinished: %w", s.Set.ID, s.Of, err)
 			}
 		}
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	for i := range missing[0].Set.Tables {
-		if err := r.insert(ctx, missing, i); err != nil {
-			return fmt.Errorf("result table %s: %w", missing[0].Set.Tables[i].Name, err)
-		}
+	r.sets.written(missing)
+	p := pool.New().WithContext(ctx).WithMaxGoroutines(insertersPerLoad).WithCancelOnError().WithFirstError()
+	for i, t := range missing[0].Set.Tables {
+		p.Go(func(ctx context.Context) error {
+			if err := r.insert(ctx, missing, i); err != nil {
+				return fmt.Errorf("result table %s: %w", t.Name, err)
+			}
+			return nil
+		})
+	}
+	if err := p.Wait(); err != nil {
+		return err
 	}
 	if stored, err = r.storedIDs(ctx, missing); err != nil {
 		return fmt.Errorf("verify result sets: %w", err)
@@ -104,58 +130,65 @@ func (r *Released) writeSets(ctx context.Context, sets []Named) error {
 	return nil
 }
 
+// there are the sets of which the store has any row.
+func (r *Released) there(ctx context.Context, sets []Named) (map[string]bool, error) {
+	ids := idsOf(sets)
+	var parts []string
+	for _, t := range sets[0].Set.Tables {
+		parts = append(parts, fmt.Sprintf("SELECT toString(result_set) AS id FROM result_%s WHERE result_set IN (%s) GROUP BY id", t.Name, ids))
+	}
+	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL ")+" SETTINGS compile_expressions = 1")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]bool{}
+	for rows.Next() {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		out[id] = true
+	}
+	return out, rows.Err()
+}
+
+func idsOf(sets []Named) string {
+	ids := make([]string, len(sets))
+	for i, s := range sets {
+		ids[i] = s.Set.ID
+	}
+	return strings.Trim(texts(ids), "[]")
+}
+
 // insert writes table i of all the sets.
 func (r *Released) insert(ctx context.Context, sets []Named, i int) error {
 	names := []string{"result_set"}
 	for _, c := range sets[0].Set.Tables[i].Columns {
 		names = append(names, c.Name)
 	}
-	batch, err := r.conn.PrepareBatch(ctx, fmt.Sprintf("INSERT INTO result_%s (%s)", sets[0].Set.Tables[i].Name, strings.Join(names, ", ")))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = batch.Close() }()
+	var stream bytes.Buffer
+	w := block.NewRowsWriter(&stream)
 	total := 0
 	for _, s := range sets {
 		t := s.Set.Tables[i]
 		total += t.Rows()
-		if err := batch.Column(0).Append(slices.Repeat([]string{s.Set.ID}, t.Rows())); err != nil {
-			return err
+		columns := []block.Values{{Name: "result_set", Data: block.Constant{Text: s.Set.ID, Rows: t.Rows()}}}
+		for _, c := range t.Columns {
+			columns = append(columns, block.Values{Name: c.Name, Data: c.Values, Distinct: c.Name == "fingerprint" || c.Name == "flag",
+				Milliseconds: strings.HasSuffix(c.Name, "_at")})
 		}
-		for j, c := range t.Columns {
-			if err := batch.Column(j + 1).Append(driverValues(c.Name, c.Values)); err != nil {
-				return fmt.Errorf("column %s: %w", c.Name, err)
-			}
+		if err := w.Write(columns); err != nil {
+			return err
 		}
 	}
 	if total == 0 {
-		return batch.Abort()
+		return nil
 	}
-	return batch.Send()
-}
-
-// driverValues turns days and milliseconds into the times that the driver
-// takes for dates.
-func driverValues(name string, values any) any {
-	switch v := values.(type) {
-	case []int32:
-		ts := make([]time.Time, len(v))
-		for i, d := range v {
-			ts[i] = time.Unix(int64(d)*86400, 0).UTC()
-		}
-		return ts
-	case []int64:
-		if !strings.HasSuffix(name, "_at") {
-			return v
-		}
-		ts := make([]time.Time, len(v))
-		for i, ms := range v {
-			ts[i] = time.UnixMilli(ms).UTC()
-		}
-		return ts
-	default:
-		return values
+	if err := w.Close(); err != nil {
+		return err
 	}
+	return r.conn.InsertFormat(ctx, "ArrowStream", fmt.Sprintf("INSERT INTO result_%s (%s)", sets[0].Set.Tables[i].Name, strings.Join(names, ", ")), &stream)
 }
 
 // stored is the name that the stored content of a set deserves, and its rows.
@@ -171,33 +204,35 @@ func (r *Released) storedIDs(ctx context.Context, sets []Named) ([]stored, error
 		return out, nil
 	}
 	at := map[string]int{}
-	ids := make([]string, len(sets))
 	sums := make([][]publication.Sum, len(sets))
 	for i, s := range sets {
-		at[s.Set.ID], ids[i] = i, s.Set.ID
+		at[s.Set.ID] = i
 		for _, t := range s.Set.Tables {
 			sums[i] = append(sums[i], publication.Sum{Table: t.Name})
 		}
 	}
+	var parts []string
 	for j, t := range sets[0].Set.Tables {
-		q := fmt.Sprintf("SELECT toString(result_set), count(), sumWithOverflow(xxHash64(concat(%s))) FROM result_%s WHERE result_set IN (%s) GROUP BY result_set",
-			bitsSQL(t), t.Name, strings.Trim(texts(ids), "[]"))
-		rows, err := r.conn.Query(ctx, q)
-		if err != nil {
+		parts = append(parts, fmt.Sprintf("SELECT toUInt8(%d) AS place, toString(result_set) AS id, count(), sumWithOverflow(xxHash64(concat(%s))) FROM result_%s WHERE result_set IN (%s) GROUP BY id",
+			j, bitsSQL(t), t.Name, idsOf(sets)))
+	}
+	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL ")+" SETTINGS compile_expressions = 1")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var place uint8
+		var id string
+		var n, sum uint64
+		if err := rows.Scan(&place, &id, &n, &sum); err != nil {
 			return nil, err
 		}
-		for rows.Next() {
-			var id string
-			var n, sum uint64
-			if err := rows.Scan(&id, &n, &sum); err != nil {
-				return nil, errors.Join(err, rows.Close())
-			}
-			sums[at[id]][j].Rows, sums[at[id]][j].Sum = n, sum
-			out[at[id]].rows += n
-		}
-		if err := errors.Join(rows.Err(), rows.Close()); err != nil {
-			return nil, err
-		}
+		sums[at[id]][place].Rows, sums[at[id]][place].Sum = n, sum
+		out[at[id]].rows += n
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
 	}
 	for i, s := range sets {
 		out[i].id = publication.SetID(s.Of, sums[i])
@@ -231,15 +266,10 @@ func bitsSQL(t publication.Table) string {
 
 // MovePointer shows a publication. Its sets must have been written before.
 func (r *Released) MovePointer(ctx context.Context, p Pointer) error {
-	batch, err := r.conn.PrepareBatch(ctx, "INSERT INTO pointer (publication, run, as_of, catalog, published_at, sets, meta)")
-	if err != nil {
-		return fmt.Errorf("pointer: %w", err)
-	}
-	defer func() { _ = batch.Close() }()
-	if err := batch.Append(p.Publication, p.Run, p.AsOf.Time(), p.Catalog, p.PublishedAt, p.Sets, p.Meta); err != nil {
-		return fmt.Errorf("pointer: %w", err)
-	}
-	if err := batch.Send(); err != nil {
+	q := fmt.Sprintf(`INSERT INTO pointer (publication, run, as_of, catalog, published_at, sets, meta)
+SELECT %d, %s, %s, %s, fromUnixTimestamp64Milli(toInt64(%d), 'UTC'), CAST(%s AS Array(String)), %s`,
+		p.Publication, text(p.Run), day(p.AsOf), text(p.Catalog), p.PublishedAt.UnixMilli(), texts(p.Sets), text(p.Meta))
+	if err := r.conn.Exec(ctx, q); err != nil {
 		return fmt.Errorf("pointer: %w", err)
 	}
 	return nil
@@ -264,23 +294,107 @@ func (r *Released) Pointer(ctx context.Context) (p Pointer, ok bool, err error) 
 }
 
 // DropUnused removes the sets that none of the kept ids names. Readers that
-// are in the middle of a query keep what they read.
+// are in the middle of a query keep what they read. Which sets there are is read
+// from the store once; from then on it follows from what was written.
 func (r *Released) DropUnused(ctx context.Context, keep []string) error {
-	for _, t := range slices.Concat(indicatorTables(), metaTables()) {
-		ids, err := r.setIDs(ctx, t)
-		if err != nil {
-			return err
-		}
-		for _, id := range ids {
-			if slices.Contains(keep, id) {
-				continue
+	if !r.sets.known() {
+		for _, t := range slices.Concat(indicatorTables(), metaTables()) {
+			ids, err := r.setIDs(ctx, t)
+			if err != nil {
+				return err
 			}
-			if err := r.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE result_%s DROP PARTITION %s", t, text(id))); err != nil {
-				return fmt.Errorf("drop unused sets: %w", err)
+			r.sets.found(t, ids)
+		}
+		r.sets.all()
+	}
+	p := pool.New().WithContext(ctx).WithMaxGoroutines(insertersPerLoad).WithCancelOnError().WithFirstError()
+	for id, tables := range r.sets.but(keep) {
+		p.Go(func(ctx context.Context) error {
+			for _, t := range tables {
+				if err := r.drop(ctx, t, id); err != nil {
+					return fmt.Errorf("drop unused sets: %w", err)
+				}
+			}
+			r.sets.dropped(id)
+			return nil
+		})
+	}
+	return p.Wait()
+}
+
+func (r *Released) drop(ctx context.Context, table, set string) error {
+	return r.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE result_%s DROP PARTITION %s", table, text(set)))
+}
+
+// held are the sets that the store may hold, and in which tables.
+type held struct {
+	mu       sync.Mutex
+	complete bool
+	tables   map[string][]string // by set
+}
+
+func (h *held) add(set, table string) {
+	if h.tables == nil {
+		h.tables = map[string][]string{}
+	}
+	if !slices.Contains(h.tables[set], table) {
+		h.tables[set] = append(h.tables[set], table)
+	}
+}
+
+func (h *held) written(sets []Named) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range sets {
+		for _, t := range s.Set.Tables {
+			if t.Rows() > 0 {
+				h.add(s.Set.ID, t.Name)
 			}
 		}
 	}
-	return nil
+}
+
+func (h *held) found(table string, sets []string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, s := range sets {
+		h.add(s, table)
+	}
+}
+
+func (h *held) all() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.complete = true
+}
+
+func (h *held) known() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.complete
+}
+
+// but are the sets that are not to be kept.
+func (h *held) but(keep []string) map[string][]string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	out := maps.Clone(h.tables)
+	for _, id := range keep {
+		delete(out, id)
+	}
+	return out
+}
+
+func (h *held) forget() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	clear(h.tables)
+}
+
+func (h *held) dropped(set string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.tables, set)
 }
 
 // Whole reports which of the sets, given by owner, the store does not hold as

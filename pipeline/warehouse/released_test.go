@@ -338,7 +338,7 @@ func TestViewColumns(t *testing.T) {
 			"baseline_from baseline_to dispersion why excluded p_value false_alarm",
 		"funnel":     aboutCell + "value denominator centre lcl95 ucl95 lcl998 ucl998 outlier phi tau2 units why",
 		"variation":  every + "period_start period_end data_through units mean phi tau2 tau2_low tau2_high i2 icc mor scv" + deciles,
-		"flag":       every + "unit period_start flag check severity observed expected direction cells text raised_at raised_run",
+		"flag":       every + "unit period_start flag check severity observed expected direction cells text raised_at raised_run incident sla",
 		"delivery":   every + "delivery registry feed file as_of received_at lines observed rejected parked reason",
 		"unit":       "region indicator indicator_version granularity stratum run unit state name kind parent valid_from valid_to successor",
 		"indicator":  every + "registry name type class direction measurement multiplier min_denominator specification",

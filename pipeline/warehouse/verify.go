@@ -80,6 +80,7 @@ func (r *Released) Truncate(ctx context.Context) error {
 			return fmt.Errorf("truncate %s: %w", t, err)
 		}
 	}
+	r.sets.forget()
 	return nil
 }
 

@@ -1,10 +1,11 @@
 package warehouse
 
 import (
-	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -24,10 +25,13 @@ var ErrUnreconciled = errors.New("the warehouse does not hold exactly the rows o
 
 // Warehouse is the store of rows and cells. It is rebuilt from the log at any
 // time and is never the authority.
-type Warehouse struct{ conn driver.Conn }
+type Warehouse struct {
+	conn   driver.Conn
+	tables tables
+}
 
 // NewWarehouse wraps a connection whose database is the warehouse.
-func NewWarehouse(conn driver.Conn) *Warehouse { return &Warehouse{conn} }
+func NewWarehouse(conn driver.Conn) *Warehouse { return &Warehouse{conn: conn} }
 
 // Blocks reads the payloads of a range of the log, in order. The payload is
 // valid until f returns.
@@ -37,11 +41,21 @@ const (
 	// insertersPerLoad is how many inserts are on their way to the engine at
 	// once: two saturate two cores.
 	insertersPerLoad = 2
-	// blocksPerInsert go into one insert, for an insert costs the engine more
-	// than a block. Together they stay below the rows that the engine makes a
-	// part of, so that an insert is there whole or not at all.
-	blocksPerInsert = 1_048_000 / block.MaxRows
+	// rowsPerInsert are the most rows of one insert: each makes a part, which
+	// costs the engine files, syncs and, later, merges. They are fewer than the
+	// rows that the engine makes a part of (partRows, asked for with each insert),
+	// so that an insert is there whole or not at all.
+	rowsPerInsert = 1_048_000
+	partRows      = 1_048_576
 )
+
+// insertSettings of blocks that go into one part. What repeated inserts leave
+// double collapses in merges and in reconcile: looking for it within each insert
+// is the dearest part of one.
+func insertSettings() clickhouse.Settings {
+	return clickhouse.Settings{"optimize_on_insert": 0,
+		"max_insert_block_size": partRows, "min_insert_block_size_rows": partRows, "min_insert_block_size_bytes": 0}
+}
 
 // LoadObservations puts the blocks of an accepted delivery into obs, undecoded,
 // and checks that exactly its rows are there. Blocks that are there already,
@@ -92,43 +106,90 @@ func (w *Warehouse) load(ctx context.Context, table string, t loadTarget, blocks
 			return fmt.Errorf("load %s: %w", table, err)
 		}
 	}
-	// What repeated inserts leave double collapses in merges and in reconcile:
-	// looking for it within each insert is the dearest part of one.
-	insertCtx := clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"optimize_on_insert": 0}))
-	p := pool.New().WithContext(insertCtx).WithMaxGoroutines(insertersPerLoad).WithCancelOnError().WithFirstError()
-	var batch [][]byte
-	insert := func() {
-		if len(batch) == 0 {
-			return
-		}
-		body := batch
-		batch = nil
-		p.Go(func(ctx context.Context) error {
-			stream, err := block.Join(nil, body...)
-			if err != nil {
-				return err
-			}
-			return w.conn.InsertFormat(ctx, "ArrowStream", "INSERT INTO "+table, bytes.NewReader(stream))
-		})
-	}
+	in := w.newInserts(ctx, table)
 	i := -1
 	readErr := blocks(ctx, func(payload []byte) error {
 		i++
 		if present[i] {
 			return nil
 		}
-		if batch = append(batch, slices.Clone(payload)); len(batch) == blocksPerInsert {
-			insert()
-		}
-		return ctx.Err()
+		return errors.Join(ctx.Err(), in.add(payload))
 	})
-	if readErr == nil {
-		insert()
-	}
-	if err := errors.Join(readErr, p.Wait()); err != nil {
+	if err := in.end(readErr); err != nil {
 		return fmt.Errorf("load %s: %w", table, err)
 	}
 	return w.reconcile(ctx, table, t)
+}
+
+// inserts puts blocks into a table, many with one insert, while they are read:
+// what is on its way is in the engine's hands and not in memory here.
+type inserts struct {
+	conn  driver.Conn
+	table string
+	run   *pool.ContextPool
+	// Of the insert that takes blocks now: nil, there is none.
+	body *io.PipeWriter
+	join *block.Joiner
+	rows int
+}
+
+func (w *Warehouse) newInserts(ctx context.Context, table string) *inserts {
+	ctx = clickhouse.Context(ctx, clickhouse.WithSettings(insertSettings()))
+	return &inserts{conn: w.conn, table: table,
+		run: pool.New().WithContext(ctx).WithMaxGoroutines(insertersPerLoad).WithCancelOnError().WithFirstError()}
+}
+
+// add sends a block on. It keeps none of its memory.
+func (in *inserts) add(payload []byte) error {
+	rows, err := block.Rows(payload)
+	if err != nil {
+		return err
+	}
+	if in.body != nil && in.rows+rows > rowsPerInsert {
+		if err := in.finish(nil); err != nil {
+			return err
+		}
+	}
+	if in.body == nil {
+		in.begin()
+	}
+	in.rows += rows
+	return in.join.Add(payload)
+}
+
+// begin waits for a place among those that are on their way.
+func (in *inserts) begin() {
+	from, to := io.Pipe()
+	in.body, in.join, in.rows = to, block.NewJoiner(to), 0
+	in.run.Go(func(ctx context.Context) error {
+		err := in.conn.InsertFormat(ctx, "ArrowStream", "INSERT INTO "+in.table, from)
+		_ = from.CloseWithError(cmp.Or(err, io.ErrClosedPipe)) // who still writes learns that nobody reads
+		return err
+	})
+}
+
+// finish ends the stream of the insert that takes blocks; with an error it
+// breaks it off, so that the engine takes none of it.
+func (in *inserts) finish(err error) error {
+	if in.body == nil {
+		return nil
+	}
+	if err == nil {
+		err = in.join.Close()
+	}
+	closed := in.body.CloseWithError(err)
+	in.body = nil
+	return errors.Join(err, closed)
+}
+
+// end waits for all inserts. Err is what kept blocks from coming: where an
+// insert failed, that its blocks could not be sent on.
+func (in *inserts) end(err error) error {
+	err = errors.Join(err, in.finish(err))
+	if failed := in.run.Wait(); failed != nil && !errors.Is(err, failed) {
+		err = errors.Join(err, failed)
+	}
+	return err
 }
 
 // reconcile holds the table against the log: absence and excess are both
@@ -346,36 +407,19 @@ func (w *Warehouse) repeated(ctx context.Context, o Source, g catalog.Granularit
 }
 
 func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catalog.Granularity, indicators []*catalog.Indicator, repeated []string, any present) ([]cell.Version, error) {
-	rows, err := w.conn.Query(ctx, s.cellsSQL(g, indicators, repeated, any))
+	r, err := w.conn.QueryFormat(ctx, "ArrowStream", s.cellsSQL(g, indicators, repeated, any))
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = rows.Close() }()
-	var out []cell.Version
-	index := map[cell.Key]int{}
-	for rows.Next() {
-		k := cell.Key{Region: region, Registry: s.Feed.Registry, Granularity: string(g)}
-		var c cell.Content
-		var num, den, val, sq, exp string
-		if err := rows.Scan(&k.Indicator, &k.Version, &k.Stratum, &k.Unit, &k.PeriodStart, &c.Rows, &num, &den,
-			&c.ValueCount, &val, &sq, &exp, &c.Histogram, &c.Missing, &c.Duplicates, &c.NumeratorAbove, &c.Negative,
-			&c.ZeroDenominator, &c.RateMismatch, &c.UnknownCodes); err != nil {
-			return nil, err
-		}
-		for _, f := range [...]struct {
-			to   *cell.Fixed
-			from string
-		}{{&c.Numerator, num}, {&c.Denominator, den}, {&c.Values, val}, {&c.ValueSquares, sq}, {&c.Expected, exp}} {
-			if *f.to, err = fixedOfBytes(f.from); err != nil {
-				return nil, err
-			}
-		}
-		index[k] = len(out)
-		out = append(out, cell.Version{Key: k, Content: c})
-	}
-	if err := rows.Err(); err != nil {
+	out, err := block.ReadContents(r)
+	if err := errors.Join(err, r.Close()); err != nil {
 		return nil, err
 	}
+	for i := range out {
+		k := &out[i].Key
+		k.Region, k.Registry, k.Granularity = region, s.Feed.Registry, string(g)
+	}
+	var index map[cell.Key]int // once a rejected row asks for it
 	mine := map[string]bool{}
 	for _, i := range indicators {
 		mine[i.ID] = true
@@ -392,6 +436,9 @@ func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catal
 			case r.open():
 				open = append(open, r)
 			case mine[r.key.Indicator] && s.holds(r.key.PeriodStart):
+				if index == nil {
+					index = indexOf(out)
+				}
 				// A rejected row whose cell can be read, and which has no other
 				// row, makes a cell of its own: it is not an absent row.
 				i, ok := index[r.key]
@@ -400,7 +447,7 @@ func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catal
 					index[r.key] = i
 					out = append(out, cell.Version{Key: r.key})
 				}
-				out[i].Content.Rejected += r.n
+				r.on(&out[i].Content)
 			}
 		}
 	}
@@ -408,7 +455,7 @@ func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catal
 	for _, r := range open {
 		for i := range out {
 			if r.may(out[i].Key) {
-				out[i].Content.Rejected += r.n
+				r.on(&out[i].Content)
 			}
 		}
 	}
@@ -422,6 +469,14 @@ type unread struct {
 	key    cell.Key
 	dated  bool
 	n      int64
+	// reasons are those among the n whose reason for having no number is wrong.
+	reasons int64
+}
+
+// on counts them in a cell that they may belong to.
+func (u unread) on(c *cell.Content) {
+	c.Rejected += u.n
+	c.BadReasons += u.reasons
 }
 
 func (w *Warehouse) rejected(ctx context.Context, o Source, g catalog.Granularity, repeated string) ([]unread, error) {
@@ -443,7 +498,7 @@ func (w *Warehouse) rejected(ctx context.Context, o Source, g catalog.Granularit
 	for rows.Next() {
 		u := unread{source: o, key: cell.Key{Granularity: string(g)}}
 		var dated uint8
-		if err := rows.Scan(&u.key.Indicator, &u.key.Version, &u.key.Stratum, &u.key.Unit, &u.key.PeriodStart, &dated, &u.n); err != nil {
+		if err := rows.Scan(&u.key.Indicator, &u.key.Version, &u.key.Stratum, &u.key.Unit, &u.key.PeriodStart, &dated, &u.n, &u.reasons); err != nil {
 			return nil, err
 		}
 		u.dated = dated != 0
@@ -472,16 +527,13 @@ func (s Scope) holds(day int32) bool {
 	return catalog.DateOfDays(day).Within(s.From, s.To)
 }
 
-func fixedOfBytes(b string) (cell.Fixed, error) {
-	if len(b) != 16 {
-		return cell.Fixed{}, fmt.Errorf("a 128-bit sum has %d bytes", len(b))
+// indexOf is where each cell is.
+func indexOf(cells []cell.Version) map[cell.Key]int {
+	index := make(map[cell.Key]int, len(cells))
+	for i := range cells {
+		index[cells[i].Key] = i
 	}
-	var lo, hi uint64
-	for i := 7; i >= 0; i-- {
-		lo = lo<<8 | uint64(b[i])
-		hi = hi<<8 | uint64(b[8+i])
-	}
-	return cell.Fixed{Hi: int64(hi), Lo: lo}, nil
+	return index
 }
 
 // CurrentCells are the newest versions before revision rev of the cells in
@@ -552,7 +604,8 @@ func (w *Warehouse) Fingerprint(ctx context.Context) (cells, sum uint64, err err
 
 // Truncate empties the tables, for a rebuild from the log.
 func (w *Warehouse) Truncate(ctx context.Context) error {
-	for _, t := range []string{"obs", "cell"} {
+	w.tables.forget()
+	for _, t := range []string{"obs", "cell", "history"} {
 		if err := w.conn.Exec(ctx, "TRUNCATE TABLE "+t); err != nil {
 			return fmt.Errorf("truncate %s: %w", t, err)
 		}

@@ -21,7 +21,7 @@ import (
 // built is what a result set was made from; equal inputs give the equal set.
 type built struct {
 	gate  uint64 // last gate event
-	rev   uint64 // newest delivery of the indicator's feeds
+	rev   uint64 // newest delivery that changed a cell of the indicator
 	reach catalog.Date
 	set   string
 }
@@ -54,6 +54,10 @@ func (s *Service) publish(ctx context.Context, r *run.Run) error {
 // write makes the sets of publication p and fills in their names.
 func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) error {
 	p.Sets = map[string]string{}
+	from, err := s.sources(ctx, r)
+	if err != nil {
+		return err
+	}
 	var fresh []warehouse.Named
 	rows := 0
 	write := func() error {
@@ -66,7 +70,7 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 	for len(indicators) > 0 {
 		part := indicators[:min(len(indicators), setsAtOnce)]
 		indicators = indicators[len(part):]
-		made, err := s.sets(ctx, r, part, p.Through)
+		made, err := s.sets(ctx, r, part, from, p.Through)
 		if err != nil {
 			return err
 		}
@@ -93,14 +97,42 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 		return err
 	}
 	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through)})
-	if err := write(); err != nil {
-		return err
-	}
-	if err := s.cfg.Released.WriteSets(ctx, []warehouse.Named{{Of: "meta", Set: meta}}); err != nil {
+	last := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
+	last.Go(func(ctx context.Context) error {
+		return s.cfg.Released.WriteSets(ctx, []warehouse.Named{{Of: "meta", Set: meta}})
+	})
+	if err := errors.Join(write(), last.Wait()); err != nil {
 		return err
 	}
 	p.Meta = meta.ID
 	return nil
+}
+
+// sources tells of every indicator how far its data reach in a run, and the
+// newest delivery that changed a cell of it.
+func (s *Service) sources(ctx context.Context, r *run.Run) (map[string]built, error) {
+	rev := s.state.Rev(r)
+	if s.changedAt.through != rev || s.changedAt.of == nil {
+		of, err := s.cfg.Warehouse.Revs(ctx, rev)
+		if err != nil {
+			return nil, err
+		}
+		s.changedAt.through, s.changedAt.of = rev, of
+	}
+	out := make(map[string]built, len(s.cfg.Catalog.Indicators))
+	for i := range s.cfg.Catalog.Feeds {
+		f := &s.cfg.Catalog.Feeds[i]
+		as := s.state.AsOf(f.ID, r)
+		for _, ind := range s.indicatorsOf(f) {
+			b := out[ind.ID]
+			b.rev = s.changedAt.of[ind.ID]
+			if b.reach.Before(as) {
+				b.reach = as
+			}
+			out[ind.ID] = b
+		}
+	}
+	return out, nil
 }
 
 // rowsPerWrite bounds the rows that wait in memory to be written.
@@ -117,12 +149,12 @@ type made struct {
 }
 
 // sets makes the result sets of some indicators.
-func (s *Service) sets(ctx context.Context, r *run.Run, indicators []catalog.Indicator, through uint64) ([]made, error) {
+func (s *Service) sets(ctx context.Context, r *run.Run, indicators []catalog.Indicator, from map[string]built, through uint64) ([]made, error) {
 	out := make([]made, len(indicators))
 	p := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
 	for i := range indicators {
 		p.Go(func(ctx context.Context) (err error) {
-			out[i].built, out[i].fresh, err = s.set(ctx, r, &indicators[i], through)
+			out[i].built, out[i].fresh, err = s.set(ctx, r, &indicators[i], from[indicators[i].ID], through)
 			return err
 		})
 	}
@@ -130,17 +162,11 @@ func (s *Service) sets(ctx context.Context, r *run.Run, indicators []catalog.Ind
 }
 
 // set makes the result set of one indicator, unless the last one still holds:
-// then there is none to write. It changes nothing of s.
-func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, through uint64) (built, *publication.Set, error) {
-	b := built{gate: s.gateSeq(ind.ID, through)}
-	for _, f := range s.cfg.Catalog.Feeds {
-		if slices.ContainsFunc(s.indicatorsOf(&f), func(i *catalog.Indicator) bool { return i.ID == ind.ID }) {
-			if as := s.state.AsOf(f.ID, r); b.reach.Before(as) {
-				b.reach = as
-			}
-			b.rev = max(b.rev, s.state.FeedRev(f.ID, r))
-		}
-	}
+// then there is none to write. from is the indicator's of sources. It changes
+// nothing of s.
+func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, from built, through uint64) (built, *publication.Set, error) {
+	b := from
+	b.gate = s.gateSeq(ind.ID, through)
 	if was, ok := s.built[ind.ID]; ok && was.gate == b.gate && was.rev == b.rev && was.reach == b.reach {
 		return was, nil, nil
 	}
@@ -148,16 +174,16 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, t
 		b.set = set
 		return b, nil, nil
 	}
-	versions, err := s.cfg.Warehouse.Versions(ctx, ind.ID, s.state.Rev(r))
+	cells, err := s.cfg.Warehouse.Table(ctx, s.cfg.Catalog.Region.Code, ind.ID, s.state.Rev(r))
 	if err != nil {
 		return b, nil, err
 	}
-	g, err := s.gate(ind.ID, versions, through)
+	g, err := s.gate(ind.ID, cells, through)
 	if err != nil {
 		return b, nil, err
 	}
 	set, err := publication.Build(publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
-		Cells: publication.Visible(g, versions, ind, s.cfg.Catalog.Units, b.reach), Reach: b.reach})
+		Cells: publication.Visible(g, cells, ind, s.cfg.Catalog.Units, b.reach), Reach: b.reach})
 	if err != nil {
 		return b, nil, err
 	}
@@ -170,7 +196,7 @@ func (s *Service) flags(through uint64) ([]publication.Flag, error) {
 	all, err := s.state.FlagsAt(through)
 	out := make([]publication.Flag, len(all))
 	for i, f := range all {
-		out[i] = publication.Flag{FlagRaised: f.FlagRaised, Status: f.Status, RaisedAt: f.RaisedAt}
+		out[i] = publication.Flag{FlagRaised: f.FlagRaised, Status: f.Status, RaisedAt: f.RaisedAt, SLA: f.SLA}
 	}
 	return out, err
 }
@@ -189,38 +215,22 @@ func (s *Service) carried(r *run.Run, indicator string, gate uint64) (string, bo
 }
 
 func (s *Service) gateSeq(indicator string, through uint64) uint64 {
-	var seq uint64
-	for _, e := range s.state.GateEvents(indicator) {
+	for _, e := range slices.Backward(s.state.GateEvents(indicator)) {
 		if e.Sequence <= through {
-			seq = e.Sequence
+			return e.Sequence
 		}
 	}
-	return seq
+	return 0
 }
 
 // gate folds the indicator's gate up to a LEDGER sequence.
-func (s *Service) gate(indicator string, versions []cell.Version, through uint64) (*gate.State, error) {
-	vs := make([]gate.Version, len(versions))
-	for i, v := range versions {
-		vs[i] = gate.Version{Key: v.Key, Fingerprint: v.Fingerprint, Rev: v.Rev, Tombstone: v.Tombstone}
-	}
-	slices.SortStableFunc(vs, func(a, b gate.Version) int { return compareRev(a.Rev, b.Rev) })
+func (s *Service) gate(indicator string, cells *cell.Table, through uint64) (*gate.State, error) {
 	events := s.state.GateEvents(indicator)
 	n := len(events)
 	for n > 0 && events[n-1].Sequence > through {
 		n--
 	}
-	return gate.Fold(s.cfg.Catalog.Region.Code, indicator, vs, events[:n])
-}
-
-func compareRev(a, b uint64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
+	return gate.FoldTable(cells, events[:n])
 }
 
 // deliveries are those of the runs up to and including r, and those that were

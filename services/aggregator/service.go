@@ -12,6 +12,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/crashpoint"
+	"larstrom/pipeline/disclosure"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/event/block"
 	"larstrom/pipeline/eventlog"
@@ -27,6 +28,8 @@ type Config struct {
 	CatalogOf func(hash string) (*catalog.Catalog, error)
 	Warehouse *warehouse.Warehouse
 	Released  *warehouse.Released
+	// Audiences are the wider audiences of the catalog.
+	Audiences []Audience
 	Clock     func() time.Time
 	Logger    *slog.Logger
 	Metrics   *Metrics
@@ -61,6 +64,14 @@ type Service struct {
 	// diverged: the last publication cannot be made again, a new one is due.
 	diverged bool
 	built    map[string]built // by indicator: what its last set was made from
+	// changedAt are the newest revisions of the cells of every indicator, up to
+	// the revision through.
+	changedAt struct {
+		through uint64
+		of      map[string]uint64
+	}
+	// audiences are the wider ones that have a store here.
+	audiences []*audience
 }
 
 // New is a service that is ready to run.
@@ -69,6 +80,9 @@ func New(cfg Config) (*Service, error) {
 		return nil, err
 	}
 	s := &Service{cfg: cfg, index: cfg.Catalog.Index(), built: map[string]built{}}
+	for _, a := range cfg.Audiences {
+		s.audiences = append(s.audiences, &audience{Audience: a, key: disclosure.KeyID(a.Key)})
+	}
 	s.shown.changed = make(chan struct{})
 	return s, nil
 }
@@ -121,18 +135,23 @@ func (s *Service) Step(ctx context.Context) (worked bool, err error) {
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return false, err
 	}
+	// What waits for the store of an audience that is away keeps nothing else back.
+	made, away := s.editions(ctx)
+	if made {
+		return true, nil
+	}
 	r := s.state.NextRun()
 	switch {
 	case r == nil && s.state.LastChecked() != nil && (s.state.Stale() || s.diverged):
 		return true, s.publish(ctx, s.state.LastChecked())
 	case r == nil:
-		return false, nil
+		return false, away
 	case s.state.NextCells(r) != nil:
 		return true, s.cells(ctx, r, s.state.NextCells(r))
 	case r.Checked != nil:
 		return true, s.publish(ctx, r)
 	default:
-		return false, nil // the validator's turn
+		return false, away // the validator's turn
 	}
 }
 
@@ -144,6 +163,9 @@ func (s *Service) Recover(ctx context.Context) error {
 	}
 	if err := s.reload(ctx); err != nil {
 		return err
+	}
+	for _, a := range s.audiences {
+		a.shown = 0 // its pointer is looked at again
 	}
 	err := s.restorePointer(ctx)
 	if errors.Is(err, ErrDiverged) {

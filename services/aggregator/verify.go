@@ -27,11 +27,15 @@ func (s *Service) Fingerprint(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	editions, err := s.editionFingerprints(ctx)
+	if err != nil {
+		return "", err
+	}
 	if !ok {
-		return fmt.Sprintf("%d cells %016x, nothing published", cells, sum), nil
+		return fmt.Sprintf("%d cells %016x, nothing published%s", cells, sum, editions), nil
 	}
 	sets := publication.SetID(fmt.Sprint(p.Sets), []publication.Sum{{Table: p.Meta}})
-	return fmt.Sprintf("%d cells %016x, publication %d %s", cells, sum, p.Publication, sets), nil
+	return fmt.Sprintf("%d cells %016x, publication %d %s%s", cells, sum, p.Publication, sets, editions), nil
 }
 
 // Replay empties the stores and fills them again from the log: rows from OBS,
@@ -44,7 +48,7 @@ func (s *Service) Replay(ctx context.Context, progress func(string)) error {
 	progress("emptying the stores")
 	s.verified = 0
 	clear(s.built)
-	if err := errors.Join(s.cfg.Released.Truncate(ctx), s.cfg.Warehouse.Truncate(ctx)); err != nil {
+	if err := errors.Join(s.cfg.Released.Truncate(ctx), s.cfg.Warehouse.Truncate(ctx), s.forgetEditions(ctx)); err != nil {
 		return err
 	}
 	for i, d := range s.state.Deliveries() {
@@ -60,7 +64,10 @@ func (s *Service) Replay(ctx context.Context, progress func(string)) error {
 		}
 	}
 	progress("computing the publication")
-	return s.restorePointer(ctx)
+	if err := s.restorePointer(ctx); err != nil {
+		return err
+	}
+	return s.showEditions(ctx, progress)
 }
 
 // Verify holds log, stores and LEDGER against each other and reports every
@@ -102,7 +109,10 @@ func (s *Service) Verify(ctx context.Context, progress func(string), problem fun
 		return err
 	}
 	progress("publication")
-	return s.verifyPublication(ctx, problem, count)
+	if err := s.verifyPublication(ctx, problem, count); err != nil {
+		return err
+	}
+	return s.verifyEditions(ctx, progress, problem, count)
 }
 
 type versionKey struct {

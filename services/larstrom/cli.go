@@ -9,6 +9,7 @@ type cli struct {
 	Aggregator aggregatorCmd `cmd:"" help:"Run the aggregator service alone."`
 	Validator  validatorCmd  `cmd:"" help:"Run the validator service alone."`
 	Portal     portalCmd     `cmd:"" help:"Run the portal alone."`
+	Notifier   notifierCmd   `cmd:"" help:"Run the notifier alone: digests, reminders, what was not done in its time."`
 
 	Submit   submitCmd   `cmd:"" help:"Hand in exports; print their receipts."`
 	Check    checkCmd    `cmd:"" help:"Dry run of an export: what would be accepted and rejected, and why. Stores nothing."`
@@ -21,8 +22,8 @@ type cli struct {
 	Sequence sequenceCmd `cmd:"" help:"Feeds that count their deliveries: what is awaited, and what need not be."`
 	SQL      sqlCmd      `cmd:"" name:"sql" help:"Query a store."`
 	Stat     statCmd     `cmd:"" help:"Chart a table, or compute one statistical case in JSON."`
-	Replay   replayCmd   `cmd:"" help:"Rebuild the stores from the log."`
-	Verify   verifyCmd   `cmd:"" help:"Check that raw files, log, stores and ledger agree."`
+	Replay   replayCmd   `cmd:"" help:"Rebuild the stores from the log; with --nats and the DSNs those of a scaled deployment, whose aggregator is stopped meanwhile."`
+	Verify   verifyCmd   `cmd:"" help:"Check that raw files, log, stores and ledger agree; with --nats and the DSNs those of a scaled deployment."`
 	Keys     keysCmd     `cmd:"" help:"Make the key file of a region: the keys of its pseudonyms and of its raw files."`
 	Token    tokenCmd    `cmd:"" help:"Make a token of a person, or of a feed for uploads, and what the catalog keeps of it."`
 	Simulate simulateCmd `cmd:"" help:"Write a synthetic region: its catalog, nightly exports with faults, and the truth about them."`

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -217,7 +219,7 @@ func TestBothWaysGiveTheSameAnswers(t *testing.T) {
 		{"ae-super-demo", []string{"flags", "preview", "accept", flag, "--cause", "true_change", "--as", "ae-super"}, 1, "record cause and evidence"},
 		{"ae-super-demo", []string{"flags", "decide", flag, "judge", "--cause", "true_change", "--as", "ae-super"}, 1, "needs evidence"},
 		{"ae-super-demo", []string{"flags", "decide", flag, "judge", "--cause", "true_change", "--evidence", "closed for good", "--as", "ae-super"}, 0, "recorded"},
-		{"ae-super-demo", []string{"flags", "preview", "accept", flag, "--cause", "true_change", "--as", "ae-super"}, 0, "1 flags"},
+		{"ae-super-demo", []string{"flags", "preview", "accept", flag, "--cause", "true_change", "--as", "ae-super"}, 0, "1 flag would change"},
 		{"ae-super-demo", []string{"flags", "preview", "accept", "--cause", "true_change", "--as", "ae-super"}, 2, "name flags"},
 		{"ae-super-demo", []string{"flags", "bulk", "accept", "--check", "K01", "--cause", "true_change", "--as", "ae-super"}, 1, "refused"},
 		{"ae-super-demo", []string{"flags", "decide", flag, "correct", "--cause", "export_error", "--evidence", "e", "--numerator", "3", "--as", "ae-super"}, 1, "cannot be corrected"},
@@ -404,5 +406,24 @@ func TestTheCrashPointIsReached(t *testing.T) {
 	}
 	if r := larstrom(t, "", append(args, "--crash-at", "nowhere")...); r.Status != 2 || !strings.Contains(r.Err, "pointer_moved") {
 		t.Errorf("an unknown point: %+v, want status 2 and the points", r)
+	}
+}
+
+// An address in use is found before anything is made.
+func TestPortInUseLeavesNothingBehind(t *testing.T) {
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	data := filepath.Join(t.TempDir(), "data")
+	for _, flags := range [][]string{{"--listen", l.Addr().String()}, {"--listen", "127.0.0.1:0", "--clickhouse-listen", l.Addr().String()}} {
+		got := larstrom(t, "", append([]string{"up", "--data", data, "--catalog", example}, flags...)...)
+		if got.Status != 1 || !strings.Contains(got.Err, l.Addr().String()) {
+			t.Errorf("%q: %+v", flags, got)
+		}
+		if _, err := os.Stat(data); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%q: the data folder is there: %v", flags, err)
+		}
 	}
 }

@@ -20,7 +20,8 @@ const envClickHousePassword = "LARSTROM_CLICKHOUSE_PASSWORD" //nolint:gosec // t
 
 // clickHouseFlags say how the released store is served to Grafana.
 type clickHouseFlags struct {
-	ClickHouseListen       string `name:"clickhouse-listen" placeholder:"ADDR" help:"Serve the released store to Grafana at this address, such as 127.0.0.1:8123, over ClickHouse's HTTP interface, read-only."`
+	ClickHouseListen       string `name:"clickhouse-listen" placeholder:"ADDR" help:"Serve the released store to Grafana at this address, such as 127.0.0.1:8123, over ClickHouse's HTTP interface, read-only (default: not)."`
+	ClickHouseAudience     string `name:"clickhouse-audience" placeholder:"PROFILE" help:"Serve at --clickhouse-listen what a wider audience of the catalog sees (default: the exact store, for those within the organisation)."`
 	ClickHouseUser         string `name:"clickhouse-user" default:"grafana" placeholder:"NAME" help:"User of --clickhouse-listen."`
 	ClickHousePasswordFile string `name:"clickhouse-password-file" env:"LARSTROM_CLICKHOUSE_PASSWORD_FILE" placeholder:"FILE" help:"File with the password of --clickhouse-listen (default: $LARSTROM_CLICKHOUSE_PASSWORD, or else one that is made and kept in the data folder)."`
 }
@@ -36,7 +37,7 @@ func (f *clickHouseFlags) config(data string, getenv func(string) string) (c app
 	if f.ClickHouseListen == "" {
 		return app.ClickHouse{}, "", nil
 	}
-	c = app.ClickHouse{Listen: f.ClickHouseListen, User: f.ClickHouseUser, Password: getenv(envClickHousePassword)}
+	c = app.ClickHouse{Listen: f.ClickHouseListen, Audience: f.ClickHouseAudience, User: f.ClickHouseUser, Password: getenv(envClickHousePassword)}
 	switch {
 	case c.Password != "" && f.ClickHousePasswordFile != "":
 		return c, "", &usageError{"up: give either $" + envClickHousePassword + " or --clickhouse-password-file"}
@@ -50,7 +51,11 @@ func (f *clickHouseFlags) config(data string, getenv func(string) string) (c app
 	}
 	made := c
 	made.Password = rand.Text()
-	return c, filepath.Join(data, clickHousePasswordFile), made.Validate()
+	kept := clickHousePasswordFile
+	if c.Audience != "" {
+		kept += "-" + c.Audience // who may read the one store may not read the other
+	}
+	return c, filepath.Join(data, kept), made.Validate()
 }
 
 // readPassword reads a file of one line.

@@ -21,6 +21,10 @@ type flagsCmd struct {
 	Bulk    flagsBulkCmd    `cmd:"" help:"Decide about several flags at once, each by an event of its own; for stewards."`
 	Preview flagsPreviewCmd `cmd:"" help:"What decisions would change in what is published; after you have judged the flags (flags decide FLAG judge)."`
 
+	Queue  flagsQueueCmd  `cmd:"" help:"What you are to decide first: at most five new tasks a week for a super-user and twenty a day for a steward; the rest is folded."`
+	Affirm flagsAffirmCmd `cmd:"" help:"Stand by what is shown of a unit up to the last day of a quarter."`
+	Audit  flagsAuditCmd  `cmd:"" help:"Write the audit trail as a signed file of JSON lines, or verify one."`
+
 	Learn flagsLearnCmd `cmd:"" help:"What decisions teach about the checks: flags, precision, minutes, and proposals for a steward."`
 }
 
@@ -144,6 +148,10 @@ func writeFlag(w io.Writer, f control.Flag) error {
 	for _, j := range f.Judgements {
 		add("judged", fmt.Sprintf("%s by %s, %s: %s", j.On, j.By, j.Cause, oneLine(j.Evidence)))
 	}
+	add("assigned", f.Assigned)
+	for _, e := range f.Attached {
+		add("evidence", fmt.Sprintf("%s by %s: %s (SHA-256 %s)", e.On, e.By, oneLine(strings.TrimSpace(e.Text+" "+e.Link)), e.SHA256))
+	}
 	if f.Waiting {
 		add("waiting", "for the source's answer (flags decide "+f.Flag+" answer)")
 	}
@@ -171,13 +179,17 @@ func (t tokenFlag) token(c *console) (string, error) {
 
 type flagsDecideCmd struct {
 	Flag string `arg:"" name:"FLAG" help:"The flag's id."`
-	Kind string `arg:"" name:"DECISION" enum:"accept,reject,correct,comment,answer,snooze,waive,confirm,refuse,undo,judge" help:"accept, reject, correct, comment, answer, snooze or waive; confirm or refuse what another has proposed; undo within a day; judge before a preview."`
+	Kind string `arg:"" name:"DECISION" enum:"accept,reject,correct,comment,answer,snooze,waive,confirm,refuse,undo,judge,assign,attach" help:"accept, reject, correct, comment, answer, snooze or waive; confirm or refuse what another has proposed; undo within a day; judge before a preview; assign to somebody; attach evidence."`
 	dataFlag
 	asFlag
 	orderFlag
 
 	Proposal    string `placeholder:"ID" help:"The proposal to confirm or refuse, or the decision to undo, where there are several."`
 	FlagVersion int    `placeholder:"N" help:"The version of the flag that was read; refused if it has changed since."`
+
+	To     string `placeholder:"USER" help:"Assign: to whom; without it to nobody any more."`
+	Link   string `placeholder:"URL" help:"Attach: where the document is; without it, the evidence is the note."`
+	SHA256 string `name:"sha256" placeholder:"HEX" help:"Attach: the SHA-256 of the document."`
 	jsonFlag
 	crashFlags
 }
@@ -188,6 +200,7 @@ func (d *flagsDecideCmd) Run(ctx context.Context, c *console) error {
 		return err
 	}
 	r.As, r.Flag, r.Decision, r.FlagVersion = d.As, d.Flag, d.Proposal, d.FlagVersion
+	r.To, r.Link, r.SHA256 = d.To, d.Link, d.SHA256
 	if r.Token, err = d.token(c); err != nil {
 		return err
 	}
@@ -200,11 +213,11 @@ func (d *flagsDecideCmd) Run(ctx context.Context, c *console) error {
 		if d.JSON {
 			return writeJSON(c.out, "decision", done)
 		}
-		return writeDecision(c.out, r, done, time.Since(started))
+		return writeDecision(c, r, done, time.Since(started))
 	})
 }
 
-func writeDecision(w io.Writer, r control.DecisionRequest, done control.Decision, took time.Duration) error {
+func writeDecision(c *console, r control.DecisionRequest, done control.Decision, took time.Duration) error {
 	var b strings.Builder
 	if len(done.Events) == 0 {
 		fmt.Fprintf(&b, "flag %s: this was decided before; nothing was added\n", r.Flag)
@@ -212,15 +225,17 @@ func writeDecision(w io.Writer, r control.DecisionRequest, done control.Decision
 		fmt.Fprintf(&b, "flag %s: %s by %s is in the ledger (%s, sequence %d)\n", r.Flag, r.Kind, r.As, done.Events[0].Type, done.Events[0].Sequence)
 	}
 	switch {
+	case r.Kind == gate.Assign || r.Kind == gate.Attach:
+		b.WriteString("recorded; the flag awaits a decision as before\n")
 	case r.Kind == gate.Judge:
-		b.WriteString("recorded; `larstrom flags preview` now shows you what a decision would change\n")
+		fmt.Fprintf(&b, "recorded; `%s flags preview KIND %s` now shows you what a decision would change\n", c.name, r.Flag)
 	case done.Publication == 0:
 		b.WriteString("not visible yet: there is no publication\n")
 	case len(done.Events) > 0 && done.Events[0].Type == event.TypeDecisionProposed:
-		fmt.Fprintf(&b, "proposed; nothing changes before a second steward confirms: larstrom flags decide %s confirm (publication %d)\n", r.Flag, done.Publication)
+		fmt.Fprintf(&b, "proposed; nothing changes before a second steward confirms: %s flags decide %s confirm (publication %d)\n", c.name, r.Flag, done.Publication)
 	default:
 		fmt.Fprintf(&b, "visible in publication %d, %s after the command\n", done.Publication, took.Round(time.Millisecond))
 	}
-	_, err := io.WriteString(w, b.String())
+	_, err := io.WriteString(c.out, b.String())
 	return err
 }

@@ -6,18 +6,19 @@ import (
 	"net/url"
 	"strings"
 
+	"larstrom/services/larstrom/app"
 	"larstrom/services/notifier"
 )
 
 // mailFlags are where the messages to people go. Settings of a mail server are
 // never in a catalog.
 type mailFlags struct {
-	MailServer       string `name:"mail-server" env:"LARSTROM_MAIL_SERVER" placeholder:"HOST:PORT" help:"Tell people of their tasks through this mail server; encrypted (STARTTLS) unless it is on this machine."`
-	MailOutbox       string `name:"mail-outbox" env:"LARSTROM_MAIL_OUTBOX" placeholder:"DIR" help:"Tell people of their tasks by files in DIR/outbox, for another program to send."`
+	MailServer       string `name:"mail-server" env:"LARSTROM_MAIL_SERVER" placeholder:"HOST:PORT" help:"Tell people of their tasks through this mail server; encrypted (STARTTLS) unless it is on this machine (default: nobody is written to)."`
+	MailOutbox       string `name:"mail-outbox" env:"LARSTROM_MAIL_OUTBOX" placeholder:"DIR" help:"Tell people of their tasks by files in DIR/outbox, for another program to send (default: none)."`
 	MailFrom         string `name:"mail-from" env:"LARSTROM_MAIL_FROM" placeholder:"ADDRESS" help:"Sender of the messages; needed by --mail-server and --mail-outbox."`
-	MailUser         string `name:"mail-user" env:"LARSTROM_MAIL_USER" placeholder:"NAME" help:"User at the mail server."`
+	MailUser         string `name:"mail-user" env:"LARSTROM_MAIL_USER" placeholder:"NAME" help:"User at the mail server (default: nobody logs in)."`
 	MailPasswordFile string `name:"mail-password-file" env:"LARSTROM_MAIL_PASSWORD_FILE" placeholder:"FILE" help:"File with the password at the mail server (default: the variable LARSTROM_MAIL_PASSWORD)."`
-	MailPages        string `name:"mail-pages" env:"LARSTROM_MAIL_PAGES" placeholder:"URL" help:"Address at which people reach the portal, for the links in messages."`
+	MailPages        string `name:"mail-pages" env:"LARSTROM_MAIL_PAGES" placeholder:"URL" help:"Address at which people reach the portal, for the links in messages (default: they have none)."`
 }
 
 const envMailPassword = "LARSTROM_MAIL_PASSWORD" //nolint:gosec // the name of a variable is no secret
@@ -32,6 +33,13 @@ func (m *mailFlags) pages() (string, error) {
 		return "", &usageError{fmt.Sprintf("--mail-pages %q: write https://HOST", m.MailPages)}
 	}
 	return strings.TrimRight(m.MailPages, "/"), nil
+}
+
+// notify is what the flags say.
+func (m *mailFlags) notify(getenv func(string) string) (app.Notify, error) {
+	pages, wrong := m.pages()
+	sink, err := m.sink(getenv)
+	return app.Notify{Sink: sink, Pages: pages}, errors.Join(wrong, err)
 }
 
 // sink is what takes messages; nil: nobody is written to.

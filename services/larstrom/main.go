@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -15,13 +16,24 @@ import (
 
 func main() { os.Exit(start(os.Args[1:])) }
 
+// nameOf is how people call the program, as they have called it: what they are
+// told to run next is then what works where they are.
+func nameOf(args []string) string {
+	if len(args) > 0 && filepath.Base(args[0]) == programName {
+		return quoted(args[0])
+	}
+	return programName
+}
+
+const programName = "larstrom"
+
 func start(args []string) int {
 	// The first signal ends what is under way in the order of the data; the
 	// second is no longer caught and ends the process.
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return execute(ctx, args, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv})
+	return execute(ctx, args, &console{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv, name: nameOf(os.Args)})
 }
 
 // Exit statuses.
@@ -36,7 +48,8 @@ func execute(ctx context.Context, args []string, c *console) int {
 	var grammar cli
 	status := -1
 	parser, err := kong.New(&grammar,
-		kong.Name("larstrom"),
+		kong.Name(programName),
+		kong.ValueFormatter(described),
 		kong.Description("Quality-registry exports in, checked and released charts out."),
 		kong.Writers(c.out, c.err),
 		kong.Exit(func(code int) { status = code }),
@@ -46,6 +59,12 @@ func execute(ctx context.Context, args []string, c *console) int {
 	)
 	if err != nil {
 		return c.fail(err, exitUsage)
+	}
+	if len(args) == 0 {
+		if err := writeFirstWords(c.err, c.name); err != nil {
+			return c.fail(err, exitUsage)
+		}
+		return exitUsage
 	}
 	k, err := parser.Parse(args)
 	if status >= 0 { // --help has answered
@@ -69,6 +88,30 @@ func execute(ctx context.Context, args []string, c *console) int {
 	}
 }
 
+// writeFirstWords is for those who call the program without a word.
+func writeFirstWords(w io.Writer, name string) error {
+	return writeTable(w, []string{
+		"Quality-registry exports in, checked and released charts out.", "",
+		"  " + name + " simulate --out DIR --seed 1\ta synthetic region to try it with",
+		"  " + name + " check FILE\twhat would be accepted and rejected of an export, and why",
+		"  " + name + " up --data DIR --catalog DIR --drop DIR\trun it: exports in the drop folder become charts",
+		"  " + name + " status --data DIR\twhat came, what is held, what is published",
+		"  " + name + " flags list --data DIR\twhat is under question", "",
+		name + " --help shows all commands, " + name + " COMMAND --help what one of them takes.",
+	})
+}
+
+// described adds to a flag's help the default that its words leave out.
+func described(v *kong.Value) string {
+	help := v.Help
+	if v.HasDefault && v.Default != "" && !v.IsBool() && !strings.Contains(help, v.Default) {
+		help = strings.TrimSuffix(help, ".") + " (default: " + v.Default + ")."
+	}
+	d := *v
+	d.Help = help
+	return kong.DefaultHelpValueFormatter(&d)
+}
+
 // errShown ends a command with status 1 whose output has said why.
 var errShown = errors.New("the output says why")
 
@@ -83,6 +126,7 @@ type console struct {
 	out, err io.Writer
 	getenv   func(string) string
 	level    string
+	name     string // of the program, as it was called
 }
 
 // fail reports err on one line (a catalog has a line for each problem).

@@ -101,6 +101,7 @@ func facts(st control.Status) []portal.Fact {
 		{Name: "Lag", Text: fmt.Sprintf("OBS %d blocks, CELLS %d blocks, LEDGER %d events, DLQ %d messages",
 			st.Lag.Obs, st.Lag.Cells, st.Lag.Ledger, st.Lag.Dead)},
 		{Name: "Open flags", Text: severities(st.OpenFlags)},
+		{Name: "Late duties", Text: lateText(st.Late)},
 		{Name: "Held cells", Text: fmt.Sprint(st.HeldCells)},
 	}
 	for _, q := range st.Sequences {
@@ -116,6 +117,9 @@ func facts(st control.Status) []portal.Fact {
 			st.Publication.At.UTC().Format("2006-01-02 15:04 UTC"), st.Publication.Run, st.Publication.AsOf, plural(st.Publication.Indicators, "indicator"))
 	}
 	fs = append(fs, p)
+	for _, a := range st.Audiences {
+		fs = append(fs, portal.Fact{Name: "Audience " + a.Audience, Text: edition(a)})
+	}
 	if st.Portal != "" {
 		fs = append(fs, portal.Fact{Name: "Pages", Text: st.Portal + "/"})
 	}
@@ -130,6 +134,34 @@ func facts(st control.Status) []portal.Fact {
 		fs = append(fs, portal.Fact{Name: "Engine " + e.Store, Text: fmt.Sprintf("%s, restarted %d times", text, e.Restarts)})
 	}
 	return fs
+}
+
+// lateText says how many flags await somebody for longer than there was time.
+func lateText(n control.Late) string {
+	if n == (control.Late{}) {
+		return "none"
+	}
+	return fmt.Sprintf("%s past the time that there was; %s past one and a half times as much, and the next level has been told",
+		plural(n.Due, "flag"), plural(n.Escalated, "flag"))
+}
+
+// edition says what a wider audience has.
+func edition(a control.Audience) string {
+	rule := "rule " + a.Rule
+	if a.Rule == "" {
+		rule = "no longer in the catalog"
+	}
+	if a.Number == 0 {
+		return rule + ": no edition yet; the first follows the next publication"
+	}
+	text := fmt.Sprintf("%s: edition of %s (number %d), as of %s, publication %d, %s", rule, a.Edition, a.Number, a.AsOf, a.Publication, plural(a.Indicators, "indicator"))
+	if a.Taken {
+		text += "; what was withdrawn since is taken out"
+	}
+	if !a.Next.IsZero() {
+		text += "; the next is due from " + a.Next.String()
+	}
+	return text
 }
 
 func short(hash string) string {

@@ -63,7 +63,7 @@ func newPortal(ctx context.Context, o portalOptions, a *app.App, reg *prometheus
 // newUploads takes exports over HTTPS; its Run hands them in.
 func newUploads(data string, behindProxy bool, a *app.App, reg *prometheus.Registry, log *slog.Logger) (*upload.Handler, error) {
 	return upload.New(upload.Config{Dir: filepath.Join(data, "uploads"), Catalog: a.Catalog, Submitter: a, Receipts: a, Clock: time.Now,
-		Logger: log.With("service", "ingest", "part", "upload"), Metrics: upload.NewMetrics(reg), BehindProxy: behindProxy})
+		Logger: log.With("service", "ingest", "part", "upload"), Metrics: upload.NewMetrics(reg), Seal: a.Incoming(), RefusedName: a.RefusedName, BehindProxy: behindProxy})
 }
 
 // receipts are those that this process keeps.

@@ -15,6 +15,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/impact"
 	"larstrom/services/larstrom/control"
 	"larstrom/services/validator"
 )
@@ -108,7 +109,7 @@ type orderFlag struct {
 }
 
 func (o orderFlag) request(kind string) (r control.DecisionRequest, err error) {
-	r = control.DecisionRequest{Kind: kind, Cause: o.Cause, Note: o.Note, Evidence: o.Evidence, Low: o.Low, High: o.High}
+	r = control.DecisionRequest{Client: client(), Kind: kind, Cause: o.Cause, Note: o.Note, Evidence: o.Evidence, Low: o.Low, High: o.High}
 	if o.Until != "" {
 		if r.Until, err = catalog.ParseDate(o.Until); err != nil {
 			return r, &usageError{"--until: " + err.Error()}
@@ -259,66 +260,120 @@ func (p *flagsPreviewCmd) Run(ctx context.Context, c *console) error {
 		if p.JSON {
 			return writeJSON(c.out, "preview", seen)
 		}
-		return writePreview(c.out, p.Kind, seen)
+		cat, err := s.Catalog(ctx)
+		if err != nil {
+			return err
+		}
+		return writePreview(c.out, cat.Index(), p.Kind, seen)
 	})
 }
 
 // mostChanges is how many changes of a kind are shown to a person.
 const mostChanges = 20
 
-func writePreview(w io.Writer, kind string, p validator.Preview) error {
-	rows := []string{fmt.Sprintf("%s\t%d flags", kind, p.Flags)}
-	for _, flag := range sortedKeys(p.Refused) {
-		rows = append(rows, "refused\t"+flag+": "+oneLine(p.Refused[flag]))
-	}
-	number := func(v *float64) string {
-		if v == nil {
-			return "nothing"
-		}
-		return fmt.Sprintf("%.4g", *v)
+// writePreview says what decisions would change, with the names that people
+// know units and indicators by.
+func writePreview(w io.Writer, x *catalog.Index, kind string, p validator.Preview) error {
+	if _, err := fmt.Fprintf(w, "To %s %s would change this, and nothing has changed yet:\n", kind, plural(p.Flags, "flag")); err != nil {
+		return err
 	}
 	for _, id := range sortedKeys(p.Indicators) {
-		i := p.Indicators[id]
-		rows = append(rows, fmt.Sprintf("%s\t%d cells, %d charts, %d signals, %d centre lines, %d funnel outliers change",
-			id, len(i.Cells), len(i.Charts), len(i.Signals), len(i.Centres), len(i.Outliers)))
-		for n, cell := range i.Cells {
-			if n == mostChanges {
-				rows = append(rows, fmt.Sprintf("\tand %d more cells; --json shows all", len(i.Cells)-n))
-				break
-			}
-			rows = append(rows, fmt.Sprintf("\tcell %s %s: %s (%s) becomes %s (%s)", cell.Unit, cell.Period, number(cell.Before), cell.StateBefore,
-				number(cell.After), cell.StateAfter))
+		i, name := p.Indicators[id], id
+		if ind, ok := x.Indicator(id); ok {
+			name = fmt.Sprintf("%s (%s)", ind.Name.In("en"), id)
 		}
-		for n, sig := range i.Signals {
-			if n == mostChanges {
-				break
-			}
-			rows = append(rows, fmt.Sprintf("\tsignals %s %s: %s becomes %s", sig.Unit, sig.Period, or(strings.Join(sig.Before, ", "), "none"), or(strings.Join(sig.After, ", "), "none")))
+		if err := section(w, "\n"+name, previewRows(x, &i)); err != nil {
+			return err
 		}
-		for n, centre := range i.Centres {
-			if n == mostChanges {
-				break
-			}
-			rows = append(rows, fmt.Sprintf("\tcentre line %s from %s: %s becomes %s", centre.Unit, centre.Period, number(centre.Before), number(centre.After)))
+	}
+	if len(p.Indicators) == 0 {
+		if _, err := fmt.Fprintln(w, "  nothing"); err != nil {
+			return err
 		}
-		for n, o := range i.Outliers {
-			if n == mostChanges {
-				break
-			}
-			rows = append(rows, fmt.Sprintf("\tfunnel %s: %s becomes %s", o.Unit, placeIn(o.Before), placeIn(o.After)))
-		}
-		for _, m := range i.Moves {
-			text := "from nothing"
-			if m.Points != nil {
-				text = fmt.Sprintf("by up to %.3g points", *m.Points)
-			}
-			rows = append(rows, fmt.Sprintf("\tpublished values of %s move %s", m.Unit, text))
+	}
+	for _, flag := range sortedKeys(p.Refused) {
+		if _, err := fmt.Fprintf(w, "Refused: flag %s: %s\n", flag, oneLine(p.Refused[flag])); err != nil {
+			return err
 		}
 	}
 	if len(p.Interest) > 0 {
-		rows = append(rows, "interest\tyou answer for "+strings.Join(p.Interest, ", ")+": an acceptance awaits a steward's confirmation")
+		_, err := fmt.Fprintf(w, "You answer for %s, whose published values move by more than you may decide alone: an acceptance awaits a steward's confirmation.\n",
+			strings.Join(p.Interest, ", "))
+		return err
 	}
-	return writeTable(w, rows)
+	return nil
+}
+
+// previewRows are the changes of one indicator, kind by kind.
+func previewRows(x *catalog.Index, i *impact.Impact) []string {
+	unit := func(id string) string {
+		if u, ok := x.Unit(id); ok {
+			return u.Name.In("en")
+		}
+		return id
+	}
+	number := func(v *float64) string {
+		if v == nil {
+			return "none"
+		}
+		return fmt.Sprintf("%.4g", *v)
+	}
+	shown := func(value, numerator, denominator *float64, state string) string {
+		switch {
+		case value == nil:
+			return "nothing (" + state + ")"
+		case numerator == nil || denominator == nil:
+			return fmt.Sprintf("%.4g (%s)", *value, state)
+		}
+		return fmt.Sprintf("%.4g, %.12g of %.12g (%s)", *value, *numerator, *denominator, state)
+	}
+	rows := []string{fmt.Sprintf("  in all: %s, %s, %s, %s, %s", plural(len(i.Cells), "cell"), plural(len(i.Charts), "chart"), plural(len(i.Signals), "signal"),
+		plural(len(i.Centres), "centre line"), plural(len(i.Outliers), "place")+" in funnels")}
+	list := func(heading string, n int, row func(int) string) {
+		if n == 0 {
+			return
+		}
+		rows = append(rows, "  "+heading)
+		for k := range min(n, mostChanges) {
+			rows = append(rows, "    "+row(k))
+		}
+		if n > mostChanges {
+			rows = append(rows, fmt.Sprintf("    and %d more; --json shows all", n-mostChanges))
+		}
+	}
+	at := func(p impact.Place) string { return unit(p.Unit) + "\t" + p.Period.String() + stratumOf(p.Stratum) }
+	list("CELL\tPERIOD\tNOW\tAFTER", len(i.Cells), func(k int) string {
+		c := i.Cells[k]
+		return at(c.Place) + "\t" + shown(c.Before, c.NumeratorBefore, c.DenominatorBefore, c.StateBefore) + "\t" + shown(c.After, c.NumeratorAfter, c.DenominatorAfter, c.StateAfter)
+	})
+	list("SIGNAL\tPERIOD\tNOW\tAFTER", len(i.Signals), func(k int) string {
+		g := i.Signals[k]
+		return at(g.Place) + "\t" + or(strings.Join(g.Before, ", "), "none") + "\t" + or(strings.Join(g.After, ", "), "none")
+	})
+	list("CENTRE LINE\tFROM\tNOW\tAFTER", len(i.Centres), func(k int) string {
+		c := i.Centres[k]
+		return at(c.Place) + "\t" + number(c.Before) + "\t" + number(c.After)
+	})
+	list("FUNNEL\t\tNOW\tAFTER", len(i.Outliers), func(k int) string {
+		o := i.Outliers[k]
+		return unit(o.Unit) + stratumOf(o.Stratum) + "\t\t" + placeIn(o.Before) + "\t" + placeIn(o.After)
+	})
+	list("CHART\t\tDRAWN ANEW", len(i.Charts), func(k int) string { return unit(i.Charts[k].Unit) + stratumOf(i.Charts[k].Stratum) })
+	list("PUBLISHED VALUES\t\tMOVE", len(i.Moves), func(k int) string {
+		m := i.Moves[k]
+		if m.Points == nil {
+			return unit(m.Unit) + "\t\tfrom nothing"
+		}
+		return fmt.Sprintf("%s\t\tby up to %.3g points", unit(m.Unit), *m.Points)
+	})
+	return rows
+}
+
+func stratumOf(stratum string) string {
+	if stratum == "" {
+		return ""
+	}
+	return ", " + stratum
 }
 
 func placeIn(outlier int8) string {
@@ -348,7 +403,7 @@ type whyCmd struct {
 	Period    string  `required:"" placeholder:"DATE" help:"First day of the period, as 2006-01-02."`
 	Stratum   *string `placeholder:"TEXT" help:"The stratum; empty for the total."`
 	Version   string  `name:"indicator-version" placeholder:"ID" help:"The version of the indicator's definition."`
-	On        string  `placeholder:"DATE" help:"As it was seen at the end of this day, or at an instant like 2006-01-02T15:04:05Z (default: now)."`
+	On        string  `aliases:"as-of" placeholder:"DATE" help:"As it was seen at the end of this day, or at an instant like 2006-01-02T15:04:05Z (default: now)."`
 	jsonFlag
 }
 

@@ -15,17 +15,36 @@ import (
 	"larstrom/services/larstrom/control"
 )
 
+// logFlags say where the log is; the zero value: in the data folder.
+type logFlags struct {
+	NATS         string `name:"nats" env:"LARSTROM_NATS" placeholder:"URL" help:"NATS server or cluster with the log (default: a log in the data folder)."`
+	NATSCreds    string `name:"nats-creds" env:"LARSTROM_NATS_CREDS" placeholder:"FILE" help:"Credentials file for NATS (default: none)."`
+	NATSReplicas int    `name:"nats-replicas" env:"LARSTROM_NATS_REPLICAS" default:"3" placeholder:"N" help:"Copies of each stream: 3 on a cluster, 1 on a single server (default: ${default})."`
+}
+
+// replicas are asked for where the log is on a server; an embedded one has one.
+func (l *logFlags) replicas() int {
+	if l.NATS == "" {
+		return 0
+	}
+	return l.NATSReplicas
+}
+
+// storeFlags say where the stores are; the zero value: in the data folder.
+type storeFlags struct {
+	WarehouseDSN string            `name:"warehouse-dsn" env:"LARSTROM_WAREHOUSE_DSN" placeholder:"DSN" help:"ClickHouse database of the warehouse (default: one in the data folder); better in LARSTROM_WAREHOUSE_DSN, where no process list shows it."`
+	ReleasedDSN  string            `name:"released-dsn" env:"LARSTROM_RELEASED_DSN" placeholder:"DSN" help:"ClickHouse database of the released store (default: one in the data folder); better in LARSTROM_RELEASED_DSN."`
+	AudienceDSN  map[string]string `name:"audience-dsn" env:"LARSTROM_AUDIENCE_DSN" placeholder:"PROFILE=DSN" help:"ClickHouse database of a wider audience of the catalog, with a user of its own; once for each, or all in LARSTROM_AUDIENCE_DSN with ; between them (default: one in the data folder). The aggregator alone needs them, and the key file."`
+}
+
 // serviceFlags are those of one service in a deployment of one process each.
 // What is not named is embedded in the data folder, as with up.
 type serviceFlags struct {
 	dataFlag
-	Catalog      string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
-	NATS         string `name:"nats" env:"LARSTROM_NATS" placeholder:"URL" help:"NATS server or cluster with the log."`
-	NATSCreds    string `name:"nats-creds" env:"LARSTROM_NATS_CREDS" placeholder:"FILE" help:"Credentials file for NATS."`
-	NATSReplicas int    `name:"nats-replicas" env:"LARSTROM_NATS_REPLICAS" default:"3" placeholder:"N" help:"Copies of each stream: 3 on a cluster (the default), 1 on a single server."`
-	WarehouseDSN string `name:"warehouse-dsn" env:"LARSTROM_WAREHOUSE_DSN" placeholder:"DSN" help:"ClickHouse database of the warehouse; better in LARSTROM_WAREHOUSE_DSN, where no process list shows it."`
-	ReleasedDSN  string `name:"released-dsn" env:"LARSTROM_RELEASED_DSN" placeholder:"DSN" help:"ClickHouse database of the released store; better in LARSTROM_RELEASED_DSN."`
-	Listen       string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of /healthz and /metrics, of the ingest service also of uploads; empty: none."`
+	Catalog string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
+	logFlags
+	storeFlags
+	Listen string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of /healthz and /metrics, of the ingest service also of uploads; empty: none (default: ${default})."`
 	keyFlag
 	listenFlags
 	crashFlags
@@ -33,7 +52,7 @@ type serviceFlags struct {
 
 type ingestCmd struct {
 	serviceFlags
-	Drop string `placeholder:"DIR" help:"Folder in which exports appear."`
+	Drop string `placeholder:"DIR" help:"Folder in which exports appear (default: none; they come over HTTPS)."`
 }
 
 func (s *ingestCmd) Run(ctx context.Context, c *console) error {
@@ -61,14 +80,6 @@ func (s *portalCmd) Run(ctx context.Context, c *console) error {
 	return s.serve(ctx, c, "portal", "")
 }
 
-// replicas are asked for where the log is on a server; an embedded one has one.
-func (s *serviceFlags) replicas() int {
-	if s.NATS == "" {
-		return 0
-	}
-	return s.NATSReplicas
-}
-
 func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string) (err error) {
 	if err := errors.Join(usable(s.Catalog, drop), s.usable()); err != nil {
 		return err
@@ -88,7 +99,8 @@ func (s *serviceFlags) serve(ctx context.Context, c *console, name, drop string)
 	log, reg := c.logger(slog.LevelInfo), newRegistry()
 	a, err := openApp(ctx, app.Config{Data: s.Data, Catalog: s.Catalog, Drop: drop, KeyFile: s.KeyFile,
 		WithoutIntake: name == "aggregator" || name == "validator", NATS: s.NATS, Credentials: s.NATSCreds,
-		Replicas: s.replicas(), WarehouseDSN: s.WarehouseDSN, ReleasedDSN: s.ReleasedDSN, Logger: log, Registry: reg}, s.crashFlags)
+		Replicas: s.replicas(), WarehouseDSN: s.WarehouseDSN, ReleasedDSN: s.ReleasedDSN,
+		AudienceDSN: s.AudienceDSN, WithoutAudiences: name != "aggregator", Logger: log, Registry: reg}, s.crashFlags)
 	if err != nil {
 		return err
 	}

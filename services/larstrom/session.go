@@ -39,6 +39,7 @@ type session struct {
 	control.Scoped
 	control.Introducer
 	control.Learner
+	control.Recorder
 	// settle does what follows from what the command did; where a process
 	// runs, it does so itself.
 	settle func(context.Context) error
@@ -57,14 +58,14 @@ func open(ctx context.Context, c *console, data string, crash crashFlags) (*sess
 		return nil, err
 	}
 	if client != nil {
-		return &session{client, client, client, client, client, client, client, client, func(context.Context) error { return nil }, func() error { return nil }, client.Portal}, nil
+		return &session{client, client, client, client, client, client, client, client, client, func(context.Context) error { return nil }, func() error { return nil }, client.Portal}, nil
 	}
 	a, err := openApp(ctx, app.Config{Data: data, KeyFile: c.getenv(envKeyFile), Logger: c.logger(slog.LevelWarn)}, crash)
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
 	d := direct{a}
-	return &session{d, d, d, d, d, d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
+	return &session{d, d, d, d, d, d, d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
 }
 
 // ownsLog refuses the folder of services whose log is a server's: a command
@@ -158,7 +159,11 @@ func (d direct) Status(ctx context.Context) (control.Status, error) {
 			open[flags[i].Severity]++
 		}
 	}
-	return d.status(ctx, control.StatusOf(d.app.Catalog.Region.Code, s), open)
+	st := control.StatusOf(d.app.Catalog.Region.Code, s)
+	if st.Late, err = control.LateOf(s); err != nil {
+		return st, err
+	}
+	return d.status(ctx, st, open)
 }
 
 // status adds to what the LEDGER says what stores and engines know.
@@ -176,6 +181,7 @@ func (d direct) status(ctx context.Context, st control.Status, open map[event.Se
 	for _, w := range d.app.Awaited() {
 		st.Awaited = append(st.Awaited, control.Awaited(w))
 	}
+	st.Know(d.app.Audiences())
 	for _, e := range d.app.EngineStates() {
 		st.Engines = append(st.Engines, control.Engine(e))
 	}

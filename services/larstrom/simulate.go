@@ -17,11 +17,11 @@ import (
 type simulateCmd struct {
 	Out        string   `required:"" placeholder:"DIR" help:"New or empty folder for catalog, drop and truth.json."`
 	Seed       uint64   `required:"" placeholder:"N" help:"The same seed gives the same bytes."`
-	Units      int      `default:"60" placeholder:"N" help:"Units that report (${default})."`
-	Indicators int      `default:"20" placeholder:"N" help:"Indicators (${default})."`
-	Months     int      `default:"36" placeholder:"N" help:"Months of history (${default})."`
-	Nights     int      `default:"5" placeholder:"N" help:"Nights of deliveries after the first load (${default})."`
-	LastNight  string   `placeholder:"DATE" help:"Date of the last night (a fixed one by default; never today's)."`
+	Units      int      `default:"60" placeholder:"N" help:"Units that report (default: ${default})."`
+	Indicators int      `default:"20" placeholder:"N" help:"Indicators (default: ${default})."`
+	Months     int      `default:"36" placeholder:"N" help:"Months of history (default: ${default})."`
+	Nights     int      `default:"5" placeholder:"N" help:"Nights of deliveries after the first load (default: ${default})."`
+	LastNight  string   `placeholder:"DATE" help:"Date of the last night (default: a fixed day, never today's)."`
 	Faults     *int     `placeholder:"F" help:"How many faults to inject; 0: none (default: one of each kind)."`
 	Fault      []string `placeholder:"KIND" help:"Kinds to choose from (default: all), as unit_silent,spike."`
 	jsonFlag
@@ -44,7 +44,7 @@ func (s *simulateCmd) Run(ctx context.Context, c *console) (err error) {
 	if s.JSON {
 		return writeJSON(c.out, "simulated", map[string]any{"out": s.Out, "files": res.Files, "rows": res.Rows, "bytes": res.Bytes, "faults": len(res.Truth.Faults)})
 	}
-	return s.summary(c.out, res)
+	return s.summary(c, res)
 }
 
 func (s *simulateCmd) options() (simulate.Options, error) {
@@ -97,7 +97,7 @@ func (f folder) Create(name string) (io.WriteCloser, error) {
 	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-func (s *simulateCmd) summary(w io.Writer, res *simulate.Result) error {
+func (s *simulateCmd) summary(c *console, res *simulate.Result) error {
 	t := res.Truth
 	rows := []string{
 		fmt.Sprintf("Region\t%s, invented: %d units, %d indicators", t.Region, t.Units, len(t.Indicators)),
@@ -108,6 +108,6 @@ func (s *simulateCmd) summary(w io.Writer, res *simulate.Result) error {
 	for _, f := range t.Faults {
 		rows = append(rows, fmt.Sprintf("  %s\t%s %s: %s", f.Night, f.Kind, f.File, f.Text))
 	}
-	rows = append(rows, fmt.Sprintf("Next\tlarstrom up --once --data DIR --catalog %s --drop %s", quoted(filepath.Join(s.Out, "catalog")), quoted(filepath.Join(s.Out, "drop"))))
-	return writeTable(w, rows)
+	rows = append(rows, fmt.Sprintf("Next\t%s up --once --data DIR --catalog %s --drop %s", c.name, quoted(filepath.Join(s.Out, "catalog")), quoted(filepath.Join(s.Out, "drop"))))
+	return writeTable(c.out, rows)
 }

@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
 	"larstrom/services/larstrom/app"
 )
@@ -12,11 +15,14 @@ import (
 type sqlCmd struct {
 	Query string `arg:"" name:"QUERY" help:"One statement."`
 	dataFlag
-	Store  string `enum:"released,warehouse" default:"released" help:"released or warehouse."`
+	Store  string `default:"released" placeholder:"STORE" help:"released, warehouse, or released:PROFILE for what a wider audience of the catalog sees (default: ${default})."`
 	Format string `placeholder:"F" help:"A ClickHouse format (default: PrettyCompact on a terminal, TabSeparated in a pipe)."`
 }
 
 func (q *sqlCmd) Run(ctx context.Context, c *console) error {
+	if q.Store != "released" && q.Store != "warehouse" && !strings.HasPrefix(q.Store, "released:") {
+		return &usageError{fmt.Sprintf("--store %s: there are released, warehouse, and released:PROFILE for a wider audience of the catalog", q.Store)}
+	}
 	format := q.Format
 	if format == "" {
 		format = "TabSeparated"
@@ -25,17 +31,50 @@ func (q *sqlCmd) Run(ctx context.Context, c *console) error {
 		}
 	}
 	return with(ctx, c, q.Data, crashFlags{}, func(s *session) error {
-		return s.SQL(ctx, q.Store, format, q.Query, c.out)
+		err := s.SQL(ctx, q.Store, format, q.Query, c.out)
+		if err != nil && strings.Contains(err.Error(), "Unknown format") {
+			return &usageError{fmt.Sprintf("--format %s: there is no such format; ClickHouse has PrettyCompact, Vertical, Markdown, TabSeparatedWithNames, CSVWithNames, JSONEachRow, JSON, Arrow, Parquet and others", format)}
+		}
+		return err
 	})
 }
 
-type replayCmd struct {
+// placeFlags are a data folder whose log and stores may be on servers, as with
+// the services of a scaled deployment.
+type placeFlags struct {
 	dataFlag
+	logFlags
+	storeFlags
+}
+
+// open gives the app for a command that no running process can do for it. Where
+// log and stores are servers, the folder is shared, and who runs the command
+// answers for what else works on them.
+func (p *placeFlags) open(ctx context.Context, c *console, do func(*app.App) error) error {
+	if p.NATS == "" && p.WarehouseDSN == "" && p.ReleasedDSN == "" {
+		return alone(ctx, c, p.Data, do)
+	}
+	if err := isFolder(p.Data); err != nil {
+		return fmt.Errorf("--data: %w; name the folder that the services share", err)
+	}
+	if p.NATS == "" || p.WarehouseDSN == "" || p.ReleasedDSN == "" {
+		return &usageError{"--nats, --warehouse-dsn and --released-dsn go together; without them, log and stores are in the data folder"}
+	}
+	a, err := openApp(ctx, app.Config{Data: p.Data, KeyFile: c.getenv(envKeyFile), NATS: p.NATS, Credentials: p.NATSCreds, Replicas: p.replicas(),
+		WarehouseDSN: p.WarehouseDSN, ReleasedDSN: p.ReleasedDSN, AudienceDSN: p.AudienceDSN, WithoutIntake: true, Logger: c.logger(slog.LevelWarn)}, crashFlags{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(a), a.Close())
+}
+
+type replayCmd struct {
+	placeFlags
 	jsonFlag
 }
 
 func (r *replayCmd) Run(ctx context.Context, c *console) error {
-	return alone(ctx, c, r.Data, func(a *app.App) error {
+	return r.open(ctx, c, func(a *app.App) error {
 		step, end := c.progress()
 		report, err := a.Replay(ctx, step)
 		end()
@@ -57,12 +96,12 @@ func (r *replayCmd) Run(ctx context.Context, c *console) error {
 }
 
 type verifyCmd struct {
-	dataFlag
+	placeFlags
 	jsonFlag
 }
 
 func (v *verifyCmd) Run(ctx context.Context, c *console) error {
-	return alone(ctx, c, v.Data, func(a *app.App) error {
+	return v.open(ctx, c, func(a *app.App) error {
 		step, end := c.progress()
 		report, err := a.Verify(ctx, step)
 		end()

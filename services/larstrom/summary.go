@@ -24,6 +24,7 @@ const (
 
 // summary tells a newcomer what up --once has done and where to look.
 type summary struct {
+	name       string // of the program, as it was called
 	data, drop string
 	receipts   []intake.Receipt
 	status     control.Status
@@ -162,7 +163,7 @@ func finding(x *catalog.Index, f control.Flag) string {
 }
 
 func explanation(check string) string {
-	for _, c := range quality.Registry() {
+	for _, c := range quality.Catalogue() {
 		if c.ID == check {
 			return c.Explain.In("en")
 		}
@@ -183,10 +184,10 @@ func (s *summary) published(w io.Writer) error {
 func (s *summary) where(w io.Writer) error {
 	at := "--data " + quoted(s.data)
 	rows := []string{
-		"  larstrom up " + at + "\tkeep running: the pages are on http://127.0.0.1:8080",
-		"  larstrom flags list " + at + "\twhat is under question, and why",
-		"  larstrom sql " + at + " 'SELECT * FROM chart LIMIT 20'\tthe published points with their limits",
-		"  larstrom status " + at + "\tdeliveries, lag, last publication",
+		"  " + s.name + " up " + at + "\tkeep running: the pages are on http://127.0.0.1:8080",
+		"  " + s.name + " flags list " + at + "\twhat is under question, and why",
+		"  " + s.name + " sql " + at + " 'SELECT * FROM chart LIMIT 20'\tthe published points with their limits",
+		"  " + s.name + " status " + at + "\tdeliveries, lag, last publication",
 	}
 	return section(w, "Where to look next", rows)
 }

@@ -17,7 +17,7 @@ import (
 
 // listenFlags are how a process is reached over a network.
 type listenFlags struct {
-	TLSCert     string `name:"tls-cert" placeholder:"FILE" help:"Certificate (PEM, with its chain) for --listen; read again when it is renewed."`
+	TLSCert     string `name:"tls-cert" placeholder:"FILE" help:"Certificate (PEM, with its chain) for --listen; read again when it is renewed (default: none, and nothing is encrypted)."`
 	TLSKey      string `name:"tls-key" placeholder:"FILE" help:"Private key of --tls-cert (PEM)."`
 	BehindProxy bool   `name:"behind-proxy" help:"Take uploads without TLS: a proxy encrypts, and nobody can pass it by."`
 }

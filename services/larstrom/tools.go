@@ -37,14 +37,14 @@ func (t *tokenCmd) Run(c *console) error {
 	})
 }
 
-type versionCmd struct{ jsonFlag }
-
-func (v *versionCmd) Run(c *console) error {
+// buildVersion is what the binary says of its version and revision; empty where
+// it says nothing.
+func buildVersion() (version, revision string) {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return errors.New("this binary has no build information; build it with the go command")
+		return "", ""
 	}
-	version, revision := info.Main.Version, "unknown"
+	version, revision = info.Main.Version, "unknown"
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
 			revision = s.Value
@@ -52,6 +52,16 @@ func (v *versionCmd) Run(c *console) error {
 	}
 	if version == "" || version == "(devel)" {
 		version = "development"
+	}
+	return version, revision
+}
+
+type versionCmd struct{ jsonFlag }
+
+func (v *versionCmd) Run(c *console) error {
+	version, revision := buildVersion()
+	if version == "" {
+		return errors.New("this binary has no build information; build it with the go command")
 	}
 	if v.JSON {
 		return writeJSON(c.out, "larstrom", map[string]string{"version": version, "revision": revision, "go": runtime.Version(), "libchdb": engine.LibraryVersion})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
@@ -16,13 +17,12 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/services/larstrom/app"
 	"larstrom/services/larstrom/control"
-	"larstrom/services/notifier"
 )
 
 type upCmd struct {
 	dataFlag
 	Catalog string `placeholder:"DIR" help:"Folder of YAML to adopt (default: the catalog adopted last)."`
-	Drop    string `placeholder:"DIR" help:"Folder in which exports appear."`
+	Drop    string `placeholder:"DIR" help:"Folder in which exports appear (default: none; they come by submit and over HTTPS)."`
 	Listen  string `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Address of the portal and of /metrics; empty: none."`
 	keyFlag
 	listenFlags
@@ -46,11 +46,31 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 	if err != nil {
 		return err
 	}
-	pages, wrong := u.pages()
-	mail, err := u.sink(c.getenv)
-	if err := errors.Join(wrong, err); err != nil {
+	told, err := u.notify(c.getenv)
+	if err != nil {
 		return err
 	}
+	// An address in use is found before anything is made or started; where the
+	// folder has a process already, that is what is wrong.
+	var listener net.Listener
+	open := func() (err error) {
+		if u.Once || u.Listen == "" {
+			return nil
+		}
+		listener, err = u.listen(ctx, u.Listen, log)
+		return err
+	}
+	_, err = os.Stat(u.Data)
+	fresh := errors.Is(err, fs.ErrNotExist)
+	if fresh {
+		if err := open(); err != nil {
+			return err
+		}
+		if err := grafana.Free(ctx); err != nil && !u.Once {
+			return errors.Join(err, closed(listener))
+		}
+	}
+	defer func() { _ = closed(listener) }()
 	if err := os.MkdirAll(u.Data, 0o700); err != nil {
 		return fmt.Errorf("make the data folder: %w", err)
 	}
@@ -59,6 +79,11 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
+	if !fresh {
+		if err := open(); err != nil {
+			return err
+		}
+	}
 	switch {
 	case u.Once:
 		grafana = app.ClickHouse{} // nothing is served
@@ -67,14 +92,6 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 			return fmt.Errorf("the password of --clickhouse-listen: %w", err)
 		}
 	}
-	// An address in use is found before the stores have started.
-	var listener net.Listener
-	if !u.Once && u.Listen != "" {
-		if listener, err = u.listen(ctx, u.Listen, log); err != nil {
-			return err
-		}
-		defer func() { _ = listener.Close() }()
-	}
 	started, reg := time.Now(), newRegistry()
 	a, err := openApp(ctx, app.Config{Data: u.Data, Catalog: u.Catalog, Drop: u.Drop, KeyFile: u.KeyFile, ClickHouse: grafana, Logger: log, Registry: reg}, u.crashFlags)
 	if err != nil {
@@ -82,20 +99,31 @@ func (u *upCmd) Run(ctx context.Context, c *console) (err error) {
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
 	if u.Once {
-		return u.once(ctx, c, a)
+		return u.once(ctx, c, a, told)
 	}
 	if grafana.Listen != "" {
 		announceClickHouse(log, a.ClickHouseAddr(), grafana.User, passwordIn)
 	}
-	return u.serve(ctx, log, lock, listener, a, reg, started, mail, pages)
+	return u.serve(ctx, log, lock, listener, a, reg, started, told)
+}
+
+// closed closes a listener, if there is one.
+func closed(l net.Listener) error {
+	if l == nil {
+		return nil
+	}
+	return l.Close()
 }
 
 // usable refuses folders that are not there and a wrong catalog before
 // anything is made or started.
 func usable(cat, drop string) error {
-	for _, dir := range []string{cat, drop} {
-		if err := isFolder(dir); err != nil {
-			return err
+	for _, f := range []struct{ flag, dir, remedy string }{
+		{"--catalog", cat, "name the folder that holds the catalog's YAML files"},
+		{"--drop", drop, "make the folder in which exports appear, or name another"},
+	} {
+		if err := isFolder(f.dir); err != nil {
+			return fmt.Errorf("%s: %w; %s", f.flag, err, f.remedy)
 		}
 	}
 	if cat == "" {
@@ -120,16 +148,19 @@ func isFolder(dir string) error {
 		return nil
 	}
 	info, err := os.Stat(dir)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s: is no folder", dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: there is no such folder", dir)
+	case err == nil && !info.IsDir():
+		return fmt.Errorf("%s: is no folder", dir)
 	}
 	return err
 }
 
 // serve runs the services, the portal and the control API until ctx ends.
-func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock, listener net.Listener, a *app.App, reg *prometheus.Registry, started time.Time, mail notifier.Sink, pages string) error {
+func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock, listener net.Listener, a *app.App, reg *prometheus.Registry, started time.Time, told app.Notify) error {
 	d := direct{a}
-	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Learner: d, Logger: log})
+	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Learner: d, Recorder: d, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -149,13 +180,9 @@ func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock,
 		}
 		page = func(ctx context.Context) error { return p.Serve(ctx, listener) }
 	}
-	notices := func(context.Context) error { return nil }
-	if mail != nil {
-		n, err := a.Notifier(mail, pages)
-		if err != nil {
-			return errors.Join(err, api.Close())
-		}
-		notices = n.Run
+	notices, err := a.Notifier(told)
+	if err != nil {
+		return errors.Join(err, api.Close())
 	}
 	if err := lock.WriteRun(about); err != nil {
 		return errors.Join(err, api.Close())
@@ -171,7 +198,7 @@ func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock,
 	})
 	p.Go(page)
 	p.Go(uploads)
-	p.Go(notices)
+	p.Go(notices.Run)
 	p.Go(func(ctx context.Context) error {
 		<-ctx.Done()
 		return errors.Join(lock.RemoveRun(), api.Close())
@@ -181,7 +208,7 @@ func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock,
 	return err
 }
 
-func (u *upCmd) once(ctx context.Context, c *console, a *app.App) error {
+func (u *upCmd) once(ctx context.Context, c *console, a *app.App, told app.Notify) error {
 	err := withProgress(ctx, c, func(ctx context.Context) (string, error) {
 		s, err := a.State(ctx)
 		if err != nil {
@@ -194,6 +221,14 @@ func (u *upCmd) once(ctx context.Context, c *console, a *app.App) error {
 	if err != nil {
 		return err
 	}
+	// What is due by now; the rest is for the next time.
+	notices, err := a.Notifier(told)
+	if err != nil {
+		return err
+	}
+	if _, err := notices.Step(ctx); err != nil {
+		return err
+	}
 	st, err := direct{a}.Status(ctx)
 	if err != nil {
 		return err
@@ -202,6 +237,6 @@ func (u *upCmd) once(ctx context.Context, c *console, a *app.App) error {
 	if err != nil {
 		return err
 	}
-	s := summary{data: u.Data, drop: u.Drop, receipts: a.Received(), status: st, flags: flags, catalog: a.Catalog}
+	s := summary{name: c.name, data: u.Data, drop: u.Drop, receipts: a.Received(), status: st, flags: flags, catalog: a.Catalog}
 	return s.write(c.out)
 }

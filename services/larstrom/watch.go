@@ -35,7 +35,9 @@ func (w *watch) status(ctx context.Context) (control.Status, error) {
 	var st control.Status
 	if err := w.Read(ctx, func(s *run.State) error {
 		st = control.StatusOf(w.direct.app.Catalog.Region.Code, s)
-		return nil
+		var err error
+		st.Late, err = control.LateOf(s)
+		return err
 	}); err != nil {
 		return control.Status{}, err
 	}
@@ -74,12 +76,17 @@ func (w *watch) late() *prometheus.Desc {
 	return prometheus.NewDesc("larstrom_feed_late", "1 when a feed with a schedule should have come by now and has not, else 0.", []string{"feed"}, nil)
 }
 
+func (w *watch) overdue() *prometheus.Desc {
+	return prometheus.NewDesc("larstrom_late_flags", "Open flags whose duty is beyond its working days (due), or beyond one and a half times as many (escalated).", []string{"stage"}, nil)
+}
+
 // Describe names the metrics.
 func (w *watch) Describe(ch chan<- *prometheus.Desc) {
 	ch <- w.waiting()
 	ch <- w.number()
 	ch <- w.published()
 	ch <- w.late()
+	ch <- w.overdue()
 }
 
 // Collect reads the status; what cannot be read is no number.
@@ -94,6 +101,9 @@ func (w *watch) Collect(ch chan<- prometheus.Metric) {
 	for stream, n := range map[string]float64{"OBS": float64(st.Lag.Obs), "CELLS": float64(st.Lag.Cells),
 		"LEDGER": float64(st.Lag.Ledger), "DLQ": float64(st.Lag.Dead)} {
 		ch <- prometheus.MustNewConstMetric(w.waiting(), prometheus.GaugeValue, n, stream)
+	}
+	for stage, n := range map[string]int{"due": st.Late.Due, "escalated": st.Late.Escalated} {
+		ch <- prometheus.MustNewConstMetric(w.overdue(), prometheus.GaugeValue, float64(n), stage)
 	}
 	var late map[string]bool
 	if err := w.Read(ctx, func(s *run.State) error {

@@ -49,7 +49,17 @@ units: [{id: lund, name: Lunds sjukhus, kind: hospital}, {id: falun, name: Falu 
 people:
   - {id: p-anna, name: Anna, email: anna@example.org, roles: [{role: super_user, units: [lund]}]}
   - {id: p-bo, name: Bo, email: bo@example.org, roles: [{role: super_user, units: [lund]}]}
+  - {id: p-siv, name: Siv, roles: [{role: region_steward, units: [lund, falun]}]}
 `
+
+func day(t *testing.T, text string) catalog.Date {
+	t.Helper()
+	d, err := catalog.ParseDate(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
 
 // place is a ledger with a clock.
 type place struct {
@@ -448,6 +458,9 @@ func counted(t *testing.T, reg *prometheus.Registry) string {
 	var out []string
 	for _, f := range families {
 		for _, m := range f.GetMetric() {
+			if m.GetCounter().GetValue() == 0 {
+				continue
+			}
 			out = append(out, fmt.Sprintf("%s %s %g", m.GetLabel()[0].GetValue(), m.GetLabel()[1].GetValue(), m.GetCounter().GetValue()))
 		}
 	}
@@ -556,7 +569,7 @@ func TestRunSendsAtOnce(t *testing.T) {
 }
 
 func TestConfig(t *testing.T) {
-	if _, err := notifier.New(notifier.Config{Every: -1}); err == nil || !strings.Contains(err.Error(), "a sink") || !strings.Contains(err.Error(), "a clock") || !strings.Contains(err.Error(), "negative") {
+	if _, err := notifier.New(notifier.Config{Every: -1}); err == nil || !strings.Contains(err.Error(), "a ledger and a catalog") || !strings.Contains(err.Error(), "a clock") || !strings.Contains(err.Error(), "negative") {
 		t.Errorf("an empty configuration: %v", err)
 	}
 }

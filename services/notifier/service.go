@@ -12,6 +12,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/eventlog"
 	"larstrom/pipeline/learning"
 	"larstrom/pipeline/notice"
 	"larstrom/pipeline/quality"
@@ -53,7 +54,15 @@ var (
 type Config struct {
 	Ledger  Ledger
 	Catalog *catalog.Catalog
-	Sink    Sink
+	// Sink takes the messages; nil: nobody is written to, and what is not done
+	// in its time is recorded all the same.
+	Sink Sink
+	// Holder is an opaque name of this process among several of one region,
+	// another one at each start; empty: it is the only one.
+	Holder string
+	// Lease is for how long a process claims messages that it is about to send
+	// (0: 5 min). The clocks of the processes agree to within half of it.
+	Lease time.Duration
 	// Pages is the address at which people reach the portal; empty: messages
 	// have no links.
 	Pages   string
@@ -70,14 +79,14 @@ type Config struct {
 // Validate joins everything that is missing.
 func (c Config) Validate() error {
 	var errs []error
-	if c.Ledger == nil || c.Catalog == nil || c.Sink == nil {
-		errs = append(errs, errors.New("notifier: a ledger, a catalog and a sink are needed"))
+	if c.Ledger == nil || c.Catalog == nil {
+		errs = append(errs, errors.New("notifier: a ledger and a catalog are needed"))
 	}
 	if c.Clock == nil || c.Logger == nil {
 		errs = append(errs, errors.New("notifier: a clock and a logger are needed"))
 	}
-	if c.Every < 0 || c.RetryFirst < 0 || c.RetryMost < 0 {
-		errs = append(errs, errors.New("notifier: times cannot be negative"))
+	if c.Every < 0 || c.RetryFirst < 0 || c.RetryMost < 0 || c.Lease < 0 || c.Lease%time.Second != 0 {
+		errs = append(errs, errors.New("notifier: times cannot be negative, and a lease is of whole seconds"))
 	}
 	return errors.Join(errs...)
 }
@@ -91,11 +100,26 @@ type Service struct {
 
 	state run.State
 	sent  []event.NoticeSent
+	// claims are the last ones of messages; last is the end of their subject.
+	claims   map[string]claim
+	done     map[string]bool // messages that were sent
+	last     uint64
+	breached map[string]bool // by identity
 	// refused are messages that the sink will never take; this process does
 	// not try them again.
 	refused map[string]bool
 	failed  int // attempts in a row
 }
+
+// claim says who hands a message to the sink, and until when nobody else does.
+type claim struct {
+	holder string
+	until  time.Time
+}
+
+// errAgain says that the ledger has grown where this process wanted to append:
+// what is due is to be looked at again.
+var errAgain = errors.New("another process was faster")
 
 // defaultDigest is when digests go out where the catalog does not say.
 const defaultDigest = "07:30"
@@ -108,7 +132,7 @@ func New(cfg Config) (*Service, error) {
 	for _, d := range []struct {
 		of    *time.Duration
 		value time.Duration
-	}{{&cfg.Every, 10 * time.Second}, {&cfg.RetryFirst, 5 * time.Second}, {&cfg.RetryMost, 10 * time.Minute}} {
+	}{{&cfg.Every, 10 * time.Second}, {&cfg.RetryFirst, 5 * time.Second}, {&cfg.RetryMost, 10 * time.Minute}, {&cfg.Lease, 5 * time.Minute}} {
 		if *d.of == 0 {
 			*d.of = d.value
 		}
@@ -126,7 +150,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, fmt.Errorf("notifier: region.digest_at: %w", err)
 	}
 	s := &Service{cfg: cfg, zone: zone, at: time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute,
-		explain: map[string]catalog.Text{}, refused: map[string]bool{}}
+		explain: map[string]catalog.Text{}, refused: map[string]bool{}, claims: map[string]claim{}, done: map[string]bool{}, breached: map[string]bool{}}
 	for _, c := range quality.Catalogue() {
 		s.explain[c.ID] = c.Explain
 	}
@@ -188,13 +212,9 @@ func (s *Service) sync(ctx context.Context) (news bool, err error) {
 		if err != nil {
 			return news, fmt.Errorf("read the ledger from %d: %w", s.state.Seq+1, err)
 		}
-		if e.Type == event.TypeNoticeSent {
-			b, err := event.Decode[event.NoticeSent](e)
-			if err != nil {
+		if e.Subject == event.NoticeSubject(s.cfg.Catalog.Region.Code) {
+			if err := s.fold(e); err != nil {
 				return news, err
-			}
-			if !s.state.Has(e.ID) {
-				s.sent = append(s.sent, b)
 			}
 		} else {
 			news = true
@@ -206,15 +226,59 @@ func (s *Service) sync(ctx context.Context) (news bool, err error) {
 	return news, nil
 }
 
-// Step sends what is due now and says after which time to look again at the
-// latest.
+// fold takes in what this process or another has said of messages.
+func (s *Service) fold(e event.Event) error {
+	s.last = e.Sequence
+	if s.state.Has(e.ID) {
+		return nil
+	}
+	switch e.Type {
+	case event.TypeNoticeSent:
+		b, err := event.Decode[event.NoticeSent](e)
+		if err != nil {
+			return err
+		}
+		s.sent = append(s.sent, b)
+		s.done[b.Notice] = true
+		delete(s.claims, b.Notice)
+	case event.TypeNoticeClaimed:
+		b, err := event.Decode[event.NoticeClaimed](e)
+		if err != nil {
+			return err
+		}
+		for _, n := range b.Notices {
+			s.claims[n] = claim{b.Holder, e.Time.Add(time.Duration(b.Seconds) * time.Second)}
+		}
+	case event.TypeSLABreached:
+		b, err := event.Decode[event.SLABreached](e)
+		if err != nil {
+			return err
+		}
+		s.breached[b.Breach] = true
+	}
+	return nil
+}
+
+// Step records what has not been done in its time, sends what is due now and
+// says after which time to look again at the latest.
 func (s *Service) Step(ctx context.Context) (next time.Duration, err error) {
+	for {
+		if next, err = s.step(ctx); !errors.Is(err, errAgain) {
+			return next, err
+		}
+	}
+}
+
+func (s *Service) step(ctx context.Context) (next time.Duration, err error) {
 	if _, err := s.sync(ctx); err != nil {
 		return 0, err
 	}
 	now := s.cfg.Clock().In(s.zone)
 	in, err := s.input(now)
 	if err != nil {
+		return 0, err
+	}
+	if err := s.breaches(ctx, in); err != nil {
 		return 0, err
 	}
 	ok, err := s.deliver(ctx, notice.Immediate(in), now)
@@ -245,7 +309,71 @@ func (s *Service) Step(ctx context.Context) (next time.Duration, err error) {
 	if !now.Before(due) {
 		due = s.digestOn(now.AddDate(0, 0, 1))
 	}
+	for _, c := range s.claims { // what another process has not sent by then falls to this one
+		if c.until.After(now) && c.until.Before(due) {
+			due = c.until
+		}
+	}
 	return min(longest, max(due.Sub(now), s.cfg.Every)), nil
+}
+
+// breaches records what the ledger does not have yet.
+func (s *Service) breaches(ctx context.Context, in notice.Input) error {
+	for _, b := range notice.Breaches(in) {
+		if s.breached[b.Breach] {
+			continue
+		}
+		if err := s.append(ctx, b.Breach, b); err != nil {
+			return fmt.Errorf("record what was not done in its time: %w", err)
+		}
+		s.cfg.Logger.Info("a duty was not done in its time", "flag", b.Flag, "duty", b.Duty, "stage", b.Stage, "due", b.Due.String(), "level", b.Level)
+	}
+	return nil
+}
+
+// append adds to what this process knows of messages, and to nothing else:
+// errAgain when another one has added meanwhile.
+func (s *Service) append(ctx context.Context, cause string, b event.Body) error {
+	e, err := event.New(event.NoticeSubject(s.cfg.Catalog.Region.Code), cause, b, s.cfg.Clock())
+	if err != nil {
+		return err
+	}
+	expected := s.last
+	var wrong *eventlog.WrongLastSequenceError
+	if _, err := s.cfg.Ledger.AppendEvent(ctx, e, &expected); errors.As(err, &wrong) {
+		return errAgain
+	} else if err != nil {
+		return err
+	}
+	_, err = s.sync(ctx)
+	return err
+}
+
+// mostClaimed is how many messages one claim has: no more than are sent while
+// it lasts.
+const mostClaimed = 50
+
+// claimed makes the first of the messages this process's for at least half a
+// lease, with those after it that nobody has, and says for how long it is.
+func (s *Service) claimed(ctx context.Context, all []notice.Message) (time.Duration, error) {
+	now := s.cfg.Clock()
+	mine := s.claims[all[0].Sent.Notice]
+	if left := mine.until.Sub(now); mine.holder == s.cfg.Holder && left > s.cfg.Lease/2 {
+		return left, nil
+	}
+	b := event.NoticeClaimed{Holder: s.cfg.Holder, Seconds: int(s.cfg.Lease / time.Second)}
+	for _, m := range all[:min(len(all), mostClaimed)] {
+		if !s.refused[m.Sent.Notice] && !s.done[m.Sent.Notice] && !s.others(m, now) {
+			b.Notices = append(b.Notices, m.Sent.Notice)
+		}
+	}
+	return s.cfg.Lease, s.append(ctx, fmt.Sprint(s.last), b)
+}
+
+// others: another process has claimed the message and may be sending it.
+func (s *Service) others(m notice.Message, now time.Time) bool {
+	c := s.claims[m.Sent.Notice]
+	return s.cfg.Holder != "" && c.holder != s.cfg.Holder && c.until.After(now)
 }
 
 // digestOn is the instant of the digest on the civil day of t.
@@ -290,15 +418,20 @@ func Learned(s *run.State, c *catalog.Catalog) ([]learning.Stat, error) {
 // is not ok when something is to be tried again.
 func (s *Service) deliver(ctx context.Context, all []notice.Message, now time.Time) (ok bool, err error) {
 	ok = true
-	for _, m := range all {
-		if s.refused[m.Sent.Notice] {
+	if s.cfg.Sink == nil {
+		return ok, nil
+	}
+	for i, m := range all {
+		if s.refused[m.Sent.Notice] || s.done[m.Sent.Notice] || s.others(m, s.cfg.Clock()) {
 			continue
 		}
-		err := s.cfg.Sink.Send(ctx, Mail{ID: m.Sent.Notice, To: m.To, Subject: m.Subject, Body: m.Body, Language: m.Language, Date: now})
+		err := s.send(ctx, all[i:], now)
 		switch {
 		case err == nil:
 		case ctx.Err() != nil:
 			return false, ctx.Err()
+		case errors.Is(err, errAgain), errors.Is(err, errClaim):
+			return false, err
 		case errors.Is(err, ErrRefused):
 			s.refused[m.Sent.Notice] = true
 			s.cfg.Metrics.count(m.Sent.Kind, "refused")
@@ -328,6 +461,27 @@ func (s *Service) deliver(ctx context.Context, all []notice.Message, now time.Ti
 	return ok, nil
 }
 
+// errClaim says that a claim could not be recorded.
+var errClaim = errors.New("claim a notice")
+
+// send hands the first of the messages to the sink. Among several processes it
+// is claimed before, and the sink has no longer for it than the claim lasts.
+func (s *Service) send(ctx context.Context, all []notice.Message, now time.Time) error {
+	if s.cfg.Holder != "" {
+		left, err := s.claimed(ctx, all)
+		if errors.Is(err, errAgain) {
+			return err
+		} else if err != nil {
+			return fmt.Errorf("%w: %w", errClaim, err)
+		}
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, left)
+		defer stop()
+	}
+	m := all[0]
+	return s.cfg.Sink.Send(ctx, Mail{ID: m.Sent.Notice, To: m.To, Subject: m.Subject, Body: m.Body, Language: m.Language, Date: now})
+}
+
 // Metrics are the numbers of the service; nil counts nothing. People are no
 // label.
 type Metrics struct{ notices *prometheus.CounterVec }
@@ -338,6 +492,11 @@ func NewMetrics(reg *prometheus.Registry) *Metrics {
 		Name: "larstrom_notices_total", Help: "Messages to people by kind and by what became of them: sent, deferred, refused.",
 	}, []string{"kind", "outcome"})}
 	reg.MustRegister(m.notices)
+	for _, kind := range []string{event.NoticeDigest, event.NoticeImmediate} {
+		for _, outcome := range []string{"sent", "deferred", "refused"} {
+			m.notices.WithLabelValues(kind, outcome) // 0 is a number, not an absence
+		}
+	}
 	return m
 }
 

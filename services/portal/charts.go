@@ -287,7 +287,7 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 	case runs:
 		v.Mark, v.Text = "runs", p.words.t("verdict.crossings")
 	case none(s.Points[newest].LCL) && none(s.Points[newest].UCL):
-		v.Mark, v.Text = "none", cmp.Or(s.Points[newest].Why, p.words.t("verdict.no_limits"))
+		v.Mark, v.Text = "none", cmp.Or(p.words.why(s.Points[newest].Why), p.words.t("verdict.no_limits"))
 	default:
 		v.Mark, v.Text = "steady", p.words.t("verdict.steady", when(newest))
 		if strings.Contains(s.Points[newest].Why, "run rules are off") {
@@ -300,7 +300,7 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 // funnel draws the units of an indicator.
 func (p *Portal) funnel(rows []funnelRow, ind indicatorRow, called names, title, id string) drawing {
 	m := p.funnelMeasure(rows, ind)
-	f := figure.Funnel{Title: title, Description: rows[0].Why, Percent: m.percent, Decimals: m.decimals, Centre: rows[0].Centre,
+	f := figure.Funnel{Title: title, Description: p.words.why(rows[0].Why), Percent: m.percent, Decimals: m.decimals, Centre: rows[0].Centre,
 		CentreName: p.words.t("funnel.centre"), DenominatorTitle: p.denominator(ind), Texts: p.words.figureTexts()}
 	f.Texts.Denominator = f.DenominatorTitle
 	f.Curve = p.funnelCurve(rows, ind)
@@ -415,12 +415,13 @@ func (p *Portal) numerator(ind indicatorRow) string {
 	}
 }
 
-// byName orders by name, and what has one name by its id. It never looks at
-// values: units are not ranked.
-func byName[T any](all []T, of func(T) (name, id string)) {
+// byName orders by name, as the language of the words does, and what has one
+// name by its id. It never looks at values: units are not ranked.
+func byName[T any](w *words, all []T, of func(T) (name, id string)) {
+	order := w.collator()
 	slices.SortStableFunc(all, func(a, b T) int {
 		an, ai := of(a)
 		bn, bi := of(b)
-		return cmp.Or(strings.Compare(strings.ToLower(an), strings.ToLower(bn)), strings.Compare(ai, bi))
+		return cmp.Or(order.CompareString(an, bn), strings.Compare(ai, bi))
 	})
 }

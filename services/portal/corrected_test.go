@@ -14,7 +14,7 @@ import (
 // A point that shows a correction says who corrected it, and why; one that
 // shows what was delivered says nothing of it.
 func TestCorrectedPoint(t *testing.T) {
-	p := &Portal{cfg: Config{Pages: &Pages{Catalog: &catalog.Catalog{Region: catalog.Region{Code: "nord"}}}}, words: newWords(time.UTC)}
+	p := &Portal{cfg: Config{Pages: &Pages{Catalog: &catalog.Catalog{Region: catalog.Region{Code: "nord"}}}}, words: newWords("en", time.UTC)}
 	day := catalog.NewDate(2026, 3, 1)
 	key := cellKey{Unit: "u", Version: "1", Granularity: "month", Period: day}
 	k := cell.Key{Region: "nord", Registry: "reg", Indicator: "i", Version: "1", Granularity: "month", Unit: "u", PeriodStart: day.Days()}

@@ -37,7 +37,7 @@ type Desk interface {
 const maxForm = 64 << 10
 
 // desk are the forms of the flag's page.
-func (p *Portal) desk(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler, loopback bool) {
+func (p *Portal) desk(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler, loopback bool, d *door) {
 	if p.cfg.Pages.Desk == nil {
 		return
 	}
@@ -45,7 +45,6 @@ func (p *Portal) desk(mux *http.ServeMux, guard func(http.HandlerFunc) http.Hand
 	mux.Handle("POST "+at+"/decisions", guard(p.within(at, p.form(p.decideForm))))
 	mux.Handle("POST "+at+"/preview", guard(p.within(at, p.form(p.previewForm))))
 	if loopback && p.cfg.Pages.Sessions != nil && p.cfg.Pages.Login != nil {
-		d := newDoor(p.cfg.Pages.Login, p.cfg.Pages.Clock)
 		mux.HandleFunc("POST "+at+"/session", p.form(func(w http.ResponseWriter, r *http.Request) { p.loginForm(w, r, d) }))
 		mux.HandleFunc("POST /session/end", func(w http.ResponseWriter, r *http.Request) {
 			p.cfg.Pages.Sessions.end(w, r)
@@ -289,7 +288,6 @@ type panel struct {
 	Proposals      []event.DecisionProposed
 	Judged         bool
 	CanLogIn       bool
-	Languages      []crumb
 	LatestSnooze   catalog.Date
 	MayPreviewKind []string
 }
@@ -301,12 +299,11 @@ type panelAction struct {
 }
 
 func (p *Portal) panelOf(r *http.Request, f *story) panel {
-	s := speak(r)
+	s := p.speak()
 	b := panel{speech: s, Flag: f.Flag, Version: f.Version, Proposals: f.Proposals, On: p.cfg.Pages.Desk != nil, CanLogIn: p.cfg.Pages.Sessions != nil}
 	if !b.On {
 		return b
 	}
-	b.Languages = s.others(r)
 	b.Person, _ = p.person(r)
 	b.LatestSnooze = catalog.DateOf(p.cfg.Pages.Clock()).AddDays(gate.MaxSnoozeDays)
 	all := p.queue(r.Context())

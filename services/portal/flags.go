@@ -30,8 +30,9 @@ type flagsBody struct {
 // flagLine is a flag in a list.
 type flagLine struct {
 	flagKey
-	Text, IndicatorName, UnitName, Periods string
-	Night                                  catalog.Date
+	// Text is the finding in English, Why what it means in the reader's words.
+	Text, Why, IndicatorName, UnitName, Periods string
+	Night                                       catalog.Date
 }
 
 // names are what the catalog of the publication calls things.
@@ -152,7 +153,7 @@ func (p *Portal) groupsOf(keys []flagKey) []heldGroup {
 }
 
 func (p *Portal) flagLine(k flagKey, t flagText, c *called) flagLine {
-	l := flagLine{flagKey: k, Text: t.Text, IndicatorName: c.indicator(k.Indicator), UnitName: p.words.t("flag.all_units"),
+	l := flagLine{flagKey: k, Text: t.Text, Why: p.whyOf(k.Check), IndicatorName: c.indicator(k.Indicator), UnitName: p.words.t("flag.all_units"),
 		Periods: p.words.t("flag.several"), Night: c.nights[k.Run]}
 	if k.Unit != "" {
 		l.UnitName = c.unit(k.Unit)

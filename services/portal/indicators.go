@@ -114,7 +114,7 @@ func (p *Portal) indicator(r *http.Request) (*view, error) {
 			for _, u := range units {
 				b.Named = append(b.Named, crumb{chartPath(u.ID, id, seriesID{}), c.unit(u.ID)})
 			}
-			byName(b.Named, func(c crumb) (string, string) { return c.Title, c.Path })
+			byName(p.words, b.Named, func(c crumb) (string, string) { return c.Title, c.Path })
 			return nil
 		}
 		variation, err := p.variationOf(ctx, id)
@@ -163,9 +163,9 @@ func (p *Portal) fillFunnel(b *indicatorBody, rows []funnelRow, variation []vari
 	}
 	b.Picks = p.picks(ids, head.series(), r.URL.EscapedPath())
 	rows = slices.DeleteFunc(rows, func(f funnelRow) bool { return f.series() != head.series() })
-	byName(rows, func(f funnelRow) (string, string) { return called.unit(f.Unit), f.Unit })
+	byName(p.words, rows, func(f funnelRow) (string, string) { return called.unit(f.Unit), f.Unit })
 	m := p.funnelMeasure(rows, b.indicatorRow)
-	b.Period, b.Why, b.Measure, b.SizeTitle, b.Compared = p.words.span(head.Granularity, day(head.Start), day(head.End)), head.Why, m.title(), p.denominator(b.indicatorRow), head.Units
+	b.Period, b.Why, b.Measure, b.SizeTitle, b.Compared = p.words.span(head.Granularity, day(head.Start), day(head.End)), p.words.why(head.Why), m.title(), p.denominator(b.indicatorRow), head.Units
 	b.Lead = p.words.t("indicator.lead.chance", b.Period)
 	switch {
 	case head.Tau2 > 0:

@@ -78,7 +78,7 @@ func TestLate(t *testing.T) {
 // The words beside a chart are about its newest mature value: a run that has
 // ended is told as past, and what was not judged is not called steady.
 func TestVerdict(t *testing.T) {
-	p := &Portal{words: newWords(time.UTC)}
+	p := &Portal{words: newWords("en", time.UTC)}
 	points := func(change func(i int, r *pointRow)) series {
 		s := series{seriesID: seriesID{Granularity: "month"}}
 		for i := range 12 {
@@ -134,7 +134,7 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestWords(t *testing.T) {
-	w := newWords(time.UTC)
+	w := newWords("en", time.UTC)
 	nan := math.NaN()
 	for _, x := range []struct{ got, want string }{
 		{w.whole(0), "0"}, {w.whole(999), "999"}, {w.whole(1000), "1,000"}, {(&words{group: "\u00a0"}).whole(1000), "1000"}, {(&words{group: "\u00a0"}).whole(10000), "10\u00a0000"}, {(&words{group: "."}).whole(1000), "1.000"}, {w.whole(-1234567), "\u22121,234,567"},
@@ -229,7 +229,7 @@ func TestTexts(t *testing.T) {
 // A tree that names parents in a circle, or none that is there, still shows
 // every unit once, by name.
 func TestTree(t *testing.T) {
-	b := treeOf([]unitRow{{ID: "1", Name: "b", Parent: "2"}, {ID: "2", Name: "a", Parent: "1"}, {ID: "3", Name: "C", Parent: "gone"}, {ID: "4", Name: "d", Parent: "4"},
+	b := treeOf(newWords("en", time.UTC), []unitRow{{ID: "1", Name: "b", Parent: "2"}, {ID: "2", Name: "a", Parent: "1"}, {ID: "3", Name: "C", Parent: "gone"}, {ID: "4", Name: "d", Parent: "4"},
 		{ID: "5", Name: "z", Parent: "3"}, {ID: "6", Name: "Y", Parent: "3"}}, []charted{{ID: "3", Others: 2}, {ID: "9", Others: 1, Held: 1}})
 	var names []string
 	var walk func(all []*unitNode, depth string)

@@ -72,7 +72,7 @@ type layout struct {
 
 func newLayout(w *words) (*layout, error) {
 	funcs := template.FuncMap{
-		"t": w.t, "count": w.count, "form": w.form, "whole": w.whole, "num": w.num, "figures": w.figures, "say": w.or,
+		"t": w.t, "lang": func() string { return w.lang }, "count": w.count, "form": w.form, "whole": w.whole, "num": w.num, "figures": w.figures, "say": w.or,
 		"date": func(d any) template.HTML { return timeElement(dateOf(d).String(), w.date(dateOf(d))) },
 		"period": func(granularity string, d any) template.HTML {
 			return timeElement(periodValue(granularity, dateOf(d)), w.period(granularity, dateOf(d)))
@@ -150,6 +150,7 @@ type frame struct {
 	Lang, Region string
 	Pages        bool
 	Navigation   []navigation
+	Tongues      []tongueLink
 }
 
 type navigation struct {
@@ -157,8 +158,8 @@ type navigation struct {
 	Here bool
 }
 
-func (p *Portal) frame(name string, v *view) frame {
-	f := frame{view: v, Page: name, Lang: p.words.lang}
+func (p *Portal) frame(name string, v *view, r *http.Request) frame {
+	f := frame{view: v, Page: name, Lang: p.words.lang, Tongues: p.tongues(r)}
 	if p.cfg.Pages == nil {
 		if b, ok := v.Body.(statusBody); ok {
 			f.Region = b.Of
@@ -209,7 +210,7 @@ func (p *Portal) show(page string, read func(*http.Request) (*view, error)) http
 			name = "unpublished"
 		}
 		var text bytes.Buffer
-		if err := p.layout.pages[name].ExecuteTemplate(&text, "layout", p.frame(name, v)); err != nil {
+		if err := p.layout.pages[name].ExecuteTemplate(&text, "layout", p.frame(name, v, r)); err != nil {
 			p.cfg.Logger.Error("the page cannot be written", "page", name, "error", err)
 			http.Error(w, "the page cannot be written", http.StatusInternalServerError)
 			return

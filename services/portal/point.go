@@ -132,6 +132,7 @@ func stateMeans(w *words, r pointRow) string {
 
 func (p *Portal) pointBody(s series, at int, called names) *pointBody {
 	w, r := p.words, s.Points[at]
+	r.Why = w.why(r.Why)
 	ind := indicatorOf(called, s.Indicator)
 	m := w.measureOf(ind, s.values())
 	b := &pointBody{pointRow: r, Unit: s.Unit, UnitName: called.unit(s.Unit), Indicator: ind, ChartPath: chartPath(s.Unit, s.Indicator, s.seriesID),

@@ -140,7 +140,7 @@ const (
 	maxHeader   = 64 << 10
 )
 
-// Portal answers over HTTP.
+// Portal answers over HTTP, in one language; others speaks the rest.
 type Portal struct {
 	cfg    Config
 	words  *words
@@ -148,6 +148,8 @@ type Portal struct {
 	static map[string]asset
 	// called are the names of the publication that was read last.
 	called atomic.Pointer[called]
+	// others are the same portal in each of its languages, this one too.
+	others map[string]*Portal
 }
 
 // New is a portal that is ready to serve.
@@ -162,16 +164,20 @@ func New(cfg Config) (*Portal, error) {
 			return nil, fmt.Errorf("portal: time zone of the region: %w", err)
 		}
 	}
-	w := newWords(zone)
-	l, err := newLayout(w)
-	if err != nil {
-		return nil, fmt.Errorf("portal: %w", err)
-	}
 	static, err := assets()
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
-	return &Portal{cfg: cfg, words: w, layout: l, static: static}, nil
+	all := map[string]*Portal{}
+	for _, lang := range languages() {
+		w := newWords(lang.Path, zone)
+		l, err := newLayout(w)
+		if err != nil {
+			return nil, fmt.Errorf("portal: %w", err)
+		}
+		all[lang.Path] = &Portal{cfg: cfg, words: w, layout: l, static: static, others: all}
+	}
+	return all[fallback], nil
 }
 
 // Listen opens the address. On one that is not loopback the pages want a login
@@ -220,8 +226,33 @@ func (p *Portal) Serve(ctx context.Context, l net.Listener) error {
 // and only the names of this machine are answered: a page of another origin
 // must not reach it under a name of its own.
 func (p *Portal) Handler(loopback bool) http.Handler {
+	in := map[string]http.Handler{}
+	var d *door // wrong tokens are counted together, whatever the language
+	if p.cfg.Pages != nil {
+		d = newDoor(p.cfg.Pages.Login, p.cfg.Pages.Clock)
+	}
+	for lang, q := range p.others {
+		in[lang] = q.routes(loopback, d)
+	}
+	h := tongue(http.NewCrossOriginProtection().Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		in[languageOf(r)].ServeHTTP(w, r)
+	})))
+	if loopback {
+		h = ownNames(h)
+	}
+	if p.cfg.Uploads != nil {
+		h = mounted(p.cfg.Uploads, h)
+	}
+	if p.cfg.Review != nil {
+		h = mounted(p.cfg.Review, h)
+	}
+	return secure(h)
+}
+
+// routes are what the portal answers in its own language.
+func (p *Portal) routes(loopback bool, d *door) *http.ServeMux {
 	mux := http.NewServeMux()
-	p.pages(mux, loopback)
+	p.pages(mux, loopback, d)
 	for path, a := range p.static {
 		mux.Handle("GET "+path, a)
 	}
@@ -238,28 +269,18 @@ func (p *Portal) Handler(loopback bool) http.Handler {
 			p.cfg.Submit.ServeHTTP(w, r)
 		})
 	}
-	h := tongue(http.NewCrossOriginProtection().Handler(mux))
-	if loopback {
-		h = ownNames(h)
-	}
-	if p.cfg.Uploads != nil {
-		h = mounted(p.cfg.Uploads, h)
-	}
-	if p.cfg.Review != nil {
-		h = mounted(p.cfg.Review, h)
-	}
-	return secure(h)
+	return mux
 }
 
 // pages are all pages for people. Without Config.Pages there is one.
-func (p *Portal) pages(mux *http.ServeMux, loopback bool) {
+func (p *Portal) pages(mux *http.ServeMux, loopback bool, d *door) {
 	if p.cfg.Pages == nil {
 		mux.HandleFunc("GET /{$}", p.show("status", p.status))
 		return
 	}
 	guard := func(h http.HandlerFunc) http.Handler { return h }
 	if !loopback {
-		guard = newDoor(p.cfg.Pages.Login, p.cfg.Pages.Clock).require
+		guard = d.require
 	}
 	for pattern, read := range map[string]struct {
 		page string
@@ -283,7 +304,7 @@ func (p *Portal) pages(mux *http.ServeMux, loopback bool) {
 		mux.Handle("GET "+pattern, guard(p.within(pattern, p.show(read.page, read.read))))
 	}
 	mux.Handle("GET /deliveries/{delivery}/receipt.json", guard(p.within("/deliveries/{delivery}", p.receipt)))
-	p.desk(mux, guard, loopback)
+	p.desk(mux, guard, loopback, d)
 }
 
 func (p *Portal) summary(ctx context.Context) (Summary, error) {

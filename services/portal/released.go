@@ -101,6 +101,7 @@ func (r *reading) names(ctx context.Context) (*called, error) {
 	for _, n := range runs {
 		c.nights[n.Run] = day(n.AsOf)
 	}
+	r.p.inWords(units, inds, events)
 	for _, e := range events {
 		c.events[e.Unit] = append(c.events[e.Unit], e)
 	}
@@ -110,10 +111,29 @@ func (r *reading) names(ctx context.Context) (*called, error) {
 	for _, i := range inds {
 		c.names.indicators[i.ID] = i
 	}
-	byName(units, func(u unitRow) (string, string) { return u.Name, u.ID })
-	byName(inds, func(i indicatorRow) (string, string) { return i.Name, i.ID })
+	byName(r.p.words, units, func(u unitRow) (string, string) { return u.Name, u.ID })
+	byName(r.p.words, inds, func(i indicatorRow) (string, string) { return i.Name, i.ID })
 	r.called = c
 	return c, nil
+}
+
+// inWords puts names and events in the language of the portal, where the catalog
+// has it; the store has them in one language.
+func (p *Portal) inWords(units []unitRow, inds []indicatorRow, events []annotationRow) {
+	x := p.cfg.Pages.Catalog.Index()
+	for i := range units {
+		if u, ok := x.Unit(units[i].ID); ok {
+			units[i].Name = cmp.Or(u.Name[p.words.lang], units[i].Name)
+		}
+	}
+	for i := range inds {
+		if ind, ok := x.Indicator(inds[i].ID); ok {
+			inds[i].Name = cmp.Or(ind.Name[p.words.lang], inds[i].Name)
+		}
+	}
+	for i := range events {
+		events[i].Text = p.words.happened(events[i])
+	}
 }
 
 func (p *Portal) pointer(ctx context.Context) (*publication, error) {

@@ -9,7 +9,7 @@ import (
 
 // TestRulesHaveWords: every rule by which intake leaves lines out has words.
 func TestRulesHaveWords(t *testing.T) {
-	w := newWords(time.UTC)
+	w := newWords("en", time.UTC)
 	for _, rule := range []string{intake.RuleBytes, intake.RuleDialect, intake.RuleHeader, intake.RuleWhole, intake.RuleType, intake.RuleUnit,
 		intake.RuleIndicator, intake.RuleIdentity, intake.RuleReason, intake.RuleFuture} {
 		if !w.has("rule." + rule) {

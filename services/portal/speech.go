@@ -21,6 +21,9 @@ func isLanguage(code string) bool {
 	return slices.ContainsFunc(languages(), func(l crumb) bool { return l.Path == code })
 }
 
+// fallback is the language of those who ask for none that is spoken.
+const fallback = "en"
+
 // speech says the panel's words in one language.
 type speech struct {
 	Lang  string
@@ -30,9 +33,9 @@ type speech struct {
 // S is the text of that key, with what it names.
 func (s *speech) S(key string) string { return cmp.Or(s.texts[key], key) }
 
-// speak is the language that was asked for: by the address, else by the choice
-// before, else by the browser; English where none of them is spoken.
-func speak(r *http.Request) *speech {
+// languageOf is the language that was asked for: by the address, else by the
+// choice before, else by the browser; English where none of them is spoken.
+func languageOf(r *http.Request) string {
 	lang := r.URL.Query().Get("lang")
 	if c, err := r.Cookie(languageCookie); !isLanguage(lang) && err == nil {
 		lang = c.Value
@@ -40,17 +43,22 @@ func speak(r *http.Request) *speech {
 	if !isLanguage(lang) {
 		lang = accepted(r.Header.Get("Accept-Language"))
 	}
-	texts := map[string]string{}
+	return lang
+}
+
+// speak is the panel in the portal's language.
+func (p *Portal) speak() *speech {
+	texts, at := map[string]string{}, slices.IndexFunc(languages(), func(l crumb) bool { return l.Path == p.words.lang })
 	for key, in := range panelTexts() {
-		texts[key] = in[slices.IndexFunc(languages(), func(l crumb) bool { return l.Path == lang })]
+		texts[key] = in[at]
 	}
-	return &speech{lang, texts}
+	return &speech{p.words.lang, texts}
 }
 
 // accepted is the language of the header with the highest weight that is
 // spoken; Norwegian of any kind is bokmål.
 func accepted(header string) string {
-	best, most := "en", 0.0
+	best, most := fallback, 0.0
 	for one := range strings.SplitSeq(header, ",") {
 		code, rest, _ := strings.Cut(strings.TrimSpace(one), ";")
 		weight := 1.0
@@ -70,15 +78,31 @@ func accepted(header string) string {
 	return best
 }
 
-// others are the languages with the addresses that choose them.
-func (s *speech) others(r *http.Request) []crumb {
-	var out []crumb
+// tongues are the languages with the addresses that choose them, and the one
+// that the page is in.
+func (p *Portal) tongues(r *http.Request) []tongueLink {
+	var out []tongueLink
 	for _, l := range languages() {
-		if l.Path != s.Lang {
-			out = append(out, crumb{flagPath(r.PathValue("flag")) + "?" + url.Values{"lang": {l.Path}}.Encode(), l.Title})
+		q := r.URL.Query()
+		q.Set("lang", l.Path)
+		path := r.URL.Path
+		if r.Method != http.MethodGet {
+			// What a form was sent to is no page: its flag is.
+			path, q = flagPath(r.PathValue("flag")), url.Values{"lang": {l.Path}}
+			if r.PathValue("flag") == "" {
+				path = "/flags"
+			}
 		}
+		out = append(out, tongueLink{crumb{(&url.URL{Path: path, RawQuery: q.Encode()}).String(), l.Title}, l.Path, l.Path == p.words.lang})
 	}
 	return out
+}
+
+// tongueLink chooses a language.
+type tongueLink struct {
+	crumb
+	Lang string
+	Here bool
 }
 
 // tongue keeps the language that an address names.
@@ -87,6 +111,8 @@ func tongue(next http.Handler) http.Handler {
 		if lang := r.URL.Query().Get("lang"); isLanguage(lang) {
 			setCookie(w, r, languageCookie, lang, 365*24*3600)
 		}
+		w.Header().Set("Content-Language", languageOf(r))
+		w.Header().Add("Vary", "Accept-Language, Cookie")
 		next.ServeHTTP(w, r)
 	})
 }

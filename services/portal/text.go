@@ -5,6 +5,14 @@ package portal
 // and .other and have the number as their first verb.
 func english() map[string]string {
 	return map[string]string{
+		"date": "%d %s %d", "clock": "%s, %s", "clock.format": "15:04",
+		"figure.limits": "Control limits", "figure.runs": "Unusual run", "figure.phase": "New phase", "figure.note": "Event",
+		"figure.crossings": "Centre line crossed too rarely", "figure.excluded": "Left out of the limits", "figure.second": "Lower sum",
+		"figure.limits95": "95 % limits", "figure.limits998": "99.8 % limits", "figure.outlier": "Outside the 99.8 % limits", "figure.highlight": "Chosen unit",
+		"figure.listed": "Also outside the 99.8 % limits:", "figure.full": "In full:", "figure.hidden": "Not shown:", "figure.none": "No values to show",
+		"language":             "Language",
+		"annotation.unit_from": "The unit begins", "annotation.unit_to": "The unit ends",
+		"annotation.successor": "Carried on by %s", "annotation.predecessor": "Carries on %s",
 		"skip":              "Skip to the content",
 		"nav.label":         "Main",
 		"nav.tonight":       "Tonight",

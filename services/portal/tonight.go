@@ -167,7 +167,7 @@ func holds(severity string) bool {
 
 // whyOf is what a check's finding means, in the words of the check.
 func (p *Portal) whyOf(check string) string {
-	for _, c := range quality.Registry() {
+	for _, c := range quality.Catalogue() {
 		if c.ID == check {
 			return textOf(c.Explain, p.words.lang)
 		}

@@ -35,7 +35,7 @@ func (p *Portal) units(r *http.Request) (*view, error) {
 			return err
 		}
 		units, counts := p.readableUnits(ctx, c.units, counts)
-		b = treeOf(units, counts)
+		b = treeOf(p.words, units, counts)
 		return nil
 	})
 	if err != nil {
@@ -50,7 +50,7 @@ func (p *Portal) units(r *http.Request) (*view, error) {
 
 // treeOf places every unit under its parent, by name. What names a parent that
 // is not there, or itself above itself, stands at the top.
-func treeOf(units []unitRow, counts []charted) *unitsBody {
+func treeOf(w *words, units []unitRow, counts []charted) *unitsBody {
 	b, nodes := &unitsBody{}, map[string]*unitNode{}
 	for _, u := range units {
 		nodes[u.ID] = &unitNode{unitRow: u}
@@ -81,14 +81,14 @@ func treeOf(units []unitRow, counts []charted) *unitsBody {
 			parent.Below = append(parent.Below, n)
 		}
 	}
-	sortNodes(b.Top)
+	sortNodes(w, b.Top)
 	return b
 }
 
-func sortNodes(all []*unitNode) {
-	byName(all, func(n *unitNode) (string, string) { return n.Name, n.ID })
+func sortNodes(w *words, all []*unitNode) {
+	byName(w, all, func(n *unitNode) (string, string) { return n.Name, n.ID })
 	for _, n := range all {
-		sortNodes(n.Below)
+		sortNodes(w, n.Below)
 	}
 }
 
@@ -183,7 +183,7 @@ func (p *Portal) cards(b *unitBody, all []series, inds []indicatorRow) {
 			inds = append(inds, indicatorRow{ID: id, Name: id, Multiplier: 1})
 		}
 	}
-	byName(inds, func(i indicatorRow) (string, string) { return i.Name, i.ID })
+	byName(p.words, inds, func(i indicatorRow) (string, string) { return i.Name, i.ID })
 	for _, i := range inds {
 		list := of[i.ID]
 		newestFirst(list)
@@ -313,7 +313,7 @@ func (p *Portal) chartBody(s series, all []series, called names, notes []annotat
 		b.Lines = append(b.Lines, l)
 	}
 	last := s.Points[len(s.Points)-1]
-	b.Kind, b.Why = p.words.kindOfChart(last.Chart), last.Why
+	b.Kind, b.Why = p.words.kindOfChart(last.Chart), p.words.why(last.Why)
 	if !none(last.Target) {
 		b.Target = m.say(last.Target)
 	}
@@ -327,7 +327,7 @@ func (p *Portal) chartBody(s series, all []series, called names, notes []annotat
 func (b *chartBody) phases(p *Portal, s series, m measure) {
 	for i, r := range s.Points {
 		if i == 0 || r.Phase != s.Points[i-1].Phase {
-			ph := phase{Number: r.Phase, From: p.words.period(s.Granularity, day(r.Start)), Kind: p.words.kindOfChart(r.Chart), Why: r.Why, Centre: m.say(r.Centre)}
+			ph := phase{Number: r.Phase, From: p.words.period(s.Granularity, day(r.Start)), Kind: p.words.kindOfChart(r.Chart), Why: p.words.why(r.Why), Centre: m.say(r.Centre)}
 			if r.BaselineFrom != nil && r.BaselineTo != nil {
 				ph.Baseline = p.words.span(s.Granularity, day(*r.BaselineFrom), day(*r.BaselineTo))
 			}

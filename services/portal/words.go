@@ -3,9 +3,13 @@ package portal
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/text/collate"
+	"golang.org/x/text/language"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/figure"
@@ -19,11 +23,27 @@ type words struct {
 	decimal string
 	group   string
 	percent string // after a number, with its space
+	stored  []said // what the released store says, in English only
 }
 
-// newWords speaks English; there is no other language now.
-func newWords(zone *time.Location) *words {
-	return &words{lang: "en", texts: english(), zone: zone, decimal: ".", group: ",", percent: "%"}
+// newWords speaks one of languages, with its conventions: decimal comma, thousands
+// set apart (by a point in Danish) and a space before the per cent sign in the
+// Nordic languages.
+func newWords(lang string, zone *time.Location) *words {
+	w := &words{lang: lang, texts: english(), zone: zone, decimal: ".", group: ",", percent: "%"}
+	if lang == fallback {
+		return w
+	}
+	w.decimal, w.group, w.percent = ",", "\u00a0", "\u00a0%"
+	if lang == "da" {
+		w.group = "."
+	}
+	w.stored = sentences()
+	at := slices.IndexFunc(languages(), func(l crumb) bool { return l.Path == lang })
+	for key, in := range nordic() {
+		w.texts[key] = in[at]
+	}
+	return w
 }
 
 // t is the text of that key, with its verbs filled in. A text that is missing
@@ -215,7 +235,7 @@ func (w *words) date(d catalog.Date) string {
 		return "–"
 	}
 	y, m, day := d.Time().Date()
-	return fmt.Sprintf("%d %s %d", day, w.month(m), y)
+	return w.t("date", day, w.month(m), y)
 }
 
 // period is a period in words.
@@ -255,7 +275,7 @@ func (w *words) span(granularity string, from, to catalog.Date) string {
 // clock is an instant in the zone of the region.
 func (w *words) clock(at time.Time) string {
 	at = at.In(w.zone)
-	return fmt.Sprintf("%s, %s", w.date(catalog.DateOf(at)), at.Format("15:04"))
+	return w.t("clock", w.date(catalog.DateOf(at)), at.Format(w.t("clock.format")))
 }
 
 // ago is how many days ago a date was, seen from another.
@@ -281,6 +301,12 @@ func (w *words) state(state string) string { return w.or("state.", state) }
 // figureTexts are the words of drawings.
 func (w *words) figureTexts() figure.Texts {
 	t := figure.EnglishTexts()
+	t.Centre, t.UpperLimit, t.LowerLimit, t.Limits = w.t("col.centre"), w.t("col.ucl"), w.t("col.lcl"), w.t("figure.limits")
+	t.Target, t.Reference, t.SigmaSignal, t.RunsSignal = w.t("chart.target"), w.t("chart.ref"), w.t("spc.sigma3"), w.t("figure.runs")
+	t.PhaseBreak, t.Note, t.FewCrossings, t.Excluded, t.Second = w.t("figure.phase"), w.t("figure.note"), w.t("figure.crossings"), w.t("figure.excluded"), w.t("figure.second")
+	t.Denominator, t.Limits95, t.Limits998, t.Outlier = w.t("denominator"), w.t("figure.limits95"), w.t("figure.limits998"), w.t("figure.outlier")
+	t.Unit, t.Highlight, t.OutliersListed, t.NamesInFull = w.t("col.unit"), w.t("figure.highlight"), w.t("figure.listed"), w.t("figure.full")
+	t.NotShown, t.NoData = w.t("figure.hidden"), w.t("figure.none")
 	t.Language, t.Decimal, t.Thousands, t.Percent = w.lang, w.decimal, w.group, w.percent
 	t.Value, t.Preliminary, t.HeldPrevious, t.HeldEmpty = w.state("value"), w.state("preliminary"), w.state("held_previous"), w.state("held_empty")
 	t.Suppressed, t.Missing, t.NoEligible, t.NotApplicable = w.state("suppressed"), w.state("missing"), w.state("no_eligible"), w.state("not_applicable")
@@ -288,4 +314,10 @@ func (w *words) figureTexts() figure.Texts {
 		t.Months[i] = w.t("month.short." + strconv.Itoa(i+1))
 	}
 	return t
+}
+
+// collator compares names as the language sorts them: Å, Ä and Ö, or Æ, Ø and Å,
+// come last, and the case of letters does not matter. It is for one goroutine.
+func (w *words) collator() *collate.Collator {
+	return collate.New(language.MustParse(w.lang), collate.IgnoreCase)
 }

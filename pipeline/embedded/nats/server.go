@@ -198,6 +198,10 @@ func connect(cfg Config, url string, opts ...nats.Option) (*nats.Conn, error) {
 		}),
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("connected to the log's server again") }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrSlowConsumer) {
+				log.Info("the log's server sends faster than this process reads; what was dropped is seen as a gap and read again, nothing is lost", "error", err)
+				return
+			}
 			log.Warn("connection to the log's server", "error", err)
 		}),
 	}, opts...)

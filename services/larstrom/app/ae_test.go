@@ -217,7 +217,8 @@ func (s *aeSeries) volume(indicator string, i int) float64 {
 // holdSilent marks what the checks T04 and K01 hold: an absent newest month,
 // or a month with zero records, where at least 7 were expected (T04: of the
 // series; K01: any number, of the whole unit) and none has a probability below
-// 0.001 under a negative binomial with pooled dispersion.
+// 0.001 under a negative binomial with pooled dispersion. Who had nothing in the
+// two months before either closed earlier, and is no question.
 func holdSilent(all aeAll, indicator string) {
 	collect := func(add func(k aeKey, month time.Time, v float64)) {
 		for k, s := range all {
@@ -266,6 +267,10 @@ func holdSilent(all aeAll, indicator string) {
 	}
 	alphaSeries, alphaUnit := pooled(bySeries), pooled(byUnit)
 	newest := time.Date(2019, 3, 1, 0, 0, 0, 0, time.UTC)
+	lately := func(k aeKey) bool {
+		in := bySeries[k.stratum+" "+k.unit]
+		return in[newest.AddDate(0, -1, 0)] > 0 || in[newest.AddDate(0, -2, 0)] > 0
+	}
 	for k, s := range all {
 		if k.indicator != indicator {
 			continue
@@ -273,7 +278,7 @@ func holdSilent(all aeAll, indicator string) {
 		_, here := byUnit[k.unit][newest]
 		for i, m := range s.months {
 			v := s.volume(indicator, i)
-			if v > 0 || math.IsNaN(v) && !m.Equal(newest) {
+			if v > 0 || math.IsNaN(v) && !m.Equal(newest) || math.IsNaN(v) && !lately(k) {
 				continue
 			}
 			if mean, p, ok := judge(bySeries, k.stratum+" "+k.unit, m, alphaSeries); ok && mean >= 7 && p < 0.001 {
@@ -287,11 +292,15 @@ func holdSilent(all aeAll, indicator string) {
 		}
 	}
 	// A silent unit is held in all its strata and zero months.
+	anyLately := map[string]bool{}
+	for k := range all {
+		anyLately[k.unit] = anyLately[k.unit] || k.indicator == indicator && lately(k)
+	}
 	for k, s := range all {
 		if k.indicator != indicator {
 			continue
 		}
-		if _, here := byUnit[k.unit][newest]; here {
+		if _, here := byUnit[k.unit][newest]; here || !anyLately[k.unit] {
 			continue
 		}
 		if _, p, ok := judge(byUnit, k.unit, newest, alphaUnit); ok && p < 0.001 {

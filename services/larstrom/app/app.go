@@ -11,6 +11,9 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,6 +53,9 @@ type Config struct {
 	KeyFile string
 	// WithoutIntake is a process that takes no files, and needs no keys.
 	WithoutIntake bool
+	// WithoutStores is a process that has the log and the catalog alone, and
+	// no service but the notifier.
+	WithoutStores bool
 	// NATS is the URL of a NATS server or cluster; empty: the log is embedded.
 	NATS string
 	// Credentials is the NATS credentials file for NATS.
@@ -60,6 +66,12 @@ type Config struct {
 	// ClickHouse servers; empty: that store is embedded. Each names a database
 	// and a user of its own.
 	WarehouseDSN, ReleasedDSN string
+	// AudienceDSN are those of the released stores of wider audiences, by the id
+	// of the profile. Where ReleasedDSN is set every such audience needs one.
+	AudienceDSN map[string]string
+	// WithoutAudiences is a process that neither makes editions for wider
+	// audiences nor reads their stores.
+	WithoutAudiences bool
 	// ClickHouse serves the released store, where it is embedded, to Grafana.
 	ClickHouse ClickHouse
 	Clock      func() time.Time
@@ -75,21 +87,30 @@ type App struct {
 	cfg       Config
 	nats      *natsd.Client
 	log       *eventlog.Log
-	engines   []*engine.Engine // warehouse, released
+	stores    []string         // their names: warehouse, released, and released:ID of each wider audience
+	engines   []*engine.Engine // in the same order, as the rest
 	conns     []driver.Conn
 	readers   []driver.Conn // for the queries of people
 	Catalog   *catalog.Catalog
 	raw       *rawstore.Store
+	incoming  *rawstore.Sealer
 	keys      *pseudonym.Keys
 	noKeys    error // why there are none
 	warehouse *warehouse.Warehouse
 	released  *warehouse.Released
+	audiences []aggregator.Audience
 
 	ingest     *ingest.Service
 	aggregator *aggregator.Service
 	validator  *validator.Service
 	metrics    *metrics
 	running    atomic.Bool // the services work by themselves
+	// ledger is what was read of the LEDGER for those who await a publication:
+	// each of them reads what is new alone.
+	ledger struct {
+		sync.Mutex
+		state run.State
+	}
 }
 
 // ErrNoCatalog says that the data folder has no catalog yet.
@@ -115,7 +136,7 @@ const (
 // Open starts the log and the stores and wires the services; nothing is
 // processed yet. The caller holds the lock of the data folder.
 func Open(ctx context.Context, cfg Config) (_ *App, err error) {
-	if cfg.ClickHouse.Listen != "" && cfg.ReleasedDSN != "" {
+	if cfg.ClickHouse.Listen != "" && (cfg.ReleasedDSN != "" || cfg.AudienceDSN[cfg.ClickHouse.Audience] != "") {
 		return nil, fmt.Errorf("%w: it is on a ClickHouse server, to which Grafana connects itself, as a user with SELECT on its views", ErrClickHouse)
 	}
 	if err := cfg.ClickHouse.Validate(); err != nil {
@@ -132,36 +153,47 @@ func Open(ctx context.Context, cfg Config) (_ *App, err error) {
 	}()
 	// The engines need longest: start them beside the log.
 	p := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
-	a.engines, a.conns, a.readers = make([]*engine.Engine, 2), make([]driver.Conn, 2), make([]driver.Conn, 2)
-	p.Go(func(ctx context.Context) error {
-		return a.openStore(ctx, 0, "warehouse", cfg.WarehouseDSN, clickhouse.Warehouse)
-	})
-	p.Go(func(ctx context.Context) error {
-		return a.openStore(ctx, 1, "released", cfg.ReleasedDSN, clickhouse.Released)
-	})
+	if !cfg.WithoutStores {
+		a.stores = []string{"warehouse", "released"}
+		a.engines, a.conns, a.readers = make([]*engine.Engine, 2), make([]driver.Conn, 2), make([]driver.Conn, 2)
+		p.Go(func(ctx context.Context) error {
+			return a.openStore(ctx, 0, "warehouse", cfg.WarehouseDSN, clickhouse.Warehouse)
+		})
+		p.Go(func(ctx context.Context) error {
+			return a.openStore(ctx, 1, "released", cfg.ReleasedDSN, clickhouse.Released)
+		})
+	}
 	p.Go(a.startLog)
 	if err := p.Wait(); err != nil {
 		return nil, err
 	}
-	a.warehouse, a.released = warehouse.NewWarehouse(a.conns[0]), warehouse.NewReleased(a.conns[1])
 	if err := a.adopt(ctx); err != nil {
 		return nil, err
 	}
+	if cfg.WithoutStores {
+		return a, cfg.Registry.Register(newStreams(a))
+	}
+	a.warehouse, a.released = warehouse.NewWarehouse(a.conns[0]), warehouse.NewReleased(a.conns[1])
 	if err := a.openKeys(ctx); err != nil {
+		return nil, err
+	}
+	if err := a.openAudiences(ctx); err != nil {
 		return nil, err
 	}
 	return a, a.wire()
 }
 
 func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations fs.FS) (err error) {
+	database, audience, _ := strings.Cut(name, ":")
+	served := database == "released" && audience == a.cfg.ClickHouse.Audience && a.cfg.ClickHouse.Listen != ""
 	if dsn == "" {
-		reader := engine.Listener{Addr: "127.0.0.1:0", User: "reader", Password: rand.Text(), Database: name, Policy: engine.Policy{ReadOnly: true}}
+		reader := engine.Listener{Addr: "127.0.0.1:0", User: "reader", Password: rand.Text(), Database: database, Policy: engine.Policy{ReadOnly: true}}
 		listeners := []engine.Listener{reader}
-		if name == "released" && a.cfg.ClickHouse.Listen != "" {
+		if served {
 			listeners = append(listeners, a.cfg.ClickHouse.listener())
 		}
 		a.engines[i], err = engine.Start(ctx, engine.Config{
-			Path: filepath.Join(a.cfg.Data, name), Databases: []string{name}, MaxMemory: engineMemory, MaxQueryMemory: queryMemory,
+			Path: filepath.Join(a.cfg.Data, strings.ReplaceAll(name, ":", "-")), Databases: []string{database}, MaxMemory: engineMemory, MaxQueryMemory: queryMemory,
 			Listeners: listeners,
 			Command:   a.cfg.EngineCommand, Logger: a.cfg.Logger.With("engine", name),
 			OnRestart: func(int, error) { a.metrics.engineRestarts.WithLabelValues(name).Inc() },
@@ -180,10 +212,10 @@ func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations
 	if err != nil {
 		return fmt.Errorf("connect to the %s store: %w", name, err)
 	}
-	if err := warehouse.Migrate(ctx, a.conns[i], migrations, name); err != nil {
+	if err := warehouse.Migrate(ctx, a.conns[i], migrations, database); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	if name == "released" && a.cfg.ClickHouse.Listen != "" {
+	if served {
 		return viewsOfTheirOwn(ctx, a.conns[i])
 	}
 	return nil
@@ -303,7 +335,7 @@ func (a *App) catalogOf(hash string) (*catalog.Catalog, error) {
 
 func (a *App) wire() (err error) {
 	a.ingest, err = ingest.New(ingest.Config{Log: a.log, Catalog: a.Catalog, Raw: a.raw, Keys: a.keys, NoKeys: a.noKeys, Receipts: filepath.Join(a.cfg.Data, "receipts"),
-		Drop: a.cfg.Drop, Settle: a.cfg.Settle, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "ingest"),
+		Incoming: a.incoming, Drop: a.cfg.Drop, Settle: a.cfg.Settle, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "ingest"),
 		Metrics: ingest.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
 	if err != nil {
 		return err
@@ -314,7 +346,7 @@ func (a *App) wire() (err error) {
 		return err
 	}
 	a.aggregator, err = aggregator.New(aggregator.Config{Log: a.log, Catalog: a.Catalog, CatalogOf: a.catalogOf, Warehouse: a.warehouse,
-		Released: a.released, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "aggregator"),
+		Released: a.released, Audiences: a.audiences, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "aggregator"),
 		Metrics: aggregator.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
 	if err != nil {
 		return err
@@ -342,7 +374,8 @@ func (a *App) Close() error {
 	return errors.Join(errs...)
 }
 
-// Engines are the warehouse and the released engine.
+// Engines are the warehouse and the released engine, and those of the wider
+// audiences.
 func (a *App) Engines() []*engine.Engine { return a.engines }
 
 // Run runs all services until ctx ends, and stops them in the order of the
@@ -443,16 +476,20 @@ func (a *App) settle(ctx context.Context) error {
 // SQL writes the result of a query on one of the stores in a ClickHouse format.
 // It reads tables and nothing else; a store by DSN is as open as its user.
 func (a *App) SQL(ctx context.Context, store, format, query string, w io.Writer) error {
-	i := 0
-	switch store {
-	case "released", "":
-		i = 1
-	case "warehouse":
-	default:
-		return fmt.Errorf("store %q: there are released and warehouse", store)
+	if store == "" {
+		store = "released"
+	}
+	i := slices.Index(a.stores, store)
+	if i < 0 {
+		return fmt.Errorf("store %q: there are %s", store, strings.Join(a.stores, ", "))
 	}
 	if format == "" {
 		format = "PrettyCompact"
+	}
+	if store == "warehouse" {
+		if err := a.noteRows(ctx, query); err != nil {
+			return err
+		}
 	}
 	r, err := a.readers[i].QueryFormat(ctx, format, query)
 	if err != nil {

@@ -20,6 +20,8 @@ type ClickHouse struct {
 	// Listen is host:port; empty: it is not served. Port 0 picks a free port,
 	// which stays the same when the engine is started again.
 	Listen string
+	// Audience is the wider audience whose store is served; empty: the exact one.
+	Audience string
 	// User and Password authenticate every request. Required with Listen.
 	User, Password string
 }
@@ -118,6 +120,11 @@ func (c ClickHouse) listener() engine.Listener {
 			"max_result_rows": clickHouseRows, "max_result_bytes": clickHouseBytes},
 		MaxConcurrent: clickHouseConcurrent, MaxWaiting: clickHouseWaiting, MaxRequest: clickHouseRequest,
 	}}
+}
+
+// Free refuses an address that is in use.
+func (c *ClickHouse) Free(ctx context.Context) error {
+	return (&ClickHouse{Listen: c.Listen}).reserve(ctx)
 }
 
 // reserve finds the address that Listen means, before anything has started: one

@@ -489,7 +489,9 @@ func TestReviewOverHTTP(t *testing.T) {
 	if got := sql(t, d.app, "released", `SELECT state FROM cell WHERE indicator = 'adm_late' AND unit = 'unit-b1' AND period_start = '2025-08-01'`); strings.TrimSpace(got) != "value" {
 		t.Fatalf("confirmed: %q", got)
 	}
-	expect(d.ask("POST", at+"/decisions", one, map[string]any{"kind": "accept", "cause": "unknown"}), 409, "closed")
+	expect(d.ask("POST", at+"/decisions", one, map[string]any{"kind": "accept", "cause": "unknown"}), 428, "version")
+	expect(d.ask("POST", at+"/decisions", one, map[string]any{"kind": "accept", "cause": "unknown"}, "If-Match: *"), 428, "version")
+	expect(d.ask("POST", at+"/decisions", one, map[string]any{"kind": "accept", "cause": "unknown"}, "If-Match: "+etag), 412, "conflict")
 	// Taken back once: repeated, it meets no other decision.
 	expect(d.ask("POST", at+"/undo", two, map[string]any{}), 428, "version")
 	now = d.ask("GET", at, two, nil).header.Get("ETag")
@@ -502,9 +504,19 @@ func TestReviewOverHTTP(t *testing.T) {
 	// Four eyes.
 	block := "/v1/review/flags/" + d.flag("C11", "adm_late", "unit-a1").Flag
 	correct := map[string]any{"kind": "correct", "cause": "export_error", "evidence": "log book", "revisions": []any{map[string]any{"numerator": 300}}}
-	expect(d.ask("POST", block+"/decisions", one, correct), 422, "corrections")
+	seenAt := d.ask("GET", block, one, nil).header.Get("ETag")
+	expect(d.ask("POST", block+"/decisions", one, correct, "If-Match: "+seenAt), 422, "corrections")
 	correct["revisions"] = []any{map[string]any{"numerator": 13}}
-	expect(d.ask("POST", block+"/decisions", one, correct), 200, `"proposed":true`)
+	// A key makes one command of what is sent twice, and of nothing else.
+	const key = "Idempotency-Key: 7f3c"
+	first := expect(d.ask("POST", block+"/decisions", one, correct, "If-Match: "+seenAt, key), 200, `"proposed":true`)
+	before = d.written()
+	if again := d.ask("POST", block+"/decisions", one, correct, "If-Match: "+seenAt, key); again.status != 200 || again.body != first.body ||
+		again.header.Get("Idempotent-Replayed") != "true" || d.written() != before {
+		t.Errorf("the same key again: %d %s, %d events more", again.status, again.body, d.written()-before)
+	}
+	expect(d.ask("POST", block+"/decisions", one, map[string]any{"kind": "comment", "note": "x"}, key), 422, "urn:larstrom:review:key")
+	expect(d.ask("POST", block+"/decisions", two, map[string]any{"kind": "comment", "note": "x"}, key), 200, "")
 	proposal := read[review.Flag](d, expect(d.ask("GET", block, one, nil), 200, "log book")).Proposals[0].Decision
 	expect(d.ask("POST", block+"/decisions", one, map[string]any{"kind": "confirm", "decision": proposal}), 409, "four-eyes")
 	expect(d.ask("POST", block+"/decisions", two, map[string]any{"kind": "confirm", "decision": proposal}), 200, "decision.confirmed")

@@ -41,6 +41,11 @@ func (a *App) Submit(ctx context.Context, paths []string, again bool) ([]intake.
 	return a.ingest.Submit(ctx, paths, again)
 }
 
+// RefusedName tells of an identity number in the name of an upload of the feed.
+func (a *App) RefusedName(ctx context.Context, feed, shown string) error {
+	return a.ingest.RefusedName(ctx, feed, shown)
+}
+
 // Received are the receipts of the last look into the drop folder.
 func (a *App) Received() []intake.Receipt { return a.ingest.Last() }
 
@@ -72,17 +77,32 @@ func (a *App) await(ctx context.Context, seq uint64) error {
 		return a.Settle(ctx)
 	}
 	for {
-		s, err := a.State(ctx)
+		publication, through, at, err := a.published(ctx)
 		if err != nil {
 			return err
 		}
-		if s.Publication != nil && s.Publication.Through >= seq {
-			return a.aggregator.AwaitShown(ctx, s.Publication.Publication)
+		if publication > 0 && through >= seq {
+			return a.aggregator.AwaitShown(ctx, publication)
 		}
-		if err := run.Await(ctx, a.log, s.Seq); err != nil {
+		if err := run.Await(ctx, a.log, at); err != nil {
 			return err
 		}
 	}
+}
+
+// published is the last publication, 0 before the first, the LEDGER sequence
+// that it shows, and the one at which the LEDGER is.
+func (a *App) published(ctx context.Context) (publication int, through, at uint64, err error) {
+	a.ledger.Lock()
+	defer a.ledger.Unlock()
+	s := &a.ledger.state
+	if err := s.Sync(ctx, a.log); err != nil {
+		return 0, 0, 0, err
+	}
+	if p := s.Publication; p != nil {
+		publication, through = p.Publication, p.Through
+	}
+	return publication, through, s.Seq, nil
 }
 
 // ReplayReport compares the stores before and after.

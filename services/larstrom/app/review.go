@@ -8,6 +8,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/queue"
 	"larstrom/services/validator"
 )
 
@@ -86,11 +87,8 @@ func (a *App) visible(ctx context.Context, seq uint64) (publication int, err err
 	if err := a.await(ctx, seq); err != nil {
 		return 0, fmt.Errorf("the decision is taken but not shown yet: %w", err)
 	}
-	s, err := a.State(ctx)
-	if err != nil || s.Publication == nil {
-		return 0, err
-	}
-	return s.Publication.Publication, nil
+	publication, _, _, err = a.published(ctx)
+	return publication, err
 }
 
 // DrawSample draws the cases of an introduction protocol.
@@ -121,4 +119,29 @@ func (a *App) RevokeProtocol(ctx context.Context, who catalog.Person, p event.Pr
 	}
 	publication, err := a.visible(ctx, d.Seq)
 	return Decision{Events: d.Events, Publication: publication}, err
+}
+
+// QueueFor is what the person is to decide first, and what is folded away.
+func (a *App) QueueFor(ctx context.Context, who catalog.Person) (queue.Queue, error) {
+	actor, on := a.actor(who)
+	return a.validator.QueueFor(ctx, actor, on)
+}
+
+// See puts on record that the person was shown a flag whole.
+func (a *App) See(ctx context.Context, who catalog.Person, flag, client string) error {
+	actor, on := a.actor(who)
+	return a.validator.See(ctx, actor, flag, client, on)
+}
+
+// SeenBy is who was shown the flag.
+func (a *App) SeenBy(ctx context.Context, who catalog.Person, flag string) ([]event.FlagSeen, error) {
+	actor, _ := a.actor(who)
+	return a.validator.SeenBy(ctx, actor, flag)
+}
+
+// Affirm puts on record that the person stands by what is shown of a unit up to
+// the last day of a quarter.
+func (a *App) Affirm(ctx context.Context, who catalog.Person, u event.UnitAffirmed) (event.UnitAffirmed, error) {
+	actor, on := a.actor(who)
+	return a.validator.Affirm(ctx, actor, u, on)
 }

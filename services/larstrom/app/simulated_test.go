@@ -80,7 +80,7 @@ func judged(ctx context.Context, tb testing.TB, o simulate.Options) (*simulate.R
 		receipts = append(receipts, simulate.Receipt{File: r.File, Status: r.Status, Rules: rules})
 	}
 	present := []string{intake.RuleBytes, intake.RuleDialect, intake.RuleHeader, intake.RuleWhole, intake.RuleFuture}
-	for _, c := range quality.Registry() {
+	for _, c := range quality.Catalogue() {
 		present = append(present, c.ID)
 	}
 	feedOf := func(indicator string) string {

@@ -46,14 +46,11 @@ func (a *App) EngineStates() []EngineState {
 	var out []EngineState
 	for i, e := range a.engines {
 		if e != nil {
-			out = append(out, EngineState{Store: storeNames()[i], Running: e.Pid() != 0, Restarts: e.Restarts()})
+			out = append(out, EngineState{Store: a.stores[i], Running: e.Pid() != 0, Restarts: e.Restarts()})
 		}
 	}
 	return out
 }
-
-// storeNames are the stores in the order of App.engines and App.conns.
-func storeNames() []string { return []string{"warehouse", "released"} }
 
 // Sync folds into s what is new in the LEDGER: for callers that look often.
 func (a *App) Sync(ctx context.Context, s *run.State) error { return s.Sync(ctx, a.log) }

@@ -102,7 +102,7 @@ func serve(t *testing.T, d *desk) (dir string, api control.Run) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := control.Listen(t.Context(), control.Config{Incoming: filepath.Join(dir, "incoming"), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Logger: logger()})
+	s, err := control.Listen(t.Context(), control.Config{Incoming: filepath.Join(dir, "incoming"), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Recorder: d, Logger: logger()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -370,6 +370,10 @@ func TestAQueryThatBreaksIsNoResult(t *testing.T) {
 	c := client(t, dir)
 	for name, f := range map[string]func(io.Writer) error{
 		"before": func(io.Writer) error { return broken },
+		"after little": func(w io.Writer) error {
+			_, err := w.Write([]byte("x"))
+			return errors.Join(err, broken)
+		},
 		"half-way": func(w io.Writer) error {
 			_, err := w.Write(bytes.Repeat([]byte("x"), 1<<20))
 			return errors.Join(err, broken)

@@ -36,7 +36,9 @@ type Config struct {
 	Introducer Introducer
 	// Learner may be nil: then there is no /v1/learning.
 	Learner Learner
-	Logger  *slog.Logger // required
+	// Recorder may be nil: then there are no queues, affirmations and trails.
+	Recorder Recorder
+	Logger   *slog.Logger // required
 }
 
 // Validate joins everything that is missing.
@@ -148,6 +150,7 @@ func (s *Server) handler() http.Handler {
 	s.stewardship(mux)
 	s.introductions(mux)
 	s.learning(mux)
+	s.recording(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !loopback(r.Host) {
 			refuse(w, &Error{http.StatusForbidden, codeForbidden, "the control API answers on loopback only"})
@@ -254,6 +257,10 @@ func (b *begun) Write(p []byte) (int, error) {
 	if !b.yes {
 		b.w.Header().Set("Content-Type", "application/octet-stream")
 		b.yes = true
+		// A short answer would be sent with its length, and no trailer with it.
+		if err := http.NewResponseController(b.w).Flush(); err != nil {
+			return 0, err
+		}
 	}
 	return b.w.Write(p)
 }

@@ -36,6 +36,11 @@ func StatusOf(region string, s *run.State) Status {
 		through = p.Through
 		st.Publication = &Publication{Publication: p.Publication, Run: p.Run, AsOf: p.AsOf, At: s.PublishedAt, Indicators: len(p.Sets)}
 	}
+	for _, id := range s.Audiences() {
+		e := s.Edition(id)
+		st.Audiences = append(st.Audiences, Audience{Audience: id, Number: e.Number, Edition: e.Edition, AsOf: e.AsOf, Publication: e.Publication,
+			Taken: e.Until > 0, At: e.PublishedAt, Indicators: len(e.Sets)})
+	}
 	for _, indicator := range s.Unpublished() {
 		for _, e := range s.GateEvents(indicator) {
 			if e.Sequence > through {
@@ -77,4 +82,22 @@ func (st *Status) delivery(s *run.State, d *run.Delivery) {
 	if d.Cells == nil {
 		st.Lag.Obs += d.Accepted.Blocks.Blocks
 	}
+}
+
+// LateOf counts the open flags of the LEDGER whose duty is beyond its time.
+func LateOf(s *run.State) (Late, error) {
+	var n Late
+	if len(s.Breaches()) == 0 {
+		return n, nil // no flag needs to be read
+	}
+	flags, err := s.FlagsAt(s.Seq)
+	for _, f := range flags {
+		switch f.SLA {
+		case event.SLADue:
+			n.Due++
+		case event.SLALate:
+			n.Escalated++
+		}
+	}
+	return n, err
 }

@@ -55,13 +55,18 @@ type Flag struct {
 	// Waiting says that a comment awaits the source's answer.
 	Waiting    bool               `json:"waiting,omitempty"`
 	Judgements []event.FlagJudged `json:"judgements,omitempty"`
+	// Assigned is who is asked first; empty: all who may decide.
+	Assigned string `json:"assigned,omitempty"`
+	// Attached is the evidence that people attached.
+	Attached []event.EvidenceAttached `json:"attached,omitempty"`
 }
 
 // FlagOf is the gate's flag in that form.
 func FlagOf(f gate.Flag) Flag {
 	return Flag{FlagRaised: f.FlagRaised, Status: f.Status.String(), FlagVersion: f.Version, Reason: f.Reason,
 		Snoozed: f.Snoozed, WaivedUntil: f.WaivedUntil, Decisions: f.Decisions, Proposals: f.Proposals, Confirmations: f.Confirmations,
-		Confirmed: f.Confirmed, Also: f.Also, Waiting: f.Waiting(), Judgements: f.Judgements}
+		Confirmed: f.Confirmed, Also: f.Also, Waiting: f.Waiting(), Judgements: f.Judgements,
+		Assigned: f.Assigned, Attached: f.Evidence}
 }
 
 // DecisionRequest is what a person wants done to a flag.
@@ -85,12 +90,20 @@ type DecisionRequest struct {
 	Decision string `json:"decision,omitempty"`
 	// FlagVersion is the version of the flag that the person has read; 0: any.
 	FlagVersion int `json:"flag_version,omitempty"`
+	// To is to whom the flag is assigned; Link and SHA256 are where attached
+	// evidence is, and its hash.
+	To     string `json:"to,omitempty"`
+	Link   string `json:"link,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
+	// Client is the program by which it was given, with its version.
+	Client string `json:"client,omitempty"`
 }
 
 // Command is the gate's form of it.
 func (d DecisionRequest) Command() gate.Command {
 	return gate.Command{Flag: d.Flag, Kind: d.Kind, Cause: d.Cause, Note: d.Note, Until: d.Until, Low: d.Low, High: d.High,
-		Decision: d.Decision, ExpectedVersion: d.FlagVersion, Evidence: d.Evidence}
+		Decision: d.Decision, ExpectedVersion: d.FlagVersion, Evidence: d.Evidence,
+		To: d.To, Link: d.Link, SHA256: d.SHA256, Client: d.Client}
 }
 
 // Decision is what became of it.
@@ -132,12 +145,25 @@ type Status struct {
 	HeldCells uint64 `json:"held_cells"`
 	// OpenFlags counts the open flags by severity.
 	OpenFlags map[event.Severity]int `json:"open_flags"`
+	// Late counts those whose duty is beyond its time.
+	Late Late `json:"late"`
 	// Publication is the last one; nil before the first.
 	Publication *Publication `json:"publication"`
-	Engines     []Engine     `json:"engines"`
+	// Audiences are the wider ones, with their last editions; none: the catalog
+	// has none.
+	Audiences []Audience `json:"audiences,omitempty"`
+	Engines   []Engine   `json:"engines"`
 	// Awaited are files of the drop folder whose rest has not come; none where
 	// no process watches one.
 	Awaited []Awaited `json:"awaited,omitempty"`
+}
+
+// Late counts open flags that await somebody for longer than there was time.
+type Late struct {
+	// Due: all of the working days have passed; Escalated: one and a half times
+	// as many, and the next level has been told.
+	Due       int `json:"due"`
+	Escalated int `json:"escalated"`
 }
 
 // Awaited is a file that waits for its rest.
@@ -197,6 +223,26 @@ type Publication struct {
 	AsOf        catalog.Date `json:"as_of"`
 	At          time.Time    `json:"at"`
 	Indicators  int          `json:"indicators"`
+}
+
+// Audience is a wider audience with its last edition.
+type Audience struct {
+	Audience string `json:"audience"`
+	// Rule is that of its profile; empty: the catalog no longer has it.
+	Rule string `json:"rule"`
+	// Number is that of the store's pointer; 0: there is no edition yet, and the
+	// rest is empty.
+	Number int `json:"number"`
+	// Edition is the day on which it was due, AsOf and Publication say what it was
+	// made from, Taken whether something has been taken out of it since.
+	Edition     catalog.Date `json:"edition"`
+	AsOf        catalog.Date `json:"as_of"`
+	Publication int          `json:"publication"`
+	Taken       bool         `json:"taken"`
+	At          time.Time    `json:"at,omitzero"`
+	Indicators  int          `json:"indicators"`
+	// Next is the first day on which a new one is due.
+	Next catalog.Date `json:"next,omitzero"`
 }
 
 // Engine is one store's engine.

@@ -1,0 +1,140 @@
+package warehouse
+
+import (
+	"container/list"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event/block"
+)
+
+// Table is all versions of the indicator's cells up to revision rev. Those that
+// were read last stay in memory, up to tableBytes, since the services read the
+// same ones one after the other: whoever decides, and whoever then publishes.
+// Versions are never changed, so that a table that was read stays true.
+func (w *Warehouse) Table(ctx context.Context, region, indicator string, rev uint64) (*cell.Table, error) {
+	of := tableOf{region, indicator, rev}
+	t, turn := w.tables.get(of)
+	if t != nil {
+		return t, nil
+	}
+	t, err := w.readTable(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	w.tables.put(of, turn, t)
+	return t, nil
+}
+
+func (w *Warehouse) readTable(ctx context.Context, of tableOf) (t *cell.Table, err error) {
+	r, err := w.conn.QueryFormat(ctx, "ArrowStream", fmt.Sprintf(`SELECT %s FROM cell WHERE indicator = %s AND rev <= %d
+ORDER BY indicator, version, granularity, stratum, unit, period_start, rev`, cellColumns(), text(of.indicator), of.rev))
+	if err != nil {
+		return nil, fmt.Errorf("cells of %s: %w", of.indicator, err)
+	}
+	defer func() {
+		if err = errors.Join(err, r.Close()); err != nil {
+			t, err = nil, fmt.Errorf("cells of %s: %w", of.indicator, err)
+		}
+	}()
+	b := cell.NewTableBuilder(of.region, of.indicator)
+	for c := block.NewCellReader(r, true); ; {
+		batch, err := c.Next()
+		if err == io.EOF {
+			return b.Table()
+		}
+		if err == nil {
+			err = b.Add(batch)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Revs are the newest revisions up to rev of any cell of each indicator.
+func (w *Warehouse) Revs(ctx context.Context, rev uint64) (map[string]uint64, error) {
+	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT toString(indicator) AS id, max(rev) FROM cell WHERE rev <= %d GROUP BY id", rev))
+	if err != nil {
+		return nil, fmt.Errorf("newest revisions: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]uint64{}
+	for rows.Next() {
+		var id string
+		var newest uint64
+		if err := rows.Scan(&id, &newest); err != nil {
+			return nil, fmt.Errorf("newest revisions: %w", err)
+		}
+		out[id] = newest
+	}
+	return out, rows.Err()
+}
+
+// tableBytes bounds the tables that are kept: about three million versions.
+const tableBytes = 256 << 20
+
+// tableOf names a table.
+type tableOf struct {
+	region, indicator string
+	rev               uint64
+}
+
+// tables are those that were read last. The zero value is ready.
+type tables struct {
+	mu    sync.Mutex
+	turn  int // rises when rows come: what was being read then is not kept
+	bytes int
+	order list.List // of kept, the last used first
+	at    map[tableOf]*list.Element
+}
+
+type kept struct {
+	of    tableOf
+	table *cell.Table
+	bytes int
+}
+
+func (k *tables) get(of tableOf) (*cell.Table, int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	e, ok := k.at[of]
+	if !ok {
+		return nil, k.turn
+	}
+	k.order.MoveToFront(e)
+	return e.Value.(kept).table, k.turn
+}
+
+// put keeps a table whose reading began in a turn.
+func (k *tables) put(of tableOf, turn int, t *cell.Table) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	n := t.Bytes()
+	if _, there := k.at[of]; there || turn != k.turn || n > tableBytes {
+		return
+	}
+	if k.at == nil {
+		k.at = map[tableOf]*list.Element{}
+	}
+	k.at[of] = k.order.PushFront(kept{of, t, n})
+	for k.bytes += n; k.bytes > tableBytes; {
+		last := k.order.Remove(k.order.Back()).(kept)
+		delete(k.at, last.of)
+		k.bytes -= last.bytes
+	}
+}
+
+// forget drops all.
+func (k *tables) forget() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.turn++
+	k.bytes = 0
+	k.order.Init()
+	clear(k.at)
+}
