@@ -201,5 +201,6 @@ func All() map[string]Dashboard {
 	return map[string]Dashboard{
 		"larstrom-unit.json":   Unit(),
 		"larstrom-funnel.json": Funnel(),
+		"larstrom-feeds.json":  Feeds(),
 	}
 }

@@ -219,7 +219,7 @@ func TestUsersFile(t *testing.T) {
 	answers := s.run(t, "",
 		"SELECT name, arrayStringConcat(auth_type, ','), arrayStringConcat(host_ip, ',') FROM system.users WHERE name != 'default' ORDER BY name",
 		"SELECT user_name, access_type FROM system.grants WHERE user_name NOT IN ('default') AND (access_type NOT IN "+
-			"('SELECT', 'INSERT', 'OPTIMIZE', 'TRUNCATE', 'CREATE TABLE', 'CREATE VIEW', 'DROP VIEW', 'ALTER DELETE', 'ALTER ADD COLUMN') OR grant_option OR database IS NULL) "+
+			"('SELECT', 'INSERT', 'OPTIMIZE', 'TRUNCATE', 'CREATE TABLE', 'CREATE VIEW', 'DROP VIEW', 'ALTER DELETE', 'ALTER ADD COLUMN', 'ALTER SETTINGS') OR grant_option OR database IS NULL) "+
 			"AND NOT (user_name = 'publisher' AND access_type = 'DROP TABLE' AND database = 'released' AND startsWith(table, '_tmp_replace_')) "+
 			"AND NOT (user_name = 'warehouse' AND access_type = 'DROP TABLE' AND database = 'warehouse')",
 		"SELECT name FROM system.settings_profiles ORDER BY name",

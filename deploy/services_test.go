@@ -3,6 +3,7 @@ package deploy_test
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -111,8 +112,8 @@ func startStores(t *testing.T, env map[string]string) stores {
 				{Addr: "127.0.0.1:0", User: writer, Password: password(writer), Database: database},
 				{Addr: "127.0.0.1:0", User: "services", Password: password("services"), Database: database,
 					// The deployment's profile has readonly 2 instead, which lets these through.
-					Policy: engine.Policy{ReadOnly: true, IgnoreSettings: []string{"async_insert", "insert_deduplicate", "max_execution_time"},
-						AllowSettings: []string{"enable_extended_results_for_datetime_functions"}}},
+					Policy: engine.Policy{ReadOnly: true, IgnoreSettings: []string{"async_insert", "insert_deduplicate", "max_execution_time", "http_write_exception_in_output_format"},
+						Settings: map[string]string{"enable_extended_results_for_datetime_functions": "1"}}}, // as a query sets it itself
 			},
 		})
 		if err != nil {
@@ -164,18 +165,7 @@ func start(t *testing.T, binary string, s types.ServiceConfig, replace *strings.
 		args = append(args, replace.Replace(a))
 	}
 	p.cmd = exec.Command(binary, args...)
-	// Nothing but what the container has, and no engine to be found.
-	p.cmd.Env = []string{"LARSTROM_LIBCHDB=" + filepath.Join(t.TempDir(), "absent")}
-	for name, value := range s.Environment {
-		v := replace.Replace(*value)
-		for who, d := range st {
-			user, database, _ := strings.Cut(who, "/")
-			if strings.HasPrefix(v, "http://"+user+":") && strings.HasSuffix(v, "@clickhouse:8123/"+database) {
-				v = strings.Replace(v, "clickhouse:8123", d.address, 1)
-			}
-		}
-		p.cmd.Env = append(p.cmd.Env, name+"="+v)
-	}
+	p.cmd.Env = environ(t, s, replace, st)
 	out, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -223,6 +213,23 @@ func start(t *testing.T, binary string, s types.ServiceConfig, replace *strings.
 		t.Fatalf("%s does not listen after %s", p.name, deadline)
 	}
 	return p
+}
+
+// environ is nothing but what the container has, and no engine to be found.
+func environ(t *testing.T, s types.ServiceConfig, replace *strings.Replacer, st stores) []string {
+	t.Helper()
+	env := []string{"LARSTROM_LIBCHDB=" + filepath.Join(t.TempDir(), "absent")}
+	for name, value := range s.Environment {
+		v := replace.Replace(*value)
+		for who, d := range st {
+			user, database, _ := strings.Cut(who, "/")
+			if strings.HasPrefix(v, "http://"+user+":") && strings.HasSuffix(v, "@clickhouse:8123/"+database) {
+				v = strings.Replace(v, "clickhouse:8123", d.address, 1)
+			}
+		}
+		env = append(env, name+"="+v)
+	}
+	return env
 }
 
 // await asks again and again until the answer is nil.
@@ -358,6 +365,23 @@ func TestServices(t *testing.T) {
 		}
 		return nil
 	})
+	// Commands that a person runs, with what the aggregator has: one beside it, the
+	// other in its place.
+	for _, c := range []struct{ service, command, says string }{
+		{"aggregator", "verify", "raw files, log, stores and ledger agree"}, {"aggregator", "replay", "equal: the stores were what the log says"},
+	} {
+		if c.command == "replay" {
+			if err := running["aggregator"].cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Fatal(err)
+			}
+			running["aggregator"].stopped = <-running["aggregator"].exited == nil
+		}
+		cmd := exec.Command(binary, c.command, replace.Replace("--data=/var/lib/larstrom"))
+		cmd.Env = environ(t, compose.Services[c.service], replace, st)
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), c.says) {
+			t.Errorf("%s of the scaled deployment: %v\n%s", c.command, err, out)
+		}
+	}
 	t.Run("usage", func(t *testing.T) { testUsage(t, binary, compose) })
 }
 
@@ -394,6 +418,14 @@ func testPages(t *testing.T, base string) {
 // users.d/larstrom.xml has it.
 func testGrants(t *testing.T, st stores, env map[string]string) {
 	env = withSubnets(env)
+	migrations := ""
+	files, err := filepath.Glob("../schemas/clickhouse/*/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("migrations: %q, %v", files, err)
+	}
+	for _, name := range files {
+		migrations += read(t, name)
+	}
 	s := session{path: t.TempDir(), env: env}
 	s.run(t, "", "CREATE DATABASE warehouse", "CREATE DATABASE released")
 	// The writers first: they make the tables.
@@ -410,7 +442,9 @@ func testGrants(t *testing.T, st stores, env map[string]string) {
 				rest = append(rest, q)
 			}
 		}
-		slices.SortStableFunc(tables, func(a, b string) int { return strings.Compare(b[:1], a[:1]) }) // CREATE before ALTER
+		slices.SortStableFunc(tables, func(a, b string) int { // CREATE before ALTER, and that in the order of the migrations
+			return cmp.Or(strings.Compare(b[:1], a[:1]), cmp.Compare(strings.Index(migrations, a), strings.Index(migrations, b)))
+		})
 		if len(rest) < 3 || (len(tables) > 0) == (user == "services") {
 			t.Errorf("%s asked for %d tables and %d other things", who, len(tables), len(rest))
 		}

@@ -331,6 +331,9 @@ type Feed struct {
 	Identifiers []string `json:"identifiers,omitempty" rule:"set form=column"`
 	// Opaque are identifiers that are no person's and may look as if they were.
 	Opaque []OpaqueColumn `json:"opaque,omitempty"` // by Column
+	// Identity are the thresholds of check C15 in files of this feed; nil: the
+	// release's defaults.
+	Identity *IdentityLimits `json:"identity,omitempty"`
 	// UploadTokens are the hex SHA-256 of the tokens that hand in files of this
 	// feed, and of no other, over HTTPS.
 	UploadTokens []string `json:"upload_tokens,omitempty" rule:"set form=sha256"`
@@ -348,6 +351,20 @@ type Limits struct {
 	// Row is the most bytes of text that a row may have, Field a field of it.
 	Row   int `json:"row,omitempty" rule:"min=1 max=67108864"`
 	Field int `json:"field,omitempty" rule:"min=1 max=67108864"`
+}
+
+// IdentityLimits are the thresholds by which a column is one of personal identity
+// numbers, as package identity explains them; what is 0 is the release's default.
+type IdentityLimits struct {
+	MinDistinct   int     `json:"min_distinct,omitempty" rule:"min=1"`
+	MinShare      float64 `json:"min_share,omitempty" rule:"min=0 max=1"`
+	Alpha         float64 `json:"alpha,omitempty" rule:"min=0 max=1"`
+	MinIDs        int     `json:"min_ids,omitempty" rule:"min=1"`
+	AlphaChance   float64 `json:"alpha_chance,omitempty" rule:"min=0 max=1"`
+	MinDated      int     `json:"min_dated,omitempty" rule:"min=1"`
+	MinDatedShare float64 `json:"min_dated_share,omitempty" rule:"min=0 max=1"`
+	DateChance    float64 `json:"date_chance,omitempty" rule:"min=0 max=1"`
+	MinDays       int     `json:"min_days,omitempty" rule:"min=1 max=31"`
 }
 
 // OpaqueColumn exempts the texts of a column that have one of the forms from

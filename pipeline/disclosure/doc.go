@@ -21,9 +21,18 @@
 //   - Counts are rounded with a secret offset for each unit, period and stratum:
 //     an equal count gives an equal number in every edition and indicator, and
 //     when a rounded count moves, that does not tell the count.
+//   - Between two editions nothing enters; what somebody takes back goes (Without),
+//     and leaves all else as it was. A number that was shown tells no more of the
+//     others when it is gone.
+//
+// The internal profile is exact. Who may see a unit unsuppressed is decided where
+// people log in: a super-user reads the pages of their own units there and of no
+// others, which is less than these with small numbers withheld (package portal,
+// Scope, and gate.ReadsCell).
 //
 // It refuses to own which cells are released (package gate), how they are drawn
-// (package publication) and where editions are kept. It knows one indicator at a
-// time: that two indicators differ by a few persons is for those who choose what
-// a wide audience sees. It is pure; equal input gives equal editions.
+// (package publication), when editions are made and where they are kept (service
+// aggregator). It knows one indicator at a time: that two indicators differ by a
+// few persons is for those who choose what a wide audience sees. It is pure; equal
+// input gives equal editions.
 package disclosure

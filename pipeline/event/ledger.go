@@ -46,6 +46,7 @@ const (
 	TypeProtocolSigned    Type = "protocol.signed"
 	TypeProtocolRevoked   Type = "protocol.revoked"
 
+	TypeFlagPassed       Type = "flag.passed"
 	TypeFlagAssigned     Type = "flag.assigned"
 	TypeEvidenceAttached Type = "evidence.attached"
 	TypeFlagSeen         Type = "flag.seen"
@@ -518,14 +519,24 @@ type FlagRaised struct {
 	Incident string `json:"incident,omitempty"`
 }
 
-// FlagResolved closes a flag without a person: the finding is gone (resent),
-// or a newer flag asks the same question of the newer version (covered).
+// FlagResolved closes a flag without a person: the finding is gone (resent), a
+// newer flag asks the same question of the newer version (covered), or the check
+// has not found it in several runs (passed).
 type FlagResolved struct {
 	Flag   string `json:"flag"`
-	Reason string `json:"reason"` // resent, covered
+	Reason string `json:"reason"` // resent, covered, passed
 	Run    string `json:"run"`
 	// Rev is the highest revision that had been checked.
 	Rev uint64 `json:"rev"`
+}
+
+// FlagPassed says that a run judged anew what a flag guards, and that the check
+// did not find it again. One of them closes nothing.
+type FlagPassed struct {
+	Flag string       `json:"flag"`
+	Run  string       `json:"run"`
+	Rev  uint64       `json:"rev"`
+	AsOf catalog.Date `json:"as_of"`
 }
 
 // Kinds of decisions.
@@ -962,6 +973,7 @@ func (CorrectionRetired) EventType() Type { return TypeCorrectionRetired }
 func (ProtocolDrawn) EventType() Type     { return TypeProtocolDrawn }
 func (ProtocolSigned) EventType() Type    { return TypeProtocolSigned }
 func (ProtocolRevoked) EventType() Type   { return TypeProtocolRevoked }
+func (FlagPassed) EventType() Type        { return TypeFlagPassed }
 func (FlagAssigned) EventType() Type      { return TypeFlagAssigned }
 func (EvidenceAttached) EventType() Type  { return TypeEvidenceAttached }
 func (FlagSeen) EventType() Type          { return TypeFlagSeen }

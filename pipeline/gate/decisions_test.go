@@ -271,6 +271,89 @@ func TestInterestAddsUp(t *testing.T) {
 	give(accept("E 2", "x", 1), false)
 }
 
+// Who would accept a BLOCK is told what ends one.
+func TestBlockIsNotAccepted(t *testing.T) {
+	b := newBook(t).cells("E 1 A").raise("f1", "C10", event.Block, "E 1 A")
+	_, err := b.s.Decide(gate.Command{Flag: "f1", Kind: event.Accept, Cause: gate.TrueChange, Effects: []gate.Effect{}}, steward, day)
+	if !errors.Is(err, gate.ErrInvalid) || !strings.Contains(err.Error(), "ask the source to send again, or have two stewards waive it") {
+		t.Errorf("refused with %v", err)
+	}
+}
+
+// What a memory has covered is asked again once the memory has ended, although
+// the source has sent nothing else.
+func TestWhatWasCoveredIsAskedAgain(t *testing.T) {
+	b := newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A").accept("f1").release().cells("E 1 B")
+	f := finding("f2", "K09", event.Hold, b.rev, guard(key("E", 1), "B"))
+	covered, verdict := b.s.Admit(f, day)
+	if verdict != gate.Remember {
+		t.Fatal("not covered")
+	}
+	b.append(covered).release()
+	if _, verdict := b.s.Admit(f, day.AddDays(90)); verdict != gate.Known {
+		t.Errorf("on the last day: %d", verdict)
+	}
+	again, verdict := b.s.Admit(f, day.AddDays(91))
+	if verdict != gate.Raise {
+		t.Fatalf("a day later: %d", verdict)
+	}
+	b.append(again).is("f2", gate.Open).sees("E 1 held_empty f2")
+}
+
+// A finding at the edge goes only when it has been gone twice, and nothing that
+// it had let be seen is hidden by that.
+func TestCleanRuns(t *testing.T) {
+	all := func(gate.Flag) bool { return true }
+	pass := func(b *book, run string, want ...string) {
+		t.Helper()
+		var got []string
+		for _, p := range b.s.Cleared(run, b.rev, day, all) {
+			got = append(got, p.Flag)
+			b.append(p)
+		}
+		if !slices.Equal(got, want) {
+			t.Fatalf("passed in %s: %q, want %q", run, got, want)
+		}
+	}
+	b := newBook(t).cells("E 1 A", "E 2 A").release().raise("f1", "T02", event.Hold, "E 1 A").raise("f2", "C10", event.Block, "E 2 A").release().
+		sees("E 1 held_empty f1")
+	pass(b, "run") // it was raised in this one
+	pass(b, "run 2", "f1")
+	pass(b, "run 2") // judged once in a run
+	b.resolve().release().sees("E 1 held_empty f1").
+		refuses(event.FlagResolved{Flag: "f1", Reason: gate.Passed, Run: "run 2", Rev: b.rev}, gate.ErrGateViolation).
+		refuses(event.FlagPassed{Flag: "f1", Run: "run 2", Rev: b.rev, AsOf: day}, gate.ErrTransition).
+		refuses(event.FlagPassed{Flag: "f2", Run: "run 3", Rev: b.rev, AsOf: day}, gate.ErrTransition).
+		refuses(event.FlagPassed{Flag: "f1", Rev: b.rev, AsOf: day}, gate.ErrTransition).
+		refuses(event.FlagPassed{Flag: "f1", Run: "run 3", Rev: b.rev - 1, AsOf: day}, gate.ErrTransition)
+	// Found again in between, it counts anew.
+	b.raise("f1", "T02", event.Hold, "E 1 A")
+	pass(b, "run 4", "f1")
+	b.resolve()
+	pass(b, "run 5", "f1")
+	b.resolve("f1 passed").is("f1", gate.Resolved).sees("E 1 released A").release().sees("E 1 released A", "E 2 held_empty f2")
+	// One that passes does not carry on what another asks, whichever is first.
+	for _, ids := range [][2]string{{"f1", "f2"}, {"f2", "f1"}} {
+		b = newBook(t).cells("E 1 A", "E 2 A").raise(ids[0], "T02", event.Hold, "E 1 A", "E 2 A").release().
+			cells("E 1 B").raise(ids[1], "T02", event.Hold, "E 1 B").release()
+		only := func(f gate.Flag) bool { return f.FlagRaised.Flag == ids[1] }
+		for _, run := range []string{"run 2", "run 3"} {
+			for _, p := range b.s.Cleared(run, b.rev, day, only) {
+				b.append(p)
+			}
+		}
+		b.cells("E 2 B")
+		for _, r := range b.s.Resolutions("run 3", b.rev) {
+			b.append(r)
+		}
+		b.is(ids[0], gate.Resolved).is(ids[1], gate.Resolved).release().sees("E 1 released B", "E 2 released B")
+	}
+	// What the source has replaced is closed by that, at once.
+	b = newBook(t).cells("E 1 A").raise("f1", "T02", event.Hold, "E 1 A").release().cells("E 1 B")
+	pass(b, "run 2")
+	b.resolve("f1 resent").release().sees("E 1 released B")
+}
+
 // A flag is given to somebody, and gets evidence: neither decides anything.
 func TestAssignAndAttach(t *testing.T) {
 	hers := actor("p3", gate.SuperUser, "E")
@@ -319,6 +402,7 @@ func TestAssignAndAttach(t *testing.T) {
 		t.Errorf("given back, and still that of %s", f.Assigned)
 	}
 	b.accept("f1").decide(gate.Command{Flag: "f1", Kind: gate.Attach, Note: "later"}, hers).is("f1", gate.Accepted)
+	b.refuses(event.FlagAssigned{Flag: "f1", To: "p3", By: "p1", On: day}, gate.ErrTransition)
 	if _, err := b.s.Decide(gate.Command{Flag: "f1", Kind: gate.Assign, To: "p3"}, steward, day); !errors.Is(err, gate.ErrClosed) {
 		t.Errorf("a closed flag is assigned: %v", err)
 	}

@@ -8,12 +8,12 @@ import (
 // shown to anybody, although others keep what they were shown until their next
 // edition: it was withdrawn, or a BLOCK or HOLD on it is open, led to its
 // rejection or ended because its source sent another one. What is visible now is
-// not disowned, nor what a person accepted or waived, nor what a later version
-// merely took the place of.
+// not disowned, nor what a person accepted or waived or the check no longer finds,
+// nor what a later version merely took the place of.
 func (s *State) Disowned(k cell.Key, fp cell.Fingerprint) bool {
 	c := s.cells[k]
 	if c == nil {
-		return true // nothing is known of it: not of this gate
+		return false // nobody has asked anything of it
 	}
 	if v := s.view(c); (v.State == Released || v.State == HeldPrevious) && v.Shown.Fingerprint == fp {
 		return false
@@ -26,7 +26,7 @@ func (s *State) Disowned(k cell.Key, fp cell.Fingerprint) bool {
 		flags = append([]*Flag{s.flags[p.Flag]}, flags...) // somebody has taken the correction back
 	}
 	for _, f := range flags {
-		if f != nil && holding(f.Severity) && (f.Status == Open || f.Status == Rejected || f.Status == Resolved) {
+		if f != nil && holding(f.Severity) && (f.Status == Open || f.Status == Rejected || f.Status == Resolved && f.Reason != Passed) {
 			return true
 		}
 	}

@@ -88,6 +88,11 @@ type Flag struct {
 	// Evidence that people attached, in ledger order.
 	Evidence []event.EvidenceAttached
 
+	// clean counts the runs since the flag was raised last in which its check
+	// did not find it again, and passedIn is the last of them.
+	clean    int
+	passedIn string
+
 	last change
 	// standing is the decision that gave the flag its present state, empty
 	// when no person did; snooze is the decision behind Snoozed.

@@ -37,7 +37,7 @@ func (b *book) night(t *rapid.T, asOf catalog.Date) {
 	var found []event.FlagRaised
 	add := func(check string, sev event.Severity, gs ...event.Guard) {
 		f := finding("", check, sev, b.rev, gs...)
-		f.Flag = check
+		f.Flag, f.Run = check, fmt.Sprint("run ", b.rev)
 		for _, g := range gs {
 			f.Flag += fmt.Sprintf(" %s%s%x", g.Unit, g.Period, g.Fingerprint[:3])
 		}
@@ -82,6 +82,9 @@ func (b *book) night(t *rapid.T, asOf catalog.Date) {
 	}
 	for _, l := range b.s.Lapses("run", b.rev, asOf) {
 		b.append(l)
+	}
+	for _, p := range b.s.Cleared(fmt.Sprint("run ", b.rev), b.rev, asOf, func(gate.Flag) bool { return rapid.IntRange(0, 2).Draw(t, "clean") > 0 }) {
+		b.append(p)
 	}
 	for _, r := range b.s.Resolutions("run", b.rev) {
 		b.append(r)
@@ -272,6 +275,8 @@ type plain struct {
 	// before are, by flag, what its cells showed when it was closed by a person
 	// or by memory.
 	before map[string]map[cell.Key]sight
+	// clean are, by open flag, the runs that did not find it again.
+	clean map[string]map[string]bool
 }
 
 // sight is what is shown of a cell.
@@ -366,7 +371,7 @@ func read(versions []gate.Version, events []event.Event) *plain {
 	p := &plain{status: map[string]string{}, flags: map[string]event.FlagRaised{}, withdrawn: map[event.Guard]bool{},
 		visible: map[cell.Key]gate.Version{}, proposers: map[string]string{}, also: map[string][]event.Guard{}, corrected: map[cell.Key]*answer{},
 		proposals: map[string]event.DecisionProposed{}, made: map[string]event.DecisionMade{}, shown: map[cell.Key]bool{},
-		before: map[string]map[cell.Key]sight{}}
+		before: map[string]map[cell.Key]sight{}, clean: map[string]map[string]bool{}}
 	withdrawnBy := map[string]map[event.Guard]bool{}
 	standing := map[string]string{}
 	hide := func(flag string) {
@@ -388,6 +393,7 @@ func read(versions []gate.Version, events []event.Event) *plain {
 				p.unanswer(f.Flag)
 			}
 			p.flags[f.Flag] = f
+			p.clean[f.Flag] = map[string]bool{}
 			p.status[f.Flag] = "open"
 			if f.Memory != "" {
 				p.status[f.Flag] = "covered"
@@ -395,7 +401,11 @@ func read(versions []gate.Version, events []event.Event) *plain {
 			}
 		case event.TypeFlagResolved:
 			r, _ := event.Decode[event.FlagResolved](e)
-			if s := p.flags[r.Flag].Severity; s == event.Block || s == event.Hold {
+			if r.Reason == gate.Passed {
+				if len(p.clean[r.Flag]) < 2 || p.flags[r.Flag].Severity == event.Block {
+					p.problems = append(p.problems, fmt.Sprintf("%s closed by itself after %d clean runs", r.Flag, len(p.clean[r.Flag])))
+				}
+			} else if s := p.flags[r.Flag].Severity; s == event.Block || s == event.Hold {
 				hide(r.Flag)
 			}
 			p.status[r.Flag] = "resolved"
@@ -420,6 +430,9 @@ func read(versions []gate.Version, events []event.Event) *plain {
 				}
 				hide(d.Flag)
 			}
+		case event.TypeFlagPassed:
+			r, _ := event.Decode[event.FlagPassed](e)
+			p.clean[r.Flag][r.Run] = true
 		case event.TypeDecisionProposed:
 			d, _ := event.Decode[event.DecisionProposed](e)
 			p.proposers[d.Decision], p.proposals[d.Decision] = d.By, d
@@ -446,12 +459,18 @@ func read(versions []gate.Version, events []event.Event) *plain {
 			}
 			p.unanswer(d.Flag)
 			p.status[d.Flag] = "open"
+			for _, id := range reopened {
+				p.clean[id] = map[string]bool{}
+			}
 			p.back(reopened)
 		case event.TypeFlagReopened:
 			d, _ := event.Decode[event.FlagReopened](e)
 			for _, g := range d.Guards {
 				p.answered(g.Key("nord", "i1"), d.Flag)
 				p.also[d.Flag] = append(p.also[d.Flag], g)
+			}
+			if p.status[d.Flag] != "open" {
+				p.clean[d.Flag] = map[string]bool{}
 			}
 			p.status[d.Flag] = "open"
 		case event.TypeCorrectionRetired:
@@ -651,6 +670,9 @@ func TestHistories(t *testing.T) {
 				if d, err := event.Decode[event.FlagReopened](e); err == nil {
 					seen["reopened "+d.Reason]++
 				}
+				if r, err := event.Decode[event.FlagResolved](e); err == nil {
+					seen["resolved "+r.Reason]++
+				}
 				if f, err := event.Decode[event.FlagRaised](e); err == nil && f.Memory != "" {
 					seen["memory"]++
 					if f.Severity == event.Block {
@@ -676,7 +698,7 @@ func TestHistories(t *testing.T) {
 	// A test of what never happens must meet what does.
 	for _, what := range []string{"flag.raised", "flag.resolved", "decision.proposed", "decision.confirmed", "release.made", "accept",
 		"reject", "comment", "snooze", "memory", "decision.refused", "decision.withdrawn", "flag.judged",
-		"answer", "confirmed waive", "confirmed correct", "flag.reopened", "shows a correction", "taken back, marked", "released", "held_previous", "held_empty", "missing"} {
+		"answer", "confirmed waive", "confirmed correct", "flag.reopened", "shows a correction", "taken back, marked", "resolved passed", "resolved resent", "resolved covered", "released", "held_previous", "held_empty", "missing"} {
 		if seen[what] == 0 {
 			t.Errorf("no history had %s", what)
 		}
@@ -703,6 +725,9 @@ func TestReplay(t *testing.T) {
 				rev = max(rev, r.Rev)
 			}
 			if r, err := event.Decode[event.FlagResolved](e); err == nil {
+				rev = max(rev, r.Rev)
+			}
+			if r, err := event.Decode[event.FlagPassed](e); err == nil {
 				rev = max(rev, r.Rev)
 			}
 			if r, err := event.Decode[event.CorrectionRetired](e); err == nil {

@@ -1,6 +1,11 @@
 package gate
 
 import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
 )
@@ -108,4 +113,35 @@ func (s *State) plainViews(yield func(cell.Key, View) bool) {
 			row = end
 		}
 	}
+}
+
+// Concerned are the cells that the events name, sorted: those that flags guard,
+// corrections are of, or releases except. A gate that is told of these alone
+// knows every flag, and what a release would say, as one that is told of all;
+// it does not know what is seen of the others.
+func Concerned(region, indicator string, events []event.Event) ([]cell.Key, error) {
+	keys := map[cell.Key]struct{}{}
+	for _, e := range events {
+		var body struct {
+			Guards      []event.Guard      `json:"guards"`
+			Except      []event.Guard      `json:"except"`
+			Withdrawn   []event.Guard      `json:"withdrawn"`
+			Corrections []event.Correction `json:"corrections"`
+		}
+		switch e.Type {
+		case event.TypeFlagRaised, event.TypeFlagReopened, event.TypeReleaseMade, event.TypeDecisionProposed:
+		default:
+			continue // about cells that a flag guards already
+		}
+		if err := json.Unmarshal(e.Data, &body); err != nil {
+			return nil, fmt.Errorf("event %d %s: %w", e.Sequence, e.Type, err)
+		}
+		for _, c := range body.Corrections {
+			body.Guards = append(body.Guards, c.Cell)
+		}
+		for _, g := range slices.Concat(body.Guards, body.Except, body.Withdrawn) {
+			keys[g.Key(region, indicator)] = struct{}{}
+		}
+	}
+	return slices.SortedFunc(maps.Keys(keys), cell.Key.Compare), nil
 }

@@ -1,7 +1,9 @@
 package gate_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -58,6 +60,34 @@ func TestFoldOfATable(t *testing.T) {
 		}
 		if got, want := dump(table), dump(b.s); got != want {
 			t.Fatalf("of a table, continued\n%s\nstep by step\n%s", got, want)
+		}
+	})
+}
+
+// Told of the cells that its events name, a gate has the flags, counts and
+// releases of one that knows all cells.
+func TestFoldOfConcernedCells(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := history(t, nil)
+		keys, err := gate.Concerned("nord", "i1", b.events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		some := slices.DeleteFunc(slices.Clone(b.versions), func(v gate.Version) bool { return !slices.Contains(keys, v.Key) })
+		part, err := gate.FoldTable(tableOf(t, some), b.events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := func(s *gate.State) string {
+			var out strings.Builder
+			for f := range s.Flags {
+				fmt.Fprintf(&out, "%+v\n", f)
+			}
+			fmt.Fprintf(&out, "%+v\n%+v\n", s.Counts(), s.Release("run", b.rev, 1, b.rev))
+			return out.String()
+		}
+		if got, want := told(part), told(b.s); got != want {
+			t.Fatalf("of %d of the versions\n%s\nof all %d\n%s", len(some), got, len(b.versions), want)
 		}
 	})
 }

@@ -236,6 +236,8 @@ func (s *State) apply(e event.Event) error {
 	switch e.Type {
 	case event.TypeFlagRaised:
 		return with(e, s.applyRaised)
+	case event.TypeFlagPassed:
+		return with(e, s.applyPassed)
 	case event.TypeFlagResolved:
 		return with(e, s.applyResolved)
 	case event.TypeDecisionMade:
@@ -320,6 +322,7 @@ func (s *State) applyRaised(r event.FlagRaised) error {
 	}
 	f.FlagRaised = r
 	f.Status = Open
+	f.unclean()
 	if r.Memory != "" {
 		f.Status = Covered
 		s.keepEarlier(f)
@@ -342,6 +345,7 @@ func (s *State) guard(f *Flag, g event.Guard) {
 // reopen forgets what belonged to the flag's last opening.
 func (f *Flag) reopen() {
 	f.Opened++
+	f.unclean()
 	f.Proposals, f.Judgements = nil, nil
 	f.Snoozed, f.WaivedUntil = catalog.Date{}, catalog.Date{}
 	f.Reason, f.standing, f.snooze = "", "", ""
@@ -397,7 +401,7 @@ func (s *State) applyResolved(r event.FlagResolved) error {
 	}
 	// What was questioned and then replaced by its source must not come back
 	// as an earlier release.
-	if f.Holds() {
+	if f.Holds() && reason != Passed {
 		for _, g := range f.all() {
 			s.hide(s.cells[g.Key(s.region, s.indicator)], g.Fingerprint)
 		}
@@ -412,6 +416,9 @@ func (s *State) applyResolved(r event.FlagResolved) error {
 // resolution says why the flag may be closed at revision rev without a person,
 // if it may.
 func (s *State) resolution(f *Flag, rev uint64) (string, bool) {
+	if f.clean >= CleanRuns {
+		return Passed, true
+	}
 	if len(f.Guards) == 0 {
 		return Resent, true
 	}
@@ -429,7 +436,7 @@ func (s *State) resolution(f *Flag, rev uint64) (string, bool) {
 			return "", false
 		}
 		if slices.ContainsFunc(c.guards[now.Fingerprint], func(o *Flag) bool {
-			return o != f && o.Check == f.Check && o.Status != Resolved
+			return o != f && o.Check == f.Check && o.Status != Resolved && o.clean < CleanRuns
 		}) {
 			reason = Superseded
 		}
@@ -441,7 +448,7 @@ func (s *State) resolution(f *Flag, rev uint64) (string, bool) {
 // and at least as grave, guards the same version.
 func (c *cellState) carried(f *Flag, fp cell.Fingerprint) bool {
 	return slices.ContainsFunc(c.guards[fp], func(o *Flag) bool {
-		return o != f && o.Check == f.Check && o.Status == Open && o.Rev > f.Rev && rank(o.Severity) >= rank(f.Severity)
+		return o != f && o.Check == f.Check && o.Status == Open && o.clean < CleanRuns && o.Rev > f.Rev && rank(o.Severity) >= rank(f.Severity)
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
@@ -47,6 +48,7 @@ type conformer struct {
 	codes                                                             []codeRef
 	columns                                                           [2]columnValue // as-of, order
 	places                                                            []place        // columns of the unit, the first before the others
+	shown                                                             []shownColumn  // columns of texts, of a file in Unicode
 	periodEnd, reason, instructed                                     ref
 	only                                                              []onlyRef
 	strict                                                            []ref    // columns of texts of which the feed translates all
@@ -106,6 +108,23 @@ type place struct {
 	known  map[string]*unitEntry
 	recent *recent[*unitEntry]
 	blank  []ref // with any of which the row is of a unit below
+}
+
+// shownColumn is one in which two texts that look the same must be the same.
+type shownColumn struct {
+	name string
+	at   int
+}
+
+// hidesAny reports whether a text has characters that do not show: of the
+// category Cf, which no letter of Europe needs.
+func hidesAny(b []byte) bool {
+	for i, c := range b {
+		if c >= 0x80 {
+			return bytes.ContainsFunc(b[i:], func(r rune) bool { return unicode.Is(unicode.Cf, r) })
+		}
+	}
+	return false
 }
 
 // onlyRef is a condition on all rows.
@@ -294,6 +313,14 @@ func (c *conformer) bind(l *layout) error {
 			c.strict = append(c.strict, r)
 		}
 	}
+	if f.Format != "" && f.Format != "delimited" && f.Format != "fixed" || strings.HasPrefix(f.Dialect.Encoding, "utf") {
+		for _, name := range l.texts {
+			at, ok := l.columns[name]
+			if ok && !slices.ContainsFunc(c.shown, func(s shownColumn) bool { return s.at == at }) {
+				c.shown = append(c.shown, shownColumn{name, at})
+			}
+		}
+	}
 	if f.AsOf.By == "column" {
 		c.columns[0].ref = l.resolve(f.AsOf.Column)
 	}
@@ -474,7 +501,7 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 		if len(fields) < c.layout.fields() {
 			hint = "the line may have been cut"
 		}
-		text := fmt.Sprintf("%d fields where the header has %d", len(fields), c.layout.fields())
+		text := fmt.Sprintf("%s where the header has %d", record.Count(int64(len(fields)), "field"), c.layout.fields())
 		if len(fields) == c.layout.fields() {
 			text = "a value in the last column, which has no name"
 		}
@@ -490,6 +517,12 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 	}
 	for _, r := range c.reported {
 		c.fault(fault{column: r.Column, rule: r.Rule, text: r.Text, hint: r.Hint})
+	}
+	for _, s := range c.shown {
+		if s.at < len(fields) && hidesAny(fields[s.at]) {
+			c.fault(fault{column: s.name, value: fields[s.at], field: textField, rule: RuleType, text: "the text has characters that do not show",
+				hint: "zero-width spaces, marks of direction and the like make two texts of what looks like one: let the sender take them out"})
+		}
 	}
 	for i := range c.columns {
 		if v := &c.columns[i]; v.set {
@@ -1168,7 +1201,7 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 		} else if c.feed.Reasons != nil && !c.reason.set && slices.Contains(c.feed.Reasons.Codes, string(rate)) {
 			reason, masked = true, masked || c.masks(rate)
 			rate = nil
-		} else if _, bad := c.number.micro(rate); bad != numberOK {
+		} else if _, bad := c.number.plain(rate); bad != numberOK { // its digits count
 			text, hint := bad.texts(c.number)
 			if !c.told(RuleType, m.rate.name) {
 				c.fault(fault{column: m.rate.name, value: rate, field: numberField, rule: RuleType, text: text, hint: hint})

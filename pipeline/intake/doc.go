@@ -56,7 +56,12 @@
 //   - Texts that the feed translates are what it says, and no other text is a
 //     value in their column; in those of codes it is a code.
 //   - A row that says why it has no number (reasons, check C17) has none, by no
-//     policy a zero; with a number beside the reason it is rejected.
+//     policy a zero; one that its source withholds is marked as that. With a
+//     number beside the reason, or with a reason that is none, it is rejected.
+//   - A number with an exponent is read where that moves the point alone. What a
+//     spreadsheet may have rounded for its cell is rejected.
+//   - Of a file in Unicode, a text of a unit, stratum or key with characters that
+//     do not show rejects its row: two texts that look the same are the same.
 //   - Rows that each hold one number (pivot) are one observation if they follow
 //     each other and none of the numbers is absent or there twice; else they are
 //     rejected.
@@ -79,4 +84,16 @@
 // before: a column of them makes Read fail, and a column whose numbers only the
 // whole explains makes it ask for a second reading (Reread). Whatever the end
 // is, no number has been in a block before.
+//
+// Whole files are looked through: also what stands above and below the rows, in
+// other sheets of a workbook and in other resources of a Bundle. A number there
+// rejects the file, since there is no row to reject. A column of a table that
+// cannot be looked through (lists, groups) is refused, unless the feed declares
+// that identifiers may stand there.
+//
+// # What a file replaces
+//
+// A snapshot of the periods of its own rows replaces all that it spans. A file
+// that has no rows for some of them says so (Spread); one that spans far more
+// than the delivery before it, most of it empty, is asked about (TooWide).
 package intake

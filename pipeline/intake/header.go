@@ -9,6 +9,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/record"
 )
 
 // ref is where a value of a row stands: in a column, or in the feed as a
@@ -247,10 +248,10 @@ func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
 		if !isHeader || digits(name) >= maxDigits || utf8.RuneCountInString(name) > 64 {
 			return shape([]byte(name))
 		}
-		return name
+		return strings.Map(visible, name) // it is told in one line
 	}
 	if !isHeader {
-		bad("", fmt.Sprintf("the first line does not look like the header of this feed: %d of its %d fields name a column of it", count, len(names)),
+		bad("", fmt.Sprintf("the first line does not look like the header of this feed: %d of its %s name a column of it", count, record.Count(int64(len(names)), "field")),
 			"send the header line; or, if the file has none, declare header: false and its names in the feed; or check the delimiter")
 	}
 	var missing, unknown []string

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -76,7 +77,7 @@ func newLook(feed *catalog.Feed, d Delivery, l *layout) (*look, error) {
 		y, m, day := d.AsOf.Time().Date()
 		asOf = y*10000 + int(m)*100 + day
 	}
-	s, err := identity.NewScanner(identity.Defaults(), asOf)
+	s, err := identity.NewScanner(thresholds(feed.Identity), asOf)
 	if err != nil {
 		return nil, fmt.Errorf("feed %s: %w", feed.ID, err)
 	}
@@ -121,6 +122,20 @@ func newLook(feed *catalog.Feed, d Delivery, l *layout) (*look, error) {
 	}
 	slices.SortFunc(k.columns, func(a, b lookColumn) int { return a.at - b.at })
 	return k, add(beside, -1, false)
+}
+
+// thresholds are those of a feed, and the defaults where it has none.
+func thresholds(l *catalog.IdentityLimits) identity.Params {
+	p := identity.Defaults()
+	if l == nil {
+		return p
+	}
+	return identity.Params{
+		MinDistinct: cmp.Or(l.MinDistinct, p.MinDistinct), MinShare: cmp.Or(l.MinShare, p.MinShare), Alpha: cmp.Or(l.Alpha, p.Alpha),
+		MinIDs: cmp.Or(l.MinIDs, p.MinIDs), AlphaChance: cmp.Or(l.AlphaChance, p.AlphaChance),
+		MinDated: cmp.Or(l.MinDated, p.MinDated), MinDatedShare: cmp.Or(l.MinDatedShare, p.MinDatedShare),
+		DateChance: cmp.Or(l.DateChance, p.DateChance), MinDays: cmp.Or(l.MinDays, p.MinDays), Sample: p.Sample,
+	}
 }
 
 // field looks at one field. The hit is one for which its row is rejected.

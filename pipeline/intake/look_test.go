@@ -529,3 +529,37 @@ func limited(t *testing.T, feed *catalog.Feed, note string) string {
 	}
 	return notedHeader + noted(1, map[string]string{"note": note})
 }
+
+// The thresholds of check C15 are the feed's where it has any.
+func TestThresholdsOfAFeed(t *testing.T) {
+	numbers := persons(rand.New(rand.NewPCG(1, 2)))[identity.Personnummer]
+	var b strings.Builder
+	b.WriteString(notedHeader)
+	for i := range 400 {
+		note := map[string]string{"note": "as agreed"}
+		if i%100 == 7 {
+			note["note"] = numbers()
+		}
+		b.WriteString(noted(i, note))
+	}
+	for name, tc := range map[string]struct {
+		limits *catalog.IdentityLimits
+		file   bool
+	}{
+		"four of the default's five": {nil, false},
+		"three make a pattern":       {&catalog.IdentityLimits{MinDistinct: 3, MinShare: 0.001, Alpha: 0.01}, true},
+		"a share of a half":          {&catalog.IdentityLimits{MinDistinct: 3, MinShare: 0.5, Alpha: 0.01}, false},
+	} {
+		feed := notedFeed()
+		feed.Identity = tc.limits
+		_, _, err := readOnce(feed, b.String(), nil)
+		var again *Reread
+		if errors.As(err, &again) {
+			_, _, err = readOnce(feed, b.String(), again.Looked)
+		}
+		var bad *FileError
+		if got := errors.As(err, &bad); got != tc.file || err != nil && !got {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}

@@ -10,6 +10,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/record"
 )
 
 // Manifest says what a whole file is. It comes beside it as a JSON object with
@@ -89,7 +90,7 @@ func (m *Manifest) CheckRows(rows int64) error {
 		return nil
 	}
 	return &FileError{Incomplete: rows < m.Rows, Problems: []event.Problem{{Rule: RuleWhole,
-		Text: fmt.Sprintf("the file has %d data rows, the manifest says %d", rows, m.Rows),
+		Text: fmt.Sprintf("the file has %s, the manifest says %d", record.Count(rows, "data row"), m.Rows),
 		Hint: "send the file again with the manifest that was written for it"}}}
 }
 

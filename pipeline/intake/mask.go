@@ -13,7 +13,7 @@ import (
 // digits as d, at most maxShape characters), except where its form excludes a
 // person:
 //
-//   - the field of a number: digits, signs and spaces with fewer than
+//   - the field of a number: digits, signs, an exponent and spaces with fewer than
 //     maxDigits digits, or a usual text for "no value";
 //   - the field of a date: the same, or two hyphens, dots or slashes between
 //     four, two and two digits;
@@ -58,6 +58,7 @@ func safe(value []byte, f field) bool {
 			digits++
 		case f == codeField && (asciiLetter(c) || c == '.' || c == '-' || c == '_'):
 		case f != codeField && strings.IndexByte("+-., %/:", c) >= 0:
+		case f == numberField && c|0x20 == 'e' && i > 0 && value[i-1]-'0' <= 9: // of an exponent
 		default:
 			others = true
 		}

@@ -20,6 +20,7 @@ const (
 	numberBroken
 	numberTooLarge
 	valueTooLarge
+	numberRounded
 )
 
 func (f numberFault) texts(form numberForm) (text, hint string) {
@@ -28,10 +29,12 @@ func (f numberFault) texts(form numberForm) (text, hint string) {
 		return "the number is beyond what is counted here", "numbers are below 9.2 million million"
 	case valueTooLarge:
 		return "the value is beyond what is measured here", "values lie within a thousand million either way: their squares are added up exactly"
+	case numberRounded:
+		return "a number with an exponent that may have been rounded", "a spreadsheet writes what its cell shows, as 1,23E+05 for 123456: give the column a format that shows all digits"
 	}
 	return "not a number in the declared form",
 		"digits with the decimal sign " + string(form.decimal) + form.groupsHint() +
-			"; no exponent, no unit; a text that means \"no value\" belongs under dialect.missing of the feed"
+			"; no unit; a text that means \"no value\" belongs under dialect.missing of the feed"
 }
 
 func (n numberForm) groupsHint() string {
@@ -49,12 +52,96 @@ func (n numberForm) groupsHint() string {
 	}
 }
 
-// micro reads a number exactly, as a multiple of 1e-6, and rounds what is
-// finer half to even. It takes a sign (+, - or the minus of Nordic locales,
-// U+2212), digits, groups of three where the form has them, and decimals. It
-// takes nothing that it would have to interpret: no exponent, no letters, no
-// group of another length, no decimal sign without a digit after it.
+// micro reads a number exactly, as a multiple of 1e-6: plain digits, or digits
+// with an exponent, as programs write a large round number.
 func (n numberForm) micro(b []byte) (int64, numberFault) {
+	v, bad := n.plain(b)
+	if bad == numberBroken {
+		return n.scientific(b)
+	}
+	return v, bad
+}
+
+// maxMantissa is how many digits before an exponent are read: as many as a
+// double has for certain.
+const maxMantissa = 15
+
+// scientific reads digits with an exponent where that moves the point and rounds
+// nothing. A capital E before a plus is how spreadsheets write, and they round to
+// what a cell shows: 1,23E+05 may be 123456.
+func (n numberForm) scientific(b []byte) (int64, numberFault) {
+	at := bytes.IndexAny(b, "eE")
+	if at < 1 {
+		return 0, numberBroken
+	}
+	mantissa, exponent := b[:at], b[at+1:]
+	up := true
+	spreadsheet := b[at] == 'E' && len(exponent) > 0 && exponent[0] == '+'
+	if len(exponent) > 0 && (exponent[0] == '+' || exponent[0] == '-') {
+		up = exponent[0] == '+'
+		exponent = exponent[1:]
+	}
+	if len(exponent) < 1 || len(exponent) > 3 {
+		return 0, numberBroken
+	}
+	power := 0
+	for _, c := range exponent {
+		if c < '0' || c > '9' {
+			return 0, numberBroken
+		}
+		power = 10*power + int(c-'0')
+	}
+	if !up {
+		power = -power
+	}
+	negative := mantissa[0] == '-'
+	if negative || mantissa[0] == '+' {
+		mantissa = mantissa[1:]
+	}
+	units, digits, decimals, point := int64(0), 0, 0, false
+	for i, c := range mantissa {
+		switch {
+		case c == n.decimal && !point && i > 0 && i+1 < len(mantissa):
+			point = true
+		case c < '0' || c > '9' || digits == maxMantissa:
+			return 0, numberBroken
+		default:
+			units, digits = 10*units+int64(c-'0'), digits+1
+			if point {
+				decimals++
+			}
+		}
+	}
+	if digits == 0 {
+		return 0, numberBroken
+	}
+	if spreadsheet {
+		return 0, numberRounded
+	}
+	for power += 6 - decimals; power < 0 && units%10 == 0 && units != 0; power++ {
+		units /= 10
+	}
+	for ; power > 0 && units != 0; power-- {
+		if units > math.MaxInt64/10 {
+			return 0, numberTooLarge
+		}
+		units *= 10
+	}
+	if power < 0 && units != 0 {
+		return 0, numberRounded // finer than what is counted
+	}
+	if negative {
+		units = -units
+	}
+	return units, numberOK
+}
+
+// plain reads a number without an exponent, and rounds what is finer half to
+// even. It takes a sign (+, - or the minus of Nordic locales, U+2212), digits,
+// groups of three where the form has them, and decimals. It takes nothing that it
+// would have to interpret: no letters, no group of another length, no decimal
+// sign without a digit after it.
+func (n numberForm) plain(b []byte) (int64, numberFault) {
 	negative := false
 	switch {
 	case len(b) > 0 && (b[0] == '-' || b[0] == '+'):
@@ -142,5 +229,5 @@ func (n numberForm) finer(b []byte) bool {
 		return false
 	}
 	at := bytes.IndexByte(b, n.decimal)
-	return at >= 0 && len(b)-at > 1+decimals && bytes.ContainsAny(b[at+1+decimals:], "123456789")
+	return at >= 0 && len(b)-at > 1+decimals && bytes.ContainsAny(b[at+1+decimals:], "123456789") && !bytes.ContainsAny(b, "eE")
 }

@@ -49,7 +49,11 @@ func TestNumbersOutsideTheRows(t *testing.T) {
 		{"the column of the order", long(func(f *catalog.Feed) { f.Order.By, f.Order.Column = "column", "seq" }), func(w string) string { return head + ";seq\n" + row + ";" + w + "\n" }},
 		{"a hidden sheet", long(book), func(w string) string { return workbookWith(t, sheet(head, row), sheet("a;b", "c;"+w)) }},
 		{"above a table", long(func(f *catalog.Feed) { book(f); f.XLSX.HeaderRow = 2 }), func(w string) string { return workbookOf(t, sheet("by "+w, head, row)) }},
-		{"an entry behind the reports", &c.Feeds[0], func(w string) string {
+		{"a resource behind the reports", &c.Feeds[0], func(w string) string {
+			at := strings.LastIndex(string(bundle), "]")
+			return string(bundle[:at]) + `, {"resource": {"resourceType": "Device", "note": "` + w + `"}}` + string(bundle[at:])
+		}},
+		{"the Bundle itself", &c.Feeds[0], func(w string) string {
 			return strings.Replace(string(bundle), `"entry": [`, `"identifier": {"value": "`+w+`"}, "entry": [`, 1)
 		}},
 	} {
@@ -61,9 +65,6 @@ func TestNumbersOutsideTheRows(t *testing.T) {
 			}
 			s := &taken{}
 			_, err := Read(t.Context(), strings.NewReader(tc.text(word)), tc.feed, idx, d, s)
-			if again, ok := errors.AsType[*Reread](err); ok {
-				t.Logf("%s %s %+v", tc.name, word, again.Looked)
-			}
 			return fmt.Sprint(s.rejects), err
 		}
 		var bad *FileError
@@ -75,5 +76,14 @@ func TestNumbersOutsideTheRows(t *testing.T) {
 				t.Errorf("%s, %s: %v", tc.name, word, err)
 			}
 		}
+	}
+}
+
+// What is told is one line, whatever a header holds.
+func TestFaultsOfAHeaderAreOneLine(t *testing.T) {
+	_, _, err := readText(t, longFeed(), "unit;ind;date;num;den;\"more\nthan \x1b[2J one\"\nSE1-N;ctl;2024-01-01;1;2;x\n", delivery())
+	var bad *FileError
+	if !errors.As(err, &bad) || len(bad.Problems) != 1 || strings.ContainsAny(err.Error(), "\n\x1b") || !strings.Contains(err.Error(), "more?than ?[2J one") {
+		t.Errorf("%v", err)
 	}
 }

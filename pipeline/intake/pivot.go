@@ -106,7 +106,7 @@ func (j *joiner) read() error {
 	hint := rec.Hint
 	var name string
 	if fault == "" && !fits {
-		fault, hint = fmt.Sprintf("%d fields where the header has %d", len(rec.Fields), j.layout.fields()+j.extra), "the line may have been cut, or have a delimiter in a field that is not quoted"
+		fault, hint = fmt.Sprintf("%s where the header has %d", record.Count(int64(len(rec.Fields)), "field"), j.layout.fields()+j.extra), "the line may have been cut, or have a delimiter in a field that is not quoted"
 	}
 	if fault == "" {
 		name = string(trim(fields[j.name]))

@@ -463,7 +463,7 @@ func (f *file) whole() error {
 			n, err := strconv.ParseInt(string(m[1]), 10, 64)
 			if err != nil || n != f.records {
 				return &FileError{Incomplete: err == nil && f.records < n, Problems: []event.Problem{{Line: f.lastLine(), Rule: RuleWhole,
-					Text: fmt.Sprintf("the trailer does not count the %d data rows that the file has", f.records),
+					Text: fmt.Sprintf("the trailer does not count what the file has: %s", record.Count(f.records, "data row")),
 					Hint: "rows were lost on the way, or the trailer is another file's; send it again"}}}
 			}
 			proven = true

@@ -623,9 +623,9 @@ func TestCompleteness(t *testing.T) {
 
 	feed.Complete = catalog.Complete{By: "trailer", Pattern: `^# rows (\d+)$`}
 	for tail, want := range map[string]string{
-		"# rows 1\n": "", "# rows 1\n\n": "", "# rows 2\n": "C04  the trailer does not count the 1 data rows that the file has",
+		"# rows 1\n": "", "# rows 1\n\n": "", "# rows 2\n": "C04  the trailer does not count what the file has: 1 data row",
 		"# rows x\n": "C04  the last line is not the trailer", "": "C04  the last line is not the trailer",
-		"# rows 99999999999999999999\n":     "C04  the trailer does not count the 1 data rows that the file has",
+		"# rows 99999999999999999999\n":     "C04  the trailer does not count what the file has: 1 data row",
 		"# rows 1\nSE1-N;n;2024-01-01;1;\n": "C04  the last line is not the trailer",
 	} {
 		_, _, err := readText(t, feed, text+tail, delivery())
@@ -654,7 +654,7 @@ func TestCompleteness(t *testing.T) {
 	}
 	d.Manifest.Rows = 2
 	_, _, err = readText(t, feed, text, d)
-	equal(t, "rows", problems(t, err), []string{"C04  the file has 1 data rows, the manifest says 2"})
+	equal(t, "rows", problems(t, err), []string{"C04  the file has 1 data row, the manifest says 2"})
 	d.Raw = strings.Repeat("0", 64)
 	_, _, err = readText(t, feed, text, d)
 	if got := problems(t, err); !strings.HasPrefix(got[0], "C04  the file's SHA-256 begins with 000000000000, ") {
@@ -967,7 +967,7 @@ func TestReceipt(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"x.csv: accepted, feed long, as of 2024-12-31\n", "152 lines: 1 accepted, 150 rejected, 1 parked; 1 observations\n",
+		"x.csv: accepted, feed long, as of 2024-12-31\n", "152 lines: 1 accepted, 150 rejected, 1 parked; 1 observation\n",
 		"periods from 2024-01-01 to before 2024-02-01\n", "rule C06: 150 lines\n",
 		"x.csv:3 column num value \"1.0\": not a number in the declared form (C06); digits with the decimal sign ,", "and 51 more\n", "x.csv.rejected.csv\n",
 	} {

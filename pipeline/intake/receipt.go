@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/intake/record"
 )
 
 // What a receipt says became of the file.
@@ -124,12 +125,12 @@ func (r Receipt) WriteText(w io.Writer) error {
 		fmt.Fprintf(&b, "  %s\n", r.Note)
 	}
 	if r.Status == StatusAccepted {
-		fmt.Fprintf(&b, "  %d lines: %d accepted, %d rejected, %d parked; %d observations", r.Lines, r.Accepted, r.Rejected, r.Parked, r.Observations)
+		fmt.Fprintf(&b, "  %s: %d accepted, %d rejected, %d parked; %s", record.Count(r.Lines, "line"), r.Accepted, r.Rejected, r.Parked, record.Count(r.Observations, "observation"))
 		if r.Deletions > 0 {
-			fmt.Fprintf(&b, ", %d deletions", r.Deletions)
+			fmt.Fprintf(&b, ", %s", record.Count(r.Deletions, "deletion"))
 		}
 		if r.Skipped > 0 {
-			fmt.Fprintf(&b, "; %d lines are none of this feed's", r.Skipped)
+			fmt.Fprintf(&b, "; none of this feed's: %s", record.Count(r.Skipped, "line"))
 		}
 		b.WriteByte('\n')
 		if !r.From.IsZero() {
@@ -137,11 +138,7 @@ func (r Receipt) WriteText(w io.Writer) error {
 		}
 	}
 	for _, rule := range slices.Sorted(maps.Keys(r.Rules)) {
-		lines := "lines"
-		if r.Rules[rule] == 1 {
-			lines = "line"
-		}
-		fmt.Fprintf(&b, "  rule %s: %d %s\n", rule, r.Rules[rule], lines)
+		fmt.Fprintf(&b, "  rule %s: %s\n", rule, record.Count(r.Rules[rule], "line"))
 	}
 	for _, reason := range slices.Sorted(maps.Keys(r.Reasons)) {
 		lines := "lines have"

@@ -30,7 +30,12 @@ func TestNumbers(t *testing.T) {
 		{dot, strings.Repeat("9", 400), 0, numberTooLarge}, {dot, strings.Repeat("0", 400) + "1", 1e6, 0},
 		{comma, "1.5", 0, numberBroken}, {dot, "1,5", 0, numberBroken}, {comma, "1,", 0, numberBroken}, {comma, ",", 0, numberBroken},
 		{comma, "", 0, numberBroken}, {comma, "-", 0, numberBroken}, {comma, "--1", 0, numberBroken}, {comma, "1-", 0, numberBroken},
-		{comma, "1e5", 0, numberBroken}, {comma, "NaN", 0, numberBroken}, {comma, "Inf", 0, numberBroken}, {comma, "0x10", 0, numberBroken},
+		{comma, "1e5", 1e11, 0}, {comma, "1e+05", 1e11, 0}, {comma, "-2,5e3", -25e8, 0}, {dot, "1.0E10", 1e16, 0}, {dot, "12e-1", 12e5, 0},
+		{dot, "1e-06", 1, 0}, {dot, "1000e-9", 1, 0}, {dot, "0e-99", 0, 0}, {dot, "0.00001e+05", 1e6, 0}, {dot, "123456.78e0", 12345678e4, 0},
+		{comma, "1E+05", 0, numberRounded}, {comma, "1,23E+05", 0, numberRounded}, {dot, "1e-07", 0, numberRounded}, {dot, "1.5e-6", 0, numberRounded},
+		{dot, "1e13", 0, numberTooLarge}, {dot, "1e999", 0, numberTooLarge}, {dot, "1e", 0, numberBroken}, {dot, "e5", 0, numberBroken}, {dot, "1e+", 0, numberBroken},
+		{dot, "1e1.5", 0, numberBroken}, {dot, "1e5e5", 0, numberBroken}, {dot, "1.e5", 0, numberBroken}, {dot, ".5e5", 0, numberBroken}, {comma, "1.5e5", 0, numberBroken},
+		{dot, "1234567890123456e0", 0, numberBroken}, {dot, "1e0005", 0, numberBroken}, {dot, "--1e5", 0, numberBroken}, {comma, "NaN", 0, numberBroken}, {comma, "Inf", 0, numberBroken}, {comma, "0x10", 0, numberBroken},
 		{comma, "1 000", 0, numberBroken}, {comma, "1_000", 0, numberBroken}, {comma, "1,5,5", 0, numberBroken}, {comma, "12 %", 0, numberBroken},
 		{comma, "１", 0, numberBroken}, {comma, "٣", 0, numberBroken},
 		{spaced, "1\u00a0000,5", 10005e5, 0}, {spaced, "12\u00a0345\u00a0678", 12345678e6, 0}, {spaced, "1000", 1000e6, 0},
@@ -93,9 +98,16 @@ func FuzzNumber(f *testing.F) {
 		f.Add(s, uint8(0))
 		f.Add(s, uint8(3))
 	}
+	f.Add("-1,25e-02", uint8(0))
 	f.Fuzz(func(t *testing.T, s string, kind uint8) {
 		form := []numberForm{{',', ""}, {'.', ""}, {',', " "}, {',', "."}, {'.', ","}, {',', "\u00a0"}}[kind%6]
-		got, bad := form.micro([]byte(s))
+		if v, bad := form.scientific([]byte(s)); bad == numberOK {
+			exact, ok := new(big.Rat).SetString(strings.ReplaceAll(s, string(form.decimal), "."))
+			if !ok || exact.Cmp(big.NewRat(v, 1e6)) != 0 {
+				t.Errorf("%q: %d with an exponent", s, v)
+			}
+		}
+		got, bad := form.plain([]byte(s))
 		want, ok := slowMicro(form, s)
 		switch {
 		case !ok && bad != numberBroken:
@@ -253,7 +265,7 @@ func TestMaskShows(t *testing.T) {
 		f        field
 		in, want string
 	}{
-		{numberField, "1.5", "1.5"}, {numberField, "12 %", "12 %"}, {numberField, "NaN", "NaN"}, {numberField, "1e5", "dxd"},
+		{numberField, "1.5", "1.5"}, {numberField, "12 %", "12 %"}, {numberField, "NaN", "NaN"}, {numberField, "1e5", "1e5"}, {numberField, "1,23E+05", "1,23E+05"}, {numberField, "e", "x"}, {dateField, "1e5", "dxd"},
 		{numberField, "123456", "dddddd"}, {numberField, "Å1", "xd"}, {numberField, "", ""},
 		{dateField, "2024-13-45", "2024-13-45"}, {dateField, "45.13.2024", "45.13.2024"}, {dateField, "20241345", "dddddddd"}, {dateField, "1.13.24", "1.13.24"},
 		{codeField, "RF4", "RF4"}, {codeField, "ABC", "xxx"}, {codeField, "SE2321000016-1A2B", "xxdddddddddd-dxdx"}, {codeField, "A-1.b_2", "A-1.b_2"},

@@ -25,11 +25,12 @@ type Stat struct {
 	// Severity is that of the last flag.
 	Severity event.Severity `json:"severity,omitempty"`
 	// Flags counts openings: a flag that comes back counts again. They are
-	// open, decided (DecidedFlags), resolved by a delivery (Resent), or were
-	// covered by the memory of an acceptance (Covered).
+	// open, decided (DecidedFlags), resolved by a delivery (Resent), found no
+	// more (Passed), or were covered by the memory of an acceptance (Covered).
 	Flags        int `json:"flags"`
 	Open         int `json:"open"`
 	Resent       int `json:"resent"`
+	Passed       int `json:"passed"`
 	Covered      int `json:"covered"`
 	DecidedFlags int `json:"decided_flags"`
 	// Decided are the decisions, and DataErrors those that found the data
@@ -70,7 +71,7 @@ type opening struct {
 	check          string
 	version        int
 	by             *verdict
-	resent         bool
+	resent, passed bool
 	covered        bool
 }
 
@@ -129,7 +130,8 @@ func (f *fold) apply(e event.Event) error {
 	case event.TypeFlagResolved:
 		return read(e, func(b event.FlagResolved) {
 			if o := f.now[b.Flag]; o != nil {
-				o.resent = true
+				o.passed = b.Reason == "passed" // gate.Passed
+				o.resent = !o.passed
 			}
 		})
 	case event.TypeFlagJudged:
@@ -181,7 +183,7 @@ func (f *fold) raised(b event.FlagRaised, at time.Time) {
 	k := key{b.Check, b.CheckVersion}
 	f.last[k] = b.Severity
 	o := f.now[b.Flag]
-	if o != nil && o.by == nil && !o.resent && !o.covered && o.version == b.CheckVersion {
+	if o != nil && o.by == nil && !o.resent && !o.passed && !o.covered && o.version == b.CheckVersion {
 		return // asked again while it is open
 	}
 	f.open(b.Flag, &opening{raised: at, check: b.Check, version: b.CheckVersion, covered: b.Memory != ""})
@@ -189,7 +191,7 @@ func (f *fold) raised(b event.FlagRaised, at time.Time) {
 
 func (f *fold) decide(flag string, v verdict) {
 	if o := f.now[flag]; o != nil {
-		o.by, o.resent, o.covered = &v, false, false
+		o.by, o.resent, o.passed, o.covered = &v, false, false, false
 	}
 }
 
@@ -228,6 +230,8 @@ func (f *fold) stats(shadow map[string]int) []Stat {
 			acts[k][id].add(o)
 		case o.resent:
 			s.Resent++
+		case o.passed:
+			s.Passed++
 		case o.covered:
 			s.Covered++
 		default:

@@ -72,8 +72,9 @@ func TestCounts(t *testing.T) {
 	b.put(60, event.DecisionConfirmed{Decision: "p1", Flag: "f3", By: "q"})
 	b.put(0, event.DecisionProposed{Decision: "p2", Flag: "f4", Kind: event.Accept, By: "p"}) // nobody confirms
 	b.put(0, event.FlagRaised{Flag: "f9", Check: "T01", CheckVersion: 1, Severity: event.Hold, Indicator: "i1", Memory: "f1"})
+	b.raise("f7").put(0, event.FlagResolved{Flag: "f7", Reason: "passed"})
 	s := b.one()
-	if s.Flags != 7 || s.Open != 2 || s.Resent != 1 || s.Covered != 1 || s.DecidedFlags != 3 || s.Decided != 3 || s.DataErrors != 2 {
+	if s.Flags != 8 || s.Open != 2 || s.Resent != 1 || s.Passed != 1 || s.Covered != 1 || s.DecidedFlags != 3 || s.Decided != 3 || s.DataErrors != 2 {
 		t.Errorf("counted %+v", s)
 	}
 	if *s.Precision != 2.0/3 || *s.MinutesRaised != 20 || *s.MinutesJudged != 4 {

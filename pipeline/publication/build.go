@@ -1,9 +1,12 @@
 package publication
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/sourcegraph/conc/pool"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/funnel"
@@ -33,15 +36,26 @@ func Build(in Input) (Set, error) {
 	if in.joins() {
 		joined = in.grid(in.joined)
 	}
-	charts, err := in.charts(joined)
-	if err != nil {
-		return Set{}, fmt.Errorf("indicator %s: charts: %w", in.Indicator.ID, err)
-	}
+	var charts Table
+	// The charts cost about as much as the rest together.
+	beside := pool.New().WithErrors().WithFirstError()
+	beside.Go(func() (err error) {
+		own := in
+		own.ends = nil
+		if charts, err = own.charts(joined); err != nil {
+			return fmt.Errorf("indicator %s: charts: %w", in.Indicator.ID, err)
+		}
+		return nil
+	})
+	cells := in.cells(raw)
 	funnels, variations, err := in.between(joined)
 	if err != nil {
-		return Set{}, fmt.Errorf("indicator %s: %w", in.Indicator.ID, err)
+		err = fmt.Errorf("indicator %s: %w", in.Indicator.ID, err)
 	}
-	return Seal(in.Indicator.ID, []Table{in.cells(raw), charts, funnels, variations}), nil
+	if err := errors.Join(beside.Wait(), err); err != nil {
+		return Set{}, err
+	}
+	return Seal(in.Indicator.ID, []Table{cells, charts, funnels, variations}), nil
 }
 
 // rows collects the key columns that all tables of an indicator share.

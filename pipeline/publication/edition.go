@@ -39,13 +39,19 @@ type place struct {
 // funnels and variation come from the numbers that the audience is shown, so
 // nothing in them tells more. The cells of in are not read.
 //
+// A period that is not mature is in no edition: it comes with a later one, and is
+// not withheld by then.
+//
 // The reasons that people gave for phases and exclusions are about their own
 // units and stay within the organisation, as do their ids.
 func BuildEdition(in Input, e disclosure.Edition) (Set, error) {
-	in.Cells = make([]Cell, len(e.Cells))
+	in.Cells = make([]Cell, 0, len(e.Cells))
 	at := make(map[place]int, len(e.Cells))
 	for i, c := range e.Cells {
-		in.Cells[i] = Cell(c)
+		if e.Reasons != nil && e.Reasons[i] == disclosure.NotMature {
+			continue
+		}
+		in.Cells = append(in.Cells, Cell(c))
 		k := c.Key
 		at[place{k.Version, k.Granularity, k.Stratum, k.Unit, k.PeriodStart}] = i
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/sourcegraph/conc"
 )
 
 // Set is one immutable result set: the rows of some tables of the released
@@ -173,9 +174,13 @@ func SetID(of string, sums []Sum) string {
 // content.
 func Seal(of string, tables []Table) Set {
 	sums := make([]Sum, len(tables))
+	var all conc.WaitGroup
 	for i, t := range tables {
-		n, s := t.Checksum()
-		sums[i] = Sum{t.Name, uint64(n), s}
+		all.Go(func() {
+			n, s := t.Checksum()
+			sums[i] = Sum{t.Name, uint64(n), s}
+		})
 	}
+	all.Wait()
 	return Set{ID: SetID(of, sums), Tables: tables}
 }

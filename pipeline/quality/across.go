@@ -118,13 +118,21 @@ func k07() Check {
 	c := Check{ID: "K07", Version: 1, Severity: event.Hold, Count: 10, Fraction: 0.1, P: 1e-4, Explain: explain("K07")}
 	c.Night = func(n *Night) []Finding {
 		return n.instances(c, func(t *instance) {
-			if n.Population == nil || t.in.Indicator.Measurement != "cross_section" {
+			of := n.byID[t.in.Indicator.Listed]
+			if of == nil && (n.Population == nil || t.in.Indicator.Measurement != "cross_section") {
 				t.skip("the listed population is not known, or is not the denominator", 1)
 				return
+			}
+			var counted map[unitPeriod]*sums
+			if of != nil {
+				counted = of.byUnitPeriod(true)
 			}
 			cells := t.in.byUnitPeriod(false)
 			for _, at := range inOrder(cells) {
 				listed, ok := n.Population[at.unit]
+				if c := counted[at]; c != nil {
+					listed, ok = c.numerator, true
+				}
 				s := cells[at]
 				if !ok || listed <= 0 {
 					t.skip("the listed population of the unit is not known", 1)

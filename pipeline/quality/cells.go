@@ -412,7 +412,7 @@ func (in *Input) otherUnit(c *Change, usual float64) (n, of float64, which strin
 				s, k = s-s0, k-k0
 			}
 		}
-		if k <= 0 {
+		if _, ok := c.before(); k <= 0 || !ok && k < fewestValues {
 			return 0, all, ""
 		}
 		groups = []bin{{s / k, k}}
@@ -438,6 +438,10 @@ func (in *Input) otherUnit(c *Change, usual float64) (n, of float64, which strin
 	}
 	return n, all, which
 }
+
+// fewestValues must be in a cell of which nothing was known before for its mean
+// to say in which unit they are: that of a few skewed ones lies anywhere.
+const fewestValues = 10
 
 func median(groups []bin) float64 {
 	sorted := slices.Clone(groups)

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
@@ -61,14 +60,6 @@ type Deliveries struct {
 	Accepted []event.DeliveryAccepted
 	Repeated []event.DeliveryRepeated
 	Rejected []event.DeliveryRejected
-}
-
-// Registry is the list of the checks that Evaluate and EvaluateDeliveries run,
-// by id. Catalogue has all.
-func Registry() []Check {
-	return []Check{
-		c05(), c06(), c07(), c08(), c09(), c10(), c11(), c12(), c17(), k01(), k09(), t04(),
-	}
 }
 
 // Evaluate runs the checks on one indicator and orders their findings. A check
@@ -321,27 +312,4 @@ func about(c *Change) Finding {
 	k := c.Current.Key
 	return Finding{Unit: k.Unit, Stratum: k.Stratum, Period: catalog.DateOfDays(k.PeriodStart),
 		Guards: []event.Guard{event.GuardOf(k, c.Current.Fingerprint)}}
-}
-
-// SilentUnits are the units from which something is awaited and nothing came:
-// those of the roster, or where the roster is empty those that have delivered
-// before, without those that are present in the newest period of any indicator
-// of the feed. The result is sorted.
-func SilentUnits(roster, before, present []string) []string {
-	awaited := roster
-	if len(awaited) == 0 {
-		awaited = before
-	}
-	here := make(map[string]struct{}, len(present))
-	for _, u := range present {
-		here[u] = struct{}{}
-	}
-	var silent []string
-	for _, u := range awaited {
-		if _, ok := here[u]; !ok {
-			silent = append(silent, u)
-		}
-	}
-	slices.SortFunc(silent, strings.Compare)
-	return slices.Compact(silent)
 }

@@ -29,6 +29,14 @@ func content(num, den, rows int64) cell.Content {
 	return cell.Content{Rows: rows, Numerator: cell.FixedOf(num * cell.Micro), Denominator: cell.FixedOf(den * cell.Micro)}
 }
 
+// basics are the checks that judge one indicator by its cells and history, and
+// what intake says.
+func basics() []quality.Check {
+	return slices.DeleteFunc(quality.Catalogue(), func(c quality.Check) bool {
+		return !slices.Contains([]string{"C05", "C06", "C07", "C08", "C09", "C10", "C11", "C12", "C17", "K01", "K09", "T04"}, c.ID)
+	})
+}
+
 func version(unit string, m int, c cell.Content) cell.Version {
 	k := cell.Key{Region: "nord", Registry: "hjarta", Indicator: "i1", Version: "1", Granularity: "month", Unit: unit, PeriodStart: month(m)}
 	return cell.Version{Key: k, Content: c, Fingerprint: cell.FingerprintOf(k, c, false), Rev: 9}
@@ -257,7 +265,7 @@ func fixtures() []fixture {
 func TestFixtures(t *testing.T) {
 	for _, f := range fixtures() {
 		t.Run(f.name, func(t *testing.T) {
-			found := quality.Evaluate(f.in, quality.Registry())
+			found := quality.Evaluate(f.in, basics())
 			if got := flags(found); !slices.Equal(got, f.want) {
 				t.Errorf("got  %q\nwant %q", got, f.want)
 			}
@@ -314,7 +322,7 @@ func TestSilentUnit(t *testing.T) {
 	if len(silences) != 1 || !silences[0].Known || silences[0].P0 > 1e-6 {
 		t.Fatalf("silence %+v", silences)
 	}
-	found := quality.Evaluate(in, quality.Registry())
+	found := quality.Evaluate(in, basics())
 	got := flags(found)
 	// Months 6 to 11 had records and enough months before them; month 12 was
 	// never delivered and is guarded as its absence.
@@ -336,7 +344,7 @@ func TestSilentUnit(t *testing.T) {
 	}
 
 	// Without K01 each cell asks for itself.
-	others := slices.DeleteFunc(quality.Registry(), func(c quality.Check) bool { return c.ID == "K01" })
+	others := slices.DeleteFunc(basics(), func(c quality.Check) bool { return c.ID == "K01" })
 	if got := flags(quality.Evaluate(in, others)); len(got) != 19 || strings.Contains(strings.Join(got, ","), "folded") {
 		t.Errorf("without K01: %q", got)
 	}
@@ -361,7 +369,7 @@ func TestSilenceThreshold(t *testing.T) {
 		s.Expected = []int32{month(1)}
 		in.Series = []quality.Series{s}
 		in.Silent = []quality.Silence{c.silent}
-		if got := flags(quality.Evaluate(in, quality.Registry())); !slices.Equal(got, c.want) {
+		if got := flags(quality.Evaluate(in, basics())); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -405,16 +413,6 @@ func TestSilencesOverIndicatorsAndStrata(t *testing.T) {
 	}
 }
 
-func TestSilentUnits(t *testing.T) {
-	got := quality.SilentUnits([]string{"B", "A", "C", "B"}, []string{"X"}, []string{"C", "D"})
-	if !slices.Equal(got, []string{"A", "B"}) {
-		t.Errorf("by roster: %v", got)
-	}
-	if got := quality.SilentUnits(nil, []string{"X", "D"}, []string{"C", "D"}); !slices.Equal(got, []string{"X"}) {
-		t.Errorf("by what came before: %v", got)
-	}
-}
-
 func deliveries() quality.Deliveries {
 	return quality.Deliveries{
 		Accepted: []event.DeliveryAccepted{{Delivery: "d1", Lines: 100, Rules: map[string]int64{"C06": 2, "C07": 3, "C08": 4}}},
@@ -424,7 +422,7 @@ func deliveries() quality.Deliveries {
 
 func TestDeliveryFindings(t *testing.T) {
 	var got []string
-	for _, f := range quality.EvaluateDeliveries(deliveries(), quality.Registry()) {
+	for _, f := range quality.EvaluateDeliveries(deliveries(), basics()) {
 		got = append(got, fmt.Sprintf("%s %s %v", f.Check, f.Severity, f.Observed))
 		if f.Raises() {
 			t.Errorf("%s raises a flag of no indicator", f.Check)
@@ -450,11 +448,11 @@ func TestRemovingAnyCheckShows(t *testing.T) {
 		}
 		return strings.Join(append(lines, flags(quality.EvaluateDeliveries(deliveries(), checks))...), "\n")
 	}
-	whole := all(quality.Registry())
+	whole := all(basics())
 	var ids []string
-	for i, c := range quality.Registry() {
+	for i, c := range basics() {
 		ids = append(ids, c.ID)
-		if all(slices.Delete(quality.Registry(), i, i+1)) == whole {
+		if all(slices.Delete(basics(), i, i+1)) == whole {
 			t.Errorf("nothing misses %s", c.ID)
 		}
 		for _, lang := range []string{"sv", "nb", "da", "en"} {
@@ -474,7 +472,7 @@ func TestRemovingAnyCheckShows(t *testing.T) {
 func TestCrashOfACheckBlocks(t *testing.T) {
 	crash := quality.Check{ID: "X99", Version: 1, Severity: event.Note, Run: func(quality.Input) []quality.Finding { panic("no") }}
 	in := input(changed(version("A", 1, content(1, 2, 2))), changed(version("A", 2, content(1, 2, 2))), changed(version("B", 1, content(1, 2, 2))))
-	got := flags(quality.Evaluate(in, append(quality.Registry(), crash)))
+	got := flags(quality.Evaluate(in, append(basics(), crash)))
 	if want := []string{"X99 BLOCK A 0 2 could-not-run", "X99 BLOCK B 0 1 could-not-run"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
@@ -487,13 +485,13 @@ func TestEqualMaturity(t *testing.T) {
 	s := series("A", repeat(100, 12)...)
 	s.Expected = []int32{month(12)}
 	in.Series = []quality.Series{s}
-	if got := flags(quality.Evaluate(in, quality.Registry())); got != nil {
+	if got := flags(quality.Evaluate(in, basics())); got != nil {
 		t.Errorf("a period without views is judged: %q", got)
 	}
 	// Another unit shows that the period is mature: then it is comparable.
 	other := series("B", repeat(100, 13)...)
 	in.Series = []quality.Series{s, other}
-	if got := flags(quality.Evaluate(in, quality.Registry())); !slices.Equal(got, []string{"T04 HOLD A 2021-01-01 1"}) {
+	if got := flags(quality.Evaluate(in, basics())); !slices.Equal(got, []string{"T04 HOLD A 2021-01-01 1"}) {
 		t.Errorf("a mature period is not judged: %q", got)
 	}
 	// Views of the period itself, or of later ones, are no baseline.
@@ -504,7 +502,7 @@ func TestEqualMaturity(t *testing.T) {
 			s.LagFor, s.LagOf, s.LagVolume = append(s.LagFor, month(12)), append(s.LagOf, month(of)), append(s.LagVolume, 50)
 		}
 		in.Series = []quality.Series{s}
-		if got := flags(quality.Evaluate(in, quality.Registry())); got != nil {
+		if got := flags(quality.Evaluate(in, basics())); got != nil {
 			t.Errorf("views of month %d judge month 12: %q", of, got)
 		}
 	}
@@ -541,7 +539,7 @@ func TestDaysCompareWithTheirWeekday(t *testing.T) {
 		in.Changed = append(in.Changed, changed(cell.Version{Key: key(monday + d), Content: c, Fingerprint: cell.FingerprintOf(key(monday+d), c, false)}))
 	}
 	in.Series = []quality.Series{s}
-	if got := flags(quality.Evaluate(in, quality.Registry())); !slices.Equal(got, []string{"T04 HOLD A " + catalog.DateOfDays(monday+70).String() + " 1"}) {
+	if got := flags(quality.Evaluate(in, basics())); !slices.Equal(got, []string{"T04 HOLD A " + catalog.DateOfDays(monday+70).String() + " 1"}) {
 		t.Errorf("got %q", got)
 	}
 }
@@ -600,7 +598,7 @@ func TestFlagID(t *testing.T) {
 func TestBand(t *testing.T) {
 	for _, c := range []struct{ has, low, high float64 }{{0, 0, 5}, {10, 5, 15}, {80, 72, 88}} {
 		found := quality.Evaluate(input(replaced(version("A", 30, content(0, int64(c.has), 1)), version("A", 30, content(0, 200, 1)))),
-			slices.DeleteFunc(quality.Registry(), func(c quality.Check) bool { return c.ID != "K09" }))
+			slices.DeleteFunc(basics(), func(c quality.Check) bool { return c.ID != "K09" }))
 		if f := found[0]; f.Observed != c.has || f.Low != c.low || f.High != c.high || f.Expected != 200 || f.Direction != "down" {
 			t.Errorf("%+v, want the band %v to %v", f, c.low, c.high)
 		}
@@ -650,8 +648,8 @@ func TestOrderDoesNotMatter(t *testing.T) {
 			t.Fatalf("silences %v, want %v", mixed.Silent, in.Silent)
 		}
 		slices.Reverse(mixed.Silent)
-		want := quality.Evaluate(in, quality.Registry())
-		reversed := quality.Registry()
+		want := quality.Evaluate(in, basics())
+		reversed := basics()
 		slices.Reverse(reversed)
 		got := quality.Evaluate(mixed, reversed)
 		if !reflect.DeepEqual(got, want) {

@@ -73,6 +73,7 @@ type State struct {
 	deliveries map[string]*Delivery
 	order      []*Delivery // by reception
 	runs       []*Run
+	byRun      map[string]*Run
 	raws       map[string]*Delivery // by raw hash, feed and place: the first, or the first after a rejection
 	// Publication is the last publication, nil before the first.
 	Publication    *event.RunPublished
@@ -96,6 +97,7 @@ type State struct {
 func (s *State) Apply(e event.Event) error {
 	if s.deliveries == nil {
 		s.deliveries = map[string]*Delivery{}
+		s.byRun = map[string]*Run{}
 		s.raws = map[string]*Delivery{}
 		s.gate = map[string][]event.Event{}
 		s.release = map[string]uint64{}
@@ -261,7 +263,7 @@ func (s *State) apply(e event.Event) error {
 		event.TypeDecisionProposed, event.TypeDecisionConfirmed, event.TypeReleaseMade,
 		event.TypeDecisionRefused, event.TypeDecisionWithdrawn, event.TypeFlagReopened, event.TypeFlagJudged, event.TypeImpactViewed,
 		event.TypeCorrectionRetired, event.TypeProtocolDrawn, event.TypeProtocolSigned, event.TypeProtocolRevoked,
-		event.TypeFlagAssigned, event.TypeEvidenceAttached:
+		event.TypeFlagPassed, event.TypeFlagAssigned, event.TypeEvidenceAttached:
 		_, indicator, ok := GateTarget(e.Subject)
 		if !ok {
 			return fmt.Errorf("subject %q is no gate subject", e.Subject)
@@ -332,6 +334,7 @@ func (s *State) openRun(e event.Event) error {
 		d.Run, d.Rev = b.Run, uint64(b.Ordinal)*revsPerRun+uint64(i)+1
 	}
 	s.runs = append(s.runs, &Run{RunOpened: b, OpenedSeq: e.Sequence})
+	s.byRun[b.Run] = s.runs[len(s.runs)-1]
 	return nil
 }
 
@@ -364,12 +367,7 @@ func (s *State) SeenRaw(raw, feed, place string) *Delivery {
 func (s *State) Runs() []*Run { return s.runs }
 
 func (s *State) run(id string) *Run {
-	for _, r := range slices.Backward(s.runs) {
-		if r.Run == id {
-			return r
-		}
-	}
-	return nil
+	return s.byRun[id]
 }
 
 // Run is the run of that id, nil when there is none.

@@ -47,8 +47,41 @@ func TestLoadManyBlocks(t *testing.T) {
 			t.Fatalf("%d rows, want %d; the first: %q, want %q", len(got), len(want), got[0], want[0])
 		}
 	}
-	parts := lines(t, conn, "SELECT uniqExact(_part) <= 3 FROM obs")
-	if parts[0] != "true" && parts[0] != "1" {
-		t.Errorf("40 blocks are in %v parts, so a block was an insert", lines(t, conn, "SELECT uniqExact(_part) FROM obs"))
+	if parts := lines(t, conn, "SELECT uniqExact(_part) FROM obs"); parts[0] != "1" {
+		t.Errorf("40 blocks are in %s parts, so they were several inserts", parts[0])
+	}
+}
+
+// TestInsertIsAPart loads more rows than one insert takes. Each insert is one
+// part, so that a block is there whole or not at all.
+func TestInsertIsAPart(t *testing.T) {
+	store, conn := newWarehouse(t, "insert_is_a_part")
+	const blocks = 17
+	var payloads [][]byte
+	for b := range blocks {
+		o := &event.Observations{Region: "r", Registry: "g", Feed: "f", Delivery: "d", Block: uint32(b)}
+		for i := range block.MaxRows {
+			o.Line = append(o.Line, uint64(b*block.MaxRows+i+2))
+		}
+		o.Kind, o.Has, o.Finding = make([]event.Kind, block.MaxRows), make([]event.Has, block.MaxRows), make([]event.Finding, block.MaxRows)
+		one := slices.Repeat([]string{"1"}, block.MaxRows)
+		o.Indicator, o.Version, o.Unit, o.Stratum = one, one, one, one
+		o.EventDate, o.RegistrationDate = make([]int32, block.MaxRows), make([]int32, block.MaxRows)
+		o.Subject, o.Key = make([][16]byte, block.MaxRows), make([][16]byte, block.MaxRows)
+		zeros := make([]int64, block.MaxRows)
+		o.Numerator, o.Denominator, o.Value, o.Expected = zeros, zeros, zeros, zeros
+		p, err := block.EncodeObservations(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		payloads = append(payloads, p)
+	}
+	a := event.DeliveryAccepted{Delivery: "d", Feed: "f", Blocks: event.Range{Blocks: blocks, Rows: blocks * block.MaxRows}}
+	if err := store.LoadObservations(t.Context(), a, fromMemory(payloads)); err != nil {
+		t.Fatal(err)
+	}
+	got := lines(t, conn, "SELECT uniqExact(part), max(n), sum(rows) FROM (SELECT block, any(_part) AS part, uniqExact(_part) AS n, count() AS rows FROM obs GROUP BY block)")
+	if want := fmt.Sprintf("2 1 %d", blocks*block.MaxRows); got[0] != want {
+		t.Errorf("parts, parts of a block, rows: %s; want %s", got[0], want)
 	}
 }

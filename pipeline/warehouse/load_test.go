@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"larstrom/pipeline/catalog"
@@ -248,7 +249,7 @@ func TestLoadCells(t *testing.T) {
 }
 
 func TestCurrentCellsAndVersions(t *testing.T) {
-	store, _ := newWarehouse(t, "current")
+	store, conn := newWarehouse(t, "current")
 	ctx := t.Context()
 	all := []cell.Version{version("Å", 0, 3, false), version("b", 0, 1, false), version("b", 0, 2, true), version("b", 0, 3, false),
 		version("b", 1, 1, false), version("b", 1, 4, true), version("c", 2, 2, false)}
@@ -351,6 +352,42 @@ func TestCurrentCellsAndVersions(t *testing.T) {
 		if d := cmp.Diff(sorted(want), got); d != "" {
 			t.Errorf("versions up to %d (-want +got):\n%s", rev, d)
 		}
+		for range 2 { // read, and from memory
+			table, err := store.Table(ctx, all[0].Key.Region, "i", rev)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(got, table.Versions(), cmpopts.EquateEmpty()); d != "" {
+				t.Errorf("table up to %d (-want +got):\n%s", rev, d)
+			}
+		}
+	}
+	named := []cell.Key{version("b", 0, 2, true).Key, version("no such", 0, 1, false).Key, version("Å", 0, 3, false).Key}
+	some, err := warehouse.NewWarehouse(conn).TableOfCells(ctx, region, "i", 5, named)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wantSome []cell.Version
+	for _, v := range all {
+		if v.Rev <= 5 && slices.Contains(named, v.Key) {
+			wantSome = append(wantSome, v)
+		}
+	}
+	if d := cmp.Diff(sorted(wantSome), some.Versions()); d != "" || len(wantSome) == 0 {
+		t.Errorf("versions of named cells (-want +got):\n%s", d)
+	}
+	revs, err := store.Revs(ctx, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantRevs := map[string]uint64{}
+	for _, v := range all {
+		if v.Rev <= 3 {
+			wantRevs[v.Key.Indicator] = max(wantRevs[v.Key.Indicator], v.Rev)
+		}
+	}
+	if d := cmp.Diff(wantRevs, revs); d != "" {
+		t.Errorf("newest revisions (-want +got):\n%s", d)
 	}
 	cells, sum, err := store.Fingerprint(ctx)
 	if err != nil || cells == 0 {
@@ -361,5 +398,8 @@ func TestCurrentCellsAndVersions(t *testing.T) {
 	}
 	if n, s, err := store.Fingerprint(ctx); err != nil || n != 0 || s == sum {
 		t.Errorf("an empty store has %d cells, sum %d, %v", n, s, err)
+	}
+	if table, err := store.Table(ctx, all[0].Key.Region, "i", 5); err != nil || table.Len() != 0 {
+		t.Errorf("the table of an empty store is there from memory, %v", err)
 	}
 }

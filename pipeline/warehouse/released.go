@@ -137,7 +137,7 @@ func (r *Released) there(ctx context.Context, sets []Named) (map[string]bool, er
 	for _, t := range sets[0].Set.Tables {
 		parts = append(parts, fmt.Sprintf("SELECT toString(result_set) AS id FROM result_%s WHERE result_set IN (%s) GROUP BY id", t.Name, ids))
 	}
-	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL ")+" SETTINGS compile_expressions = 1")
+	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL "))
 	if err != nil {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func (r *Released) storedIDs(ctx context.Context, sets []Named) ([]stored, error
 		parts = append(parts, fmt.Sprintf("SELECT toUInt8(%d) AS place, toString(result_set) AS id, count(), sumWithOverflow(xxHash64(concat(%s))) FROM result_%s WHERE result_set IN (%s) GROUP BY id",
 			j, bitsSQL(t), t.Name, idsOf(sets)))
 	}
-	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL ")+" SETTINGS compile_expressions = 1")
+	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL "))
 	if err != nil {
 		return nil, err
 	}
@@ -307,23 +307,31 @@ func (r *Released) DropUnused(ctx context.Context, keep []string) error {
 		}
 		r.sets.all()
 	}
-	p := pool.New().WithContext(ctx).WithMaxGoroutines(insertersPerLoad).WithCancelOnError().WithFirstError()
-	for id, tables := range r.sets.but(keep) {
-		p.Go(func(ctx context.Context) error {
-			for _, t := range tables {
-				if err := r.drop(ctx, t, id); err != nil {
-					return fmt.Errorf("drop unused sets: %w", err)
-				}
-			}
-			r.sets.dropped(id)
-			return nil
-		})
+	unused := r.sets.but(keep)
+	byTable := map[string][]string{}
+	for id, tables := range unused {
+		for _, t := range tables {
+			byTable[t] = append(byTable[t], id)
+		}
 	}
-	return p.Wait()
+	for t, ids := range byTable {
+		slices.Sort(ids)
+		for some := range slices.Chunk(ids, setsPerInsert) {
+			if err := r.drop(ctx, t, some...); err != nil {
+				return fmt.Errorf("drop unused sets: %w", err)
+			}
+		}
+	}
+	r.sets.dropped(unused)
+	return nil
 }
 
-func (r *Released) drop(ctx context.Context, table, set string) error {
-	return r.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE result_%s DROP PARTITION %s", table, text(set)))
+func (r *Released) drop(ctx context.Context, table string, sets ...string) error {
+	commands := make([]string, len(sets))
+	for i, s := range sets {
+		commands[i] = "DROP PARTITION " + text(s)
+	}
+	return r.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE result_%s %s", table, strings.Join(commands, ", ")))
 }
 
 // held are the sets that the store may hold, and in which tables.
@@ -391,10 +399,12 @@ func (h *held) forget() {
 	clear(h.tables)
 }
 
-func (h *held) dropped(set string) {
+func (h *held) dropped(sets map[string][]string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	delete(h.tables, set)
+	for set := range sets {
+		delete(h.tables, set)
+	}
 }
 
 // Whole reports which of the sets, given by owner, the store does not hold as

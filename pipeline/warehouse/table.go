@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 
 	"larstrom/pipeline/cell"
@@ -22,7 +23,7 @@ func (w *Warehouse) Table(ctx context.Context, region, indicator string, rev uin
 	if t != nil {
 		return t, nil
 	}
-	t, err := w.readTable(ctx, of)
+	t, err := w.readTable(ctx, of, "")
 	if err != nil {
 		return nil, err
 	}
@@ -30,9 +31,10 @@ func (w *Warehouse) Table(ctx context.Context, region, indicator string, rev uin
 	return t, nil
 }
 
-func (w *Warehouse) readTable(ctx context.Context, of tableOf) (t *cell.Table, err error) {
-	r, err := w.conn.QueryFormat(ctx, "ArrowStream", fmt.Sprintf(`SELECT %s FROM cell WHERE indicator = %s AND rev <= %d
-ORDER BY indicator, version, granularity, stratum, unit, period_start, rev`, cellColumns(), text(of.indicator), of.rev))
+// readTable reads the versions that meet a further condition.
+func (w *Warehouse) readTable(ctx context.Context, of tableOf, and string) (t *cell.Table, err error) {
+	r, err := w.conn.QueryFormat(ctx, "ArrowStream", fmt.Sprintf(`SELECT %s FROM cell WHERE indicator = %s AND rev <= %d%s
+ORDER BY indicator, version, granularity, stratum, unit, period_start, rev`, cellColumns(), text(of.indicator), of.rev, and))
 	if err != nil {
 		return nil, fmt.Errorf("cells of %s: %w", of.indicator, err)
 	}
@@ -54,6 +56,29 @@ ORDER BY indicator, version, granularity, stratum, unit, period_start, rev`, cel
 			return nil, err
 		}
 	}
+}
+
+// mostNamed is how many cells a query names.
+const mostNamed = 2000
+
+// TableOfCells is the table of the named cells alone, of however many others
+// there are; of many cells it is Table.
+func (w *Warehouse) TableOfCells(ctx context.Context, region, indicator string, rev uint64, cells []cell.Key) (*cell.Table, error) {
+	switch {
+	case len(cells) > mostNamed:
+		return w.Table(ctx, region, indicator, rev)
+	case len(cells) == 0:
+		return cell.TableOf(region, indicator, nil)
+	}
+	if t, _ := w.tables.get(tableOf{region, indicator, rev}); t != nil {
+		return t, nil
+	}
+	named := make([]string, len(cells))
+	for i, k := range cells {
+		named[i] = fmt.Sprintf("(%s, %s, %s, %s, %s, toDate32(%d))", text(k.Registry), text(k.Version), text(k.Granularity), text(k.Stratum), text(k.Unit), k.PeriodStart)
+	}
+	return w.readTable(ctx, tableOf{region, indicator, rev},
+		" AND (registry, version, granularity, stratum, unit, period_start) IN ("+strings.Join(named, ", ")+")")
 }
 
 // Revs are the newest revisions up to rev of any cell of each indicator.

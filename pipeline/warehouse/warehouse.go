@@ -338,20 +338,34 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 	repeated := map[repeatedOf]string{}
 	for g, indicators := range byGranularity {
 		keys := make([]string, len(s.sources()))
-		for i, o := range s.sources() {
-			of := repeatedOf{feed: i}
-			if o.byPeriod() {
-				of.period = g
-			}
-			var err error
-			if _, known := repeated[of]; !known {
-				if repeated[of], err = w.repeated(ctx, o, g); err != nil {
-					return nil, fmt.Errorf("repeated keys of feed %s: %w", o.Feed.ID, err)
+		var vs []cell.Version
+		work := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
+		work.Go(func(ctx context.Context) error {
+			for i, o := range s.sources() {
+				of := repeatedOf{feed: i}
+				if o.byPeriod() {
+					of.period = g
 				}
+				var err error
+				if _, known := repeated[of]; !known {
+					if repeated[of], err = w.repeated(ctx, o, g); err != nil {
+						return fmt.Errorf("repeated keys of feed %s: %w", o.Feed.ID, err)
+					}
+				}
+				keys[i] = repeated[of]
 			}
-			keys[i] = repeated[of]
+			return nil
+		})
+		if once := make([]string, len(s.sources())); s.probablyOnce() {
+			work.Go(func(ctx context.Context) (err error) {
+				vs, err = w.cellsOf(ctx, region, s, g, indicators, once, any)
+				return err
+			})
 		}
-		vs, err := w.cellsOf(ctx, region, s, g, indicators, keys, any)
+		err := work.Wait()
+		if err == nil && (!s.probablyOnce() || strings.Join(keys, "") != "") {
+			vs, err = w.cellsOf(ctx, region, s, g, indicators, keys, any)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("cells of feed %s by %s: %w", s.Feed.ID, g, err)
 		}
@@ -362,6 +376,12 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 		out[i].Fingerprint = cell.FingerprintOf(out[i].Key, out[i].Content, false)
 	}
 	return out, nil
+}
+
+// probablyOnce reports whether no key is likely to be repeated, as among the
+// rows of one delivery: the cells are then computed while that is looked up.
+func (s Scope) probablyOnce() bool {
+	return len(s.sources()) == 1 && len(s.sources()[0].Effective.Deliveries) == 1
 }
 
 // repeatedOf names the repeated keys of a source: most sources have the same

@@ -118,6 +118,7 @@ func samples() map[event.Type][2]event.Body {
 		event.TypeProtocolSigned: {event.ProtocolSigned{Protocol: "p", Indicator: "ind1", Version: "1", Specification: "s", Comparison: "c",
 			InsideChecked: 5, InsideAgreed: 5, OutsideChecked: 5, OutsideAgreed: 4, Low: 0.5, High: 0.9, Level: "smoke_check", Checker: "s3", By: "s1", On: day, Note: "n"},
 			event.ProtocolSigned{Protocol: "p", Indicator: "ind1", Version: "1", Specification: "s", Comparison: "c", Level: "sample", Checker: "s3", By: "s1"}},
+		event.TypeFlagPassed: {event.FlagPassed{Flag: "f1", Run: "r1", Rev: 7, AsOf: day}, event.FlagPassed{Flag: "f1", Run: "r1"}},
 		event.TypeFlagAssigned: {event.FlagAssigned{Flag: "f1", To: "s2", By: "s1", Note: "n", On: day, Role: "r", Client: "c"},
 			event.FlagAssigned{Flag: "f1", By: "s1"}},
 		event.TypeEvidenceAttached: {event.EvidenceAttached{Evidence: "e1", Flag: "f1", By: "s1", Text: "t", Link: "l", SHA256: hash, On: day, Role: "r", Client: "c"},

@@ -58,6 +58,22 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 	if err != nil {
 		return err
 	}
+	flags, err := s.flags(p.Through)
+	if err != nil {
+		return err
+	}
+	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through)})
+	p.Meta = meta.ID
+	// The store takes it while the indicators are computed.
+	beside := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
+	beside.Go(func(ctx context.Context) error {
+		return s.cfg.Released.WriteSets(ctx, []warehouse.Named{{Of: "meta", Set: meta}})
+	})
+	return errors.Join(s.writeIndicators(ctx, r, from, p), beside.Wait())
+}
+
+// writeIndicators makes the sets of the indicators.
+func (s *Service) writeIndicators(ctx context.Context, r *run.Run, from map[string]built, p *event.RunPublished) error {
 	var fresh []warehouse.Named
 	rows := 0
 	write := func() error {
@@ -92,20 +108,7 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 			}
 		}
 	}
-	flags, err := s.flags(p.Through)
-	if err != nil {
-		return err
-	}
-	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through)})
-	last := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
-	last.Go(func(ctx context.Context) error {
-		return s.cfg.Released.WriteSets(ctx, []warehouse.Named{{Of: "meta", Set: meta}})
-	})
-	if err := errors.Join(write(), last.Wait()); err != nil {
-		return err
-	}
-	p.Meta = meta.ID
-	return nil
+	return write()
 }
 
 // sources tells of every indicator how far its data reach in a run, and the
@@ -305,8 +308,15 @@ func (s *Service) restorePointer(ctx context.Context) error {
 	if ok {
 		keep = append(append(keep, at.Sets...), at.Meta)
 	}
+	if p.Publication%dropEvery != 0 && ok && at.Run == p.Run {
+		return nil
+	}
 	return s.cfg.Released.DropUnused(ctx, append(keep, pointer.Sets...))
 }
+
+// dropEvery is how many publications of one run, one for each decision, may pass
+// until the sets that none shows any more are dropped together.
+const dropEvery = 4
 
 func (s *Service) show(publication int) {
 	s.shown.Lock()

@@ -280,7 +280,7 @@ func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) ([]c
 	if err != nil {
 		return nil, err
 	}
-	return cell.Diff(nil, before, now, d.Rev)
+	return cell.Diff(make([]cell.Version, 0, max(len(now)-len(before), 0)), before, now, d.Rev)
 }
 
 // counts are the tombstones among the versions that a delivery brings, and

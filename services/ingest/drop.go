@@ -129,7 +129,10 @@ func (s *Service) scan(ctx context.Context, live bool) (young bool, err error) {
 			continue // gone between two looks
 		}
 		if err != nil {
-			return false, fmt.Errorf("drop folder: %w", err)
+			if at, ok := errors.AsType[*fs.PathError](err); ok {
+				err = at.Err // without the name, which nobody has looked at
+			}
+			return false, fmt.Errorf("drop folder: a file cannot be looked at: %w", err)
 		}
 		path := filepath.Join(s.cfg.Drop, name)
 		seen := sighting{info.Size(), info.ModTime(), manifestSeen(path)}

@@ -81,6 +81,8 @@ type place struct {
 	keys    *pseudonym.Keys
 	logs    bytes.Buffer
 	crash   crashpoint.Hook
+	// incoming opens what lies sealed.
+	incoming *rawstore.Sealer
 }
 
 func newPlace(t *testing.T) *place {
@@ -117,7 +119,7 @@ func (p *place) service() *ingest.Service {
 	steps := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "steps"}, []string{"step"})
 	s, err := ingest.New(ingest.Config{Log: p.log, Catalog: p.catalog, Raw: p.raw(), Keys: p.keys, Receipts: filepath.Join(p.dir, "receipts"),
 		Drop: filepath.Join(p.dir, "drop"), Clock: func() time.Time { return time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC) },
-		Logger: slog.New(slog.NewTextHandler(&p.logs, nil)), Metrics: ingest.NewMetrics(reg, steps), Crash: p.crash})
+		Logger: slog.New(slog.NewTextHandler(&p.logs, nil)), Metrics: ingest.NewMetrics(reg, steps), Crash: p.crash, Incoming: p.incoming})
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -682,6 +682,9 @@ func (s *Service) reject(ctx context.Context, r event.DeliveryReceived, bad *int
 }
 
 // repeated notes bytes that were seen before (C05).
+// again says how bytes that came before are taken once more, on each way.
+const again = "; to have them taken once more, hand them in with the word again: larstrom submit --again, or again true in Upload-Metadata"
+
 func (s *Service) repeated(ctx context.Context, f file, seen *run.Delivery) (*intake.Receipt, *taken, error) {
 	receipt, err := s.Receipt(seen.Delivery)
 	if errors.Is(err, fs.ErrNotExist) { // a receipt is derived: the LEDGER has what matters
@@ -694,9 +697,9 @@ func (s *Service) repeated(ctx context.Context, f file, seen *run.Delivery) (*in
 	if err != nil {
 		return nil, nil, err
 	}
-	receipt.Note = "these bytes came before as " + seen.Name + " and changed nothing; submit --again takes them once more"
+	receipt.Note = "these bytes came before as " + seen.Name + " and changed nothing" + again
 	if w := s.state.Standing(seen).Retracted; w != nil {
-		receipt.Note = "these bytes came before as " + seen.Name + " and were retracted on " + w.On.String() + "; submit --again takes them once more"
+		receipt.Note = "these bytes came before as " + seen.Name + " and were retracted on " + w.On.String() + again
 	}
 	receipt.Status, receipt.File = intake.StatusRepeated, f.name
 	if !f.submitted && f.name == seen.Name {

@@ -15,6 +15,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -102,15 +103,21 @@ func daemon(t *testing.T, data string, more ...string) (cmd *exec.Cmd, listen st
 	return cmd, listen
 }
 
-// export is an A&E file of 24 months in which RF4 is silent at the end, for
-// which the checks hold its last months.
+// export is an A&E file of 24 months.
 func export(t *testing.T, dir, name string) string {
+	t.Helper()
+	return months(t, dir, name, 24)
+}
+
+// months is an A&E file in which RF4 is silent after 24 months, for which the
+// checks hold what comes then.
+func months(t *testing.T, dir, name string, n int) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("period,org_code,type,attendances,breaches,admissions\n")
-	for month := range 24 {
+	for month := range n {
 		for i, unit := range []string{"RF4", "R1H", "RQM", "RYJ", "RVV", "RJ1"} {
-			if unit == "RF4" && month > 20 {
+			if unit == "RF4" && month >= 24 {
 				continue
 			}
 			n := 1000 + 37*((month*7+i*5)%11) + 100*i
@@ -135,6 +142,7 @@ func published(t *testing.T) (data string, up result) {
 	root := t.TempDir()
 	data = filepath.Join(root, "data")
 	export(t, filepath.Join(root, "drop"), "ae_attendances_1.csv")
+	months(t, filepath.Join(root, "drop"), "ae_attendances_2.csv", 25)
 	up = larstrom(t, "", "up", "--data", data, "--catalog", example, "--drop", filepath.Join(root, "drop"), "--once")
 	if up.Status != 0 {
 		t.Fatalf("up --once: %+v", up)
@@ -148,7 +156,7 @@ func published(t *testing.T) (data string, up result) {
 // is told on the way.
 func TestBothWaysGiveTheSameAnswers(t *testing.T) {
 	alone, up := published(t)
-	for _, want := range []string{"ae_attendances_1.csv  141    141       0         0", "HOLD K01: 3 flags  A unit that was expected", "3 cells are held back",
+	for _, want := range []string{"ae_attendances_2.csv  149    149       0         0", "HOLD K01: 3 flags in 1 incident  A unit that was expected", "3 cells are held back",
 		"publication 1 (run ", "3 indicators", "larstrom flags list --data "} {
 		if !strings.Contains(up.Out, want) {
 			t.Errorf("the summary lacks %q:\n%s", want, up.Out)
@@ -190,7 +198,7 @@ func TestBothWaysGiveTheSameAnswers(t *testing.T) {
 		status int
 		has    string
 	}{
-		{"", []string{"status"}, 0, "1 received: 1 published"},
+		{"", []string{"status"}, 0, "2 received: 2 published"},
 		{"", []string{"status", "--json"}, 0, `"held_cells"`},
 		{"", []string{"flags", "list"}, 0, flag},
 		{"", []string{"flags", "list", "--json", "--all"}, 0, flag},
@@ -425,5 +433,51 @@ func TestPortInUseLeavesNothingBehind(t *testing.T) {
 		if _, err := os.Stat(data); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("%q: the data folder is there: %v", flags, err)
 		}
+	}
+}
+
+// TestWhatWasSeenThen: what a decision changes, and what was seen before it, by
+// the commands alone.
+func TestWhatWasSeenThen(t *testing.T) {
+	data, _ := published(t)
+	daemon(t, data)
+	var list struct{ Flags []control.Flag }
+	all := larstrom(t, "", "flags", "list", "--json", "--data", data)
+	if err := json.Unmarshal([]byte(all.Out), &list); err != nil {
+		t.Fatalf("%v: %+v", err, all)
+	}
+	at := slices.IndexFunc(list.Flags, func(f control.Flag) bool { return f.Check == "K01" && f.Unit == "RF4" && len(f.Guards) > 0 })
+	if at < 0 {
+		t.Fatalf("no K01 flag for RF4: %s", all.Out)
+	}
+	f := list.Flags[at]
+	g := f.Guards[0]
+	why := func(more ...string) string {
+		t.Helper()
+		r := larstrom(t, "ae-super-demo", append([]string{"why", "--indicator", f.Indicator, "--unit", g.Unit, "--period", g.Period.String(), "--stratum", g.Stratum,
+			"--as", "ae-super", "--data", data}, more...)...)
+		if r.Status != 0 {
+			t.Fatalf("why: %+v", r)
+		}
+		return r.Out
+	}
+	if got := why(); !strings.Contains(got, "held_empty") || !strings.Contains(got, f.Flag) {
+		t.Errorf("before the decision:\n%s", got)
+	}
+	before := time.Now().UTC().Format(time.RFC3339Nano)
+	if r := larstrom(t, "ae-super-demo", "flags", "decide", f.Flag, "accept", "--cause", "organisational_change", "--note", "closed", "--as", "ae-super", "--data", data); r.Status != 0 {
+		t.Fatalf("decide: %+v", r)
+	}
+	if got := why(); strings.Contains(got, "held_empty") || !strings.Contains(got, "publication  2 of") {
+		t.Errorf("after the decision:\n%s", got)
+	}
+	if got := why("--as-of", before); !strings.Contains(got, "held_empty") || strings.Contains(got, "accept by") {
+		t.Errorf("as it was seen before:\n%s", got)
+	}
+	if got := why("--as-of", "2000-01-01"); got != "nothing was published of it then\n" {
+		t.Errorf("long before:\n%s", got)
+	}
+	if r := larstrom(t, "", "flags", "learn", "--data", data); !regexp.MustCompile(`(?m)^K01 +\d+ +HOLD +3 +2 +0 +0 +0 +0 +1 +0 +0 `).MatchString(r.Out) {
+		t.Errorf("one of three decided, and the data were right: %+v", r)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/impact"
+	"larstrom/pipeline/queue"
 	"larstrom/services/larstrom/app"
 	"larstrom/services/portal"
 	"larstrom/services/validator"
@@ -74,4 +75,81 @@ func (d desk) Preview(ctx context.Context, person string, o portal.Order) (impac
 		return impact.Impact{}, fmt.Errorf("%w: %s", gate.ErrInvalid, why)
 	}
 	return seen.Indicators[f.Indicator], nil
+}
+
+// DecideAll takes several decisions of one person; those about flags that she
+// may not read are refused as such.
+func (d desk) DecideAll(ctx context.Context, person string, orders []portal.Order) ([]portal.Result, error) {
+	who, err := d.person(person)
+	if err != nil {
+		return nil, err
+	}
+	readable, err := d.readable(ctx, who)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]portal.Result, len(orders))
+	var all []validator.Order
+	var places []int
+	for i, o := range orders {
+		out[i].Flag = o.Flag
+		if !readable[o.Flag] {
+			out[i].Err = fmt.Errorf("%w: there is no such flag that you may read", gate.ErrForbidden)
+			continue
+		}
+		all, places = append(all, orderOf(o)), append(places, i)
+	}
+	if len(all) == 0 {
+		return out, nil
+	}
+	done, err := d.app.DecideAll(ctx, who, all)
+	if err != nil {
+		return nil, err
+	}
+	for n, o := range done.Of {
+		r := &out[places[n]]
+		r.Err = o.Err
+		r.Proposed = slices.ContainsFunc(o.Events, func(e event.Event) bool { return e.Type == event.TypeDecisionProposed })
+	}
+	return out, nil
+}
+
+// QueueFor is what a person is asked to decide first.
+func (d desk) QueueFor(ctx context.Context, person string) (queue.Queue, error) {
+	who, err := d.person(person)
+	if err != nil {
+		return queue.Queue{}, err
+	}
+	return d.app.QueueFor(ctx, who)
+}
+
+// readable are the ids of the flags that the person may read.
+func (d desk) readable(ctx context.Context, who catalog.Person) (map[string]bool, error) {
+	all, err := d.app.FlagsFor(ctx, who)
+	out := make(map[string]bool, len(all))
+	for _, f := range all {
+		out[f.Flag] = true
+	}
+	return out, err
+}
+
+// PreviewAll shows a person what her decisions together would change.
+func (d desk) PreviewAll(ctx context.Context, person string, orders []portal.Order) (map[string]impact.Impact, map[string]string, error) {
+	who, err := d.person(person)
+	if err != nil {
+		return nil, nil, err
+	}
+	readable, err := d.readable(ctx, who)
+	if err != nil {
+		return nil, nil, err
+	}
+	var all []validator.Order
+	for _, o := range orders {
+		if !readable[o.Flag] {
+			return nil, nil, fmt.Errorf("%w: there is no such flag that you may read", gate.ErrForbidden)
+		}
+		all = append(all, orderOf(o))
+	}
+	seen, err := d.app.Preview(ctx, who, all)
+	return seen.Indicators, seen.Refused, err
 }

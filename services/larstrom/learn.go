@@ -33,7 +33,7 @@ func learnedTable(l control.Learned) []string {
 	if len(l.Checks) == 0 {
 		return []string{"no check has raised a flag yet"}
 	}
-	rows := []string{"CHECK\tVERSION\tSEVERITY\tFLAGS\tOPEN\tRESENT\tCOVERED\tSHADOW\tDECIDED\tDATA ERRORS\tPRECISION\t95 %\tMINUTES\tFROM JUDGEMENT"}
+	rows := []string{"CHECK\tVERSION\tSEVERITY\tFLAGS\tOPEN\tRESENT\tPASSED\tCOVERED\tSHADOW\tDECIDED\tDATA ERRORS\tPRECISION\t95 %\tMINUTES\tFROM JUDGEMENT"}
 	number := func(v *float64, scale float64) string {
 		if v == nil {
 			return "-"
@@ -46,7 +46,7 @@ func learnedTable(l control.Learned) []string {
 			interval = number(s.Low, 100) + "-" + number(s.High, 100)
 		}
 		rows = append(rows, strings.Join([]string{s.Check, strconv.Itoa(s.Version), or(string(s.Severity), "-"), strconv.Itoa(s.Flags), strconv.Itoa(s.Open),
-			strconv.Itoa(s.Resent), strconv.Itoa(s.Covered), strconv.Itoa(s.Shadow), strconv.Itoa(s.Decided), strconv.Itoa(s.DataErrors),
+			strconv.Itoa(s.Resent), strconv.Itoa(s.Passed), strconv.Itoa(s.Covered), strconv.Itoa(s.Shadow), strconv.Itoa(s.Decided), strconv.Itoa(s.DataErrors),
 			number(s.Precision, 100), interval, number(s.MinutesRaised, 1), number(s.MinutesJudged, 1)}, "\t"))
 	}
 	for _, p := range l.Proposals {

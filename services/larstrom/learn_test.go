@@ -24,8 +24,8 @@ func TestLearnedTable(t *testing.T) {
 		Proposals: []learning.Proposal{{Check: "D04", Version: 2, Decided: 50, DataErrors: 5}, {Check: "C11", Version: 1, Promote: true, Decided: 60, DataErrors: 60}},
 	})
 	want := []string{
-		"D04\t2\tHOLD\t70\t10\t0\t0\t0\t50\t5\t10\t4-21\t12\t-",
-		"T99\t0\t-\t0\t0\t0\t0\t8\t0\t0\t-\t-\t-\t-",
+		"D04\t2\tHOLD\t70\t10\t0\t0\t0\t0\t50\t5\t10\t4-21\t12\t-",
+		"T99\t0\t-\t0\t0\t0\t0\t0\t8\t0\t0\t-\t-\t-\t-",
 		"proposal: check D04 version 2: lower its severity (5 of 50 decisions found the data wrong); for a steward, in the catalog",
 		"proposal: check C11 version 1: raise it to BLOCK (60 of 60 decisions found the data wrong); for a steward, in the catalog",
 	}

@@ -42,8 +42,8 @@ func newPortal(ctx context.Context, o portalOptions, a *app.App, reg *prometheus
 	cfg := portal.Config{Source: w, Registry: reg, Logger: log.With("service", "portal"), Uploads: o.uploads}
 	if o.pages {
 		sessions := portal.NewSessions(time.Now)
-		cfg.Pages = &portal.Pages{Released: a.ReleasedReader(), Ledger: w, Catalog: a.Catalog, Clock: time.Now,
-			Receipts: receipts{a}, Login: login{a}, Scope: scope{a}, Data: o.data, Desk: desk{a}, Sessions: sessions}
+		cfg.Pages = &portal.Pages{Released: a.ReleasedReader(), Delivered: a.WarehouseReader(), Ledger: w, Catalog: a.Catalog, Clock: time.Now,
+			Receipts: receipts{a}, Login: login{a}, Scope: scope{a}, Data: o.data, Desk: desk{a}, Several: desk{a}, Tasks: desk{a}, Sessions: sessions}
 		asked, err := newReview(a, sessions, o.behindProxy, log)
 		if err != nil {
 			return nil, err

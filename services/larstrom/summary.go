@@ -127,7 +127,7 @@ func (s *summary) held(w io.Writer) error {
 			if flags[0].Severity != severity {
 				continue
 			}
-			rows = append(rows, fmt.Sprintf("  %s: %s  %s", k, plural(len(flags), "flag"), explanation(flags[0].Check)))
+			rows = append(rows, fmt.Sprintf("  %s: %s%s  %s", k, plural(len(flags), "flag"), together(flags), explanation(flags[0].Check)))
 			for _, f := range flags[:min(len(flags), mostFlags)] {
 				rows = append(rows, "    "+finding(index, f))
 			}
@@ -145,6 +145,24 @@ func (s *summary) held(w io.Writer) error {
 	rows = append(rows, fmt.Sprintf("  %s back until a super-user decides or better data come: charts show the last released value in grey, or a gap",
 		plural(int(s.status.HeldCells), "cell")+map[bool]string{true: " is held", false: " are held"}[s.status.HeldCells == 1]))
 	return section(w, "What is held, and why", rows)
+}
+
+// together says how many of the flags have which causes in common.
+func together(flags []control.Flag) string {
+	incidents, n := map[string]bool{}, 0
+	for _, f := range flags {
+		if f.Incident != "" {
+			incidents[f.Incident] = true
+			n++
+		}
+	}
+	switch {
+	case n == 0:
+		return ""
+	case n == len(flags):
+		return " in " + plural(len(incidents), "incident")
+	}
+	return fmt.Sprintf(", %d of them in %s", n, plural(len(incidents), "incident"))
 }
 
 // finding is one flag in a line: what, where, since when.

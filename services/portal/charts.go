@@ -299,6 +299,11 @@ func (p *Portal) verdictOf(s series, m measure) verdict {
 
 // funnel draws the units of an indicator.
 func (p *Portal) funnel(rows []funnelRow, ind indicatorRow, called names, title, id string) drawing {
+	return p.funnelWith(rows, ind, called, title, id, "")
+}
+
+// funnelWith does so, and marks one of them.
+func (p *Portal) funnelWith(rows []funnelRow, ind indicatorRow, called names, title, id, chosen string) drawing {
 	m := p.funnelMeasure(rows, ind)
 	f := figure.Funnel{Title: title, Description: p.words.why(rows[0].Why), Percent: m.percent, Decimals: m.decimals, Centre: rows[0].Centre,
 		CentreName: p.words.t("funnel.centre"), DenominatorTitle: p.denominator(ind), Texts: p.words.figureTexts()}
@@ -317,7 +322,7 @@ func (p *Portal) funnel(rows []funnelRow, ind indicatorRow, called names, title,
 		}
 		f.Units = append(f.Units, figure.FunnelUnit{Name: called.unit(r.Unit), Href: chartPath(r.Unit, ind.ID, seriesID{r.Version, r.Granularity, r.Stratum}),
 			Value: r.Value, Denominator: r.Denominator, LCL95: r.LCL95, UCL95: r.UCL95, LCL998: r.LCL998, UCL998: r.UCL998,
-			Outlier: r.Outlier, State: state})
+			Outlier: r.Outlier, State: state, Highlight: r.Unit == chosen && chosen != ""})
 	}
 	draw := func(o figure.Options) template.HTML {
 		var b strings.Builder

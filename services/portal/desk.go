@@ -36,21 +36,28 @@ type Desk interface {
 // maxForm is the size of a form.
 const maxForm = 64 << 10
 
-// desk are the forms of the flag's page.
-func (p *Portal) desk(mux *http.ServeMux, guard func(http.HandlerFunc) http.Handler, loopback bool, d *door) {
+// forms are those by which people decide.
+func (p *Portal) forms(loopback bool, d *door) []entry {
 	if p.cfg.Pages.Desk == nil {
-		return
+		return nil
 	}
-	at := "/flags/{flag}"
-	mux.Handle("POST "+at+"/decisions", guard(p.within(at, p.form(p.decideForm))))
-	mux.Handle("POST "+at+"/preview", guard(p.within(at, p.form(p.previewForm))))
+	out := []entry{
+		{pattern: "POST /flags/{flag}/decisions", may: forFlag, do: p.form(p.decideForm)},
+		{pattern: "POST /flags/{flag}/preview", may: forFlag, do: p.form(p.previewForm)},
+	}
+	if p.cfg.Pages.Several != nil {
+		// Each flag is held against the person by the desk.
+		out = append(out, entry{pattern: "POST /flags", may: forAll, do: p.form(p.severalForm)})
+	}
 	if loopback && p.cfg.Pages.Sessions != nil && p.cfg.Pages.Login != nil {
-		mux.HandleFunc("POST "+at+"/session", p.form(func(w http.ResponseWriter, r *http.Request) { p.loginForm(w, r, d) }))
-		mux.HandleFunc("POST /session/end", func(w http.ResponseWriter, r *http.Request) {
-			p.cfg.Pages.Sessions.end(w, r)
-			http.Redirect(w, r, "/flags", http.StatusSeeOther)
-		})
+		out = append(out,
+			entry{pattern: "POST /flags/{flag}/session", may: forAll, open: true, do: p.form(func(w http.ResponseWriter, r *http.Request) { p.loginForm(w, r, d) })},
+			entry{pattern: "POST /session/end", may: forAll, open: true, do: func(w http.ResponseWriter, r *http.Request) {
+				p.cfg.Pages.Sessions.end(w, r)
+				http.Redirect(w, r, "/flags", http.StatusSeeOther)
+			}})
 	}
+	return out
 }
 
 // form reads a bounded form before h.
@@ -104,10 +111,33 @@ type panelOutcome struct {
 	Changed *gate.ConflictError
 	Kind    string
 	Effect  *impact.Impact
+	// Typed is what the person had written: a form that is refused keeps it.
+	Typed url.Values
+}
+
+// Wrote is what stood in a field of the form of that kind, or what she has
+// judged, else nothing.
+func (b panel) Wrote(kind, field string) string {
+	if b.Kind == kind && b.Typed != nil {
+		return b.Typed.Get(field)
+	}
+	if j := b.Judged; j != nil {
+		switch field {
+		case "cause":
+			return j.Cause
+		case "evidence":
+			return j.Evidence
+		}
+	}
+	return ""
 }
 
 // showOutcome answers a form with the flag's page.
 func (p *Portal) showOutcome(w http.ResponseWriter, r *http.Request, o panelOutcome) {
+	if o.Kind == "" {
+		o.Kind = r.PostForm.Get("kind")
+	}
+	o.Typed = r.PostForm
 	p.show("flag", func(r *http.Request) (*view, error) {
 		v, err := p.flag(r)
 		if err != nil {
@@ -286,10 +316,16 @@ type panel struct {
 	Actions        []panelAction
 	Before, After  string // neighbours in the queue
 	Proposals      []event.DecisionProposed
-	Judged         bool
+	Judged         *event.FlagJudged // by the person; nil: not yet
 	CanLogIn       bool
 	LatestSnooze   catalog.Date
 	MayPreviewKind []string
+}
+
+// panelForm is the form of one kind of decision.
+type panelForm struct {
+	Panel panel
+	Kind  string
 }
 
 // panelAction is one decision with its key and fields.
@@ -305,6 +341,12 @@ func (p *Portal) panelOf(r *http.Request, f *story) panel {
 		return b
 	}
 	b.Person, _ = p.person(r)
+	for _, j := range slices.Backward(f.Judgements) {
+		if j.By == b.Person && b.Person != "" {
+			b.Judged = &j
+			break
+		}
+	}
 	b.LatestSnooze = catalog.DateOf(p.cfg.Pages.Clock()).AddDays(gate.MaxSnoozeDays)
 	all := p.queue(r.Context())
 	if at := slices.Index(all, f.Flag); at >= 0 {
@@ -330,6 +372,9 @@ func (p *Portal) panelOf(r *http.Request, f *story) panel {
 		add(panelAction{Kind: event.Snooze, Key: "s", Until: true, Note: true})
 	}
 	add(panelAction{Kind: event.Comment, Key: "c", Note: true})
+	if f.Open() {
+		add(panelAction{Kind: event.Answer, Key: "r", Note: true})
+	}
 	if !f.Open() || len(f.Proposals) > 0 {
 		add(panelAction{Kind: gate.Undo, Key: "u", Note: true})
 	}

@@ -52,6 +52,8 @@ type browser struct {
 	headers map[string]string
 }
 
+func newBrowser(t *testing.T, h http.Handler) *browser { return &browser{t: t, h: h} }
+
 func (b *browser) do(method, path string, form url.Values) *httptest.ResponseRecorder {
 	b.t.Helper()
 	r := httptest.NewRequestWithContext(b.t.Context(), method, path, strings.NewReader(form.Encode()))

@@ -2,9 +2,11 @@
 // pages about the data, the status, /healthz, /metrics, and the door through
 // which source operators hand in exports.
 //
-// It owns what the pages say and how: their texts (text.go), their look
-// (page/), and what is late. It refuses to own what the numbers are (it reads
-// the views of the released store), what became of deliveries and flags (it
+// It owns what the pages say and how: their texts in four languages (text.go,
+// text_nordic.go, speech.go; why.go for what the store says in English), their
+// look (page/), and what is late. It refuses to own what the numbers are (it reads
+// the views of the released store, and on the page of a flag the cells in question
+// as they were delivered), what became of deliveries and flags (it
 // reads the fold of the LEDGER), how charts are drawn (package figure), who may
 // come in (Login), who may hand in what (Submit), and what a decision is and
 // whether a person may take it (Desk, Review): its forms give orders there.
@@ -13,7 +15,8 @@
 //
 //	/                                      tonight: what came, was rejected, is held, is late; what to do
 //	/deliveries, /deliveries/ID            every file with its receipt
-//	/flags, /flags/ID                      open questions; evidence, history, decisions
+//	/flags, /flags/ID                      open questions; evidence, history, decisions, one at a time or many
+//	/keys                                  the keys of reviewing, and others of one's own
 //	/units, /units/UNIT                    one unit's control charts
 //	/units/UNIT/INDICATOR                  one chart, its phases and its points
 //	/units/UNIT/INDICATOR/PERIOD           why a point looks as it does
@@ -27,7 +30,14 @@
 //
 //   - A page shows one publication, and says which. It is read again when the
 //     pointer moved meanwhile.
-//   - Units are in the order of their names, never of values.
+//   - Every pattern has one rule of access (Portal.table); a test enumerates them.
+//   - A page is in the language that the address, the reader's choice or the
+//     browser asks for: Swedish, Norwegian, Danish or English. What stays English,
+//     such as the sentence of a finding or a receipt, is marked as that, and stands
+//     after the explanation in the reader's language.
+//   - Cause and evidence are recorded before the effect of a decision is offered.
+//   - A form that is refused keeps what was typed, and says what to do.
+//   - Units are in the order of their names in the language, never of values.
 //   - Each kind of nothing has a name of its own; none is a nought.
 //   - Nothing on a page runs or loads anything from elsewhere: the content
 //     security policy allows the portal's own style, script and sign, no inline

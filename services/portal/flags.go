@@ -24,6 +24,10 @@ type flagsBody struct {
 	Chosen bool // a filter is set
 	Units  []crumb
 	Inds   []crumb
+	// Versions of the flags that are listed, where several can be decided.
+	Versions map[string]int
+	Several  several
+	Tasks    *tasksBody
 	pager
 }
 
@@ -57,13 +61,14 @@ func (n names) indicator(id string) string {
 
 func (p *Portal) flags(r *http.Request) (*view, error) {
 	ctx, q := r.Context(), r.URL.Query()
-	b := &flagsBody{Filter: flagFilter{Severity: q.Get("severity"), Check: q.Get("check"), Indicator: q.Get("indicator"), Unit: q.Get("unit")}}
+	b := &flagsBody{Several: p.severalOf(r), Filter: flagFilter{Severity: q.Get("severity"), Check: q.Get("check"), Indicator: q.Get("indicator"), Unit: q.Get("unit")}}
 	b.Chosen = b.Filter != flagFilter{}
 	pub, err := p.consistent(ctx, func(rd *reading) error {
 		c, err := rd.names(ctx)
 		if err != nil {
 			return err
 		}
+		b.Tasks = p.tasksOf(r, c)
 		keys, err := p.openFlagKeys(ctx)
 		if err != nil {
 			return err
@@ -83,6 +88,11 @@ func (p *Portal) flags(r *http.Request) (*view, error) {
 		texts, err := p.flagTexts(ctx, ids)
 		if err != nil {
 			return err
+		}
+		if b.Several.Person != "" {
+			if b.Versions, err = p.versionsOf(ctx, keys); err != nil {
+				return err
+			}
 		}
 		b.Rows = nil
 		for _, k := range keys {
@@ -178,6 +188,7 @@ type flagBody struct {
 	Steps                   []stepLine
 	ChartPath               string
 	Panel                   panel
+	Evidence                *evidence
 }
 
 // flaggedCell is a cell that a flag guards.
@@ -207,10 +218,18 @@ func (p *Portal) flag(r *http.Request) (*view, error) {
 	b := &flagBody{story: f, Why: p.whyOf(f.Check), Night: f.AsOf, Periods: p.words.t("flag.several"),
 		Observed: p.words.figures(f.Observed), Expected: p.words.figures(f.Expected)}
 	c := &called{}
-	pub, err := p.consistent(ctx, func(rd *reading) (err error) { c, err = rd.names(ctx); return err })
+	var ev *evidence
+	pub, err := p.consistent(ctx, func(rd *reading) (err error) {
+		if c, err = rd.names(ctx); err != nil {
+			return err
+		}
+		ev, err = p.evidenceOf(ctx, f, c)
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
+	b.Evidence = ev
 	b.IndicatorName, b.UnitName = c.indicator(f.Indicator), p.words.t("flag.all_units")
 	if f.Unit != "" {
 		b.UnitName = c.unit(f.Unit)

@@ -80,6 +80,10 @@ func newLayout(w *words) (*layout, error) {
 		"span":  func(granularity string, from, to any) string { return w.span(granularity, dateOf(from), dateOf(to)) },
 		"clock": func(at time.Time) template.HTML { return timeElement(at.UTC().Format(time.RFC3339), w.clock(at)) },
 		"short": short,
+		"pair": func(of *evidence, lines []monthLine, caption string) monthTable {
+			return monthTable{of, lines, caption}
+		},
+		"of":    func(p panel, kind string) panelForm { return panelForm{p, kind} },
 		"lower": strings.ToLower,
 	}
 	l := &layout{words: w, pages: map[string]*template.Template{}}
@@ -88,7 +92,7 @@ func newLayout(w *words) (*layout, error) {
 		return nil, err
 	}
 	for _, name := range []string{"tonight", "deliveries", "delivery", "flags", "flag", "units", "unit", "chart", "point",
-		"indicators", "indicator", "help", "status", "missing", "failed", "unpublished"} {
+		"indicators", "indicator", "help", "keys", "status", "missing", "refused", "failed", "unpublished"} {
 		page, err := base.Clone()
 		if err != nil {
 			return nil, err
@@ -159,7 +163,7 @@ type navigation struct {
 }
 
 func (p *Portal) frame(name string, v *view, r *http.Request) frame {
-	f := frame{view: v, Page: name, Lang: p.words.lang, Tongues: p.tongues(r)}
+	f := frame{view: v, Page: name, Lang: p.words.lang, Tongues: p.tongues(r, name == "refused")}
 	if p.cfg.Pages == nil {
 		if b, ok := v.Body.(statusBody); ok {
 			f.Region = b.Of
@@ -186,6 +190,9 @@ func textOf(t catalog.Text, lang string) string {
 // errMissing says that there is no such page.
 var errMissing = errors.New("no such page")
 
+// errRefused says that the roles of who asks do not reach the page.
+var errRefused = errors.New("not for who asks")
+
 // show answers with a page. What went wrong is in the log; the page says that
 // it cannot be shown.
 func (p *Portal) show(page string, read func(*http.Request) (*view, error)) http.HandlerFunc {
@@ -195,6 +202,8 @@ func (p *Portal) show(page string, read func(*http.Request) (*view, error)) http
 		v, err := read(r.WithContext(ctx))
 		name := page
 		switch {
+		case errors.Is(err, errRefused):
+			name, v = "refused", &view{Title: p.words.t("refused.title"), Status: http.StatusForbidden}
 		case errors.Is(err, errMissing):
 			was := v
 			name, v = "missing", &view{Title: p.words.t("missing.title"), Status: http.StatusNotFound}

@@ -142,6 +142,9 @@ type story struct {
 	// Corrections were confirmed, whether or not they stand.
 	Corrections []correction
 	standing    string // the decision behind Status
+	// Judgements were recorded since it was last opened, before their authors saw
+	// what a decision would change.
+	Judgements []event.FlagJudged
 	// Since is the run in which it was last opened.
 	Since string
 }
@@ -232,7 +235,7 @@ func storiesOf(events []event.Event, may func(finding []byte) bool) ([]*story, e
 				at[b.Flag].Since = b.Run
 			}
 			at[b.Flag].FlagRaised = b
-			at[b.Flag].Proposals, at[b.Flag].standing = nil, ""
+			at[b.Flag].Proposals, at[b.Flag].Judgements, at[b.Flag].standing = nil, nil, ""
 			tell(e, b.Flag, step{What: what, Run: b.Run, Observed: b.Observed, Expect: b.Expected}, status)
 		case event.TypeFlagResolved:
 			b, err := event.Decode[event.FlagResolved](e)
@@ -298,7 +301,16 @@ func storiesOf(events []event.Event, may func(finding []byte) bool) ([]*story, e
 			}
 			tell(e, b.Flag, step{What: "reopened", Reason: b.Reason, Run: b.Run}, "open")
 			if f := at[b.Flag]; f != nil {
-				f.standing, f.Guards = "", append(slices.Clone(f.Guards), b.Guards...)
+				f.standing, f.Judgements, f.Guards = "", nil, append(slices.Clone(f.Guards), b.Guards...)
+			}
+		case event.TypeFlagJudged:
+			b, err := event.Decode[event.FlagJudged](e)
+			if err != nil {
+				return nil, err
+			}
+			if f := at[b.Flag]; f != nil { // it decides nothing: the version stays
+				f.Judgements = append(f.Judgements, b)
+				f.Steps = append(f.Steps, step{At: e.Time, What: "judged", By: b.By, Cause: b.Cause, Note: b.Evidence})
 			}
 		case event.TypeCorrectionRetired:
 			b, err := event.Decode[event.CorrectionRetired](e)

@@ -94,6 +94,9 @@ type Pages struct {
 	Ledger   Ledger           // required
 	Catalog  *catalog.Catalog // required: feeds with their schedules, the region and its time zone
 	Clock    func() time.Time // required
+	// Delivered is the store of what was delivered, of which the page of a flag
+	// reads the cells that it guards; nil: it shows what is released only.
+	Delivered Released
 	// Receipts of deliveries; nil: pages show what the LEDGER says of them.
 	Receipts Receipts
 	// Login of those who come over a network; nil: the pages answer on loopback
@@ -103,6 +106,11 @@ type Pages struct {
 	Scope Scope
 	// Desk takes decisions; nil: the pages show commands only.
 	Desk Desk
+	// Several takes decisions about many flags at once; nil: one is decided at a
+	// time.
+	Several Several
+	// Tasks say what a person is asked to decide first; nil: all flags are equal.
+	Tasks Tasks
 	// Sessions of people who decide on loopback, where nobody logs in to read;
 	// nil: nobody can there.
 	Sessions *Sessions
@@ -282,29 +290,47 @@ func (p *Portal) pages(mux *http.ServeMux, loopback bool, d *door) {
 	if !loopback {
 		guard = d.require
 	}
-	for pattern, read := range map[string]struct {
-		page string
-		read func(*http.Request) (*view, error)
-	}{
-		"/{$}":                               {"tonight", p.tonight},
-		"/deliveries":                        {"deliveries", p.deliveries},
-		"/deliveries/{delivery}":             {"delivery", p.delivery},
-		"/flags":                             {"flags", p.flags},
-		"/flags/{flag}":                      {"flag", p.flag},
-		"/units":                             {"units", p.units},
-		"/units/{unit}":                      {"unit", p.unit},
-		"/units/{unit}/{indicator}":          {"chart", p.chart},
-		"/units/{unit}/{indicator}/{period}": {"point", p.point},
-		"/indicators":                        {"indicators", p.indicators},
-		"/indicators/{indicator}":            {"indicator", p.indicator},
-		"/help":                              {"help", p.help},
-		"/status":                            {"status", p.status},
-		"/":                                  {"missing", p.nothing},
-	} {
-		mux.Handle("GET "+pattern, guard(p.within(pattern, p.show(read.page, read.read))))
+	for _, e := range p.table(loopback, d) {
+		h := p.within(e.may, e.do)
+		if e.open {
+			mux.HandleFunc(e.pattern, h)
+		} else {
+			mux.Handle(e.pattern, guard(h))
+		}
 	}
-	mux.Handle("GET /deliveries/{delivery}/receipt.json", guard(p.within("/deliveries/{delivery}", p.receipt)))
-	p.desk(mux, guard, loopback, d)
+}
+
+// entry is what the portal answers at a pattern, and who may ask.
+type entry struct {
+	pattern string
+	may     rule
+	do      http.HandlerFunc
+	// open says that nobody logs in for it: it is how one logs in, or out.
+	open bool
+}
+
+// table is every page about the data and every form, each with its rule.
+func (p *Portal) table(loopback bool, d *door) []entry {
+	out := []entry{
+		// It shows all feeds and what all checks hold back.
+		{pattern: "GET /{$}", may: forWhole, do: p.show("tonight", p.tonight)},
+		{pattern: "GET /deliveries", may: forWhole, do: p.show("deliveries", p.deliveries)},
+		{pattern: "GET /deliveries/{delivery}", may: forDelivery, do: p.show("delivery", p.delivery)},
+		{pattern: "GET /deliveries/{delivery}/receipt.json", may: forDelivery, do: p.receipt},
+		{pattern: "GET /flags", may: forAll, do: p.show("flags", p.flags)},
+		{pattern: "GET /flags/{flag}", may: forFlag, do: p.show("flag", p.flag)},
+		{pattern: "GET /units", may: forAll, do: p.show("units", p.units)},
+		{pattern: "GET /units/{unit}", may: forUnit, do: p.show("unit", p.unit)},
+		{pattern: "GET /units/{unit}/{indicator}", may: forSeries, do: p.show("chart", p.chart)},
+		{pattern: "GET /units/{unit}/{indicator}/{period}", may: forSeries, do: p.show("point", p.point)},
+		{pattern: "GET /indicators", may: forWhole, do: p.show("indicators", p.indicators)},
+		{pattern: "GET /indicators/{indicator}", may: forIndicator, do: p.show("indicator", p.indicator)},
+		{pattern: "GET /help", may: forAll, do: p.show("help", p.help)},
+		{pattern: "GET /keys", may: forAll, do: p.show("keys", p.keys)},
+		{pattern: "GET /status", may: forWhole, do: p.show("status", p.status)},
+		{pattern: "GET /", may: forAll, do: p.show("missing", p.nothing)},
+	}
+	return append(out, p.forms(loopback, d)...)
 }
 
 func (p *Portal) summary(ctx context.Context) (Summary, error) {

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 
+	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/run"
 )
 
@@ -38,56 +39,80 @@ func (p *Portal) reader(ctx context.Context) Reader {
 	return p.cfg.Pages.Scope.Reader(id)
 }
 
-// within answers who may read the page of the pattern, and refuses others. What
-// the lists of flags and units hold, they choose themselves; a page about all
-// units is for who may read all.
-func (p *Portal) within(pattern string, h http.HandlerFunc) http.HandlerFunc {
+// rule says whether the reader may see the page that is asked for.
+type rule func(p *Portal, rd Reader, r *http.Request) bool
+
+// forAll is for pages that show nothing of anybody, or choose by themselves what
+// the reader may see.
+func forAll(*Portal, Reader, *http.Request) bool { return true }
+
+// forWhole is for pages about all units.
+func forWhole(p *Portal, rd Reader, _ *http.Request) bool { return p.readsAll(rd, "") }
+
+// forUnit is for what is about the unit in the path: who reads it in one registry
+// is shown that much.
+func forUnit(p *Portal, rd Reader, r *http.Request) bool { return p.readsAny(rd, r.PathValue("unit")) }
+
+// forSeries is for what is about the unit and the indicator in the path.
+func forSeries(p *Portal, rd Reader, r *http.Request) bool {
+	return rd.Cells(p.registryOf(r.PathValue("indicator")), r.PathValue("unit"))
+}
+
+// forIndicator is for what is about all units of the indicator in the path.
+func forIndicator(p *Portal, rd Reader, r *http.Request) bool {
+	return rd.Cells(p.registryOf(r.PathValue("indicator")), "")
+}
+
+// forDelivery is for what is about the delivery in the path.
+func forDelivery(p *Portal, rd Reader, r *http.Request) bool {
+	feed := ""
+	_ = p.ledger(r.Context(), func(s *run.State) error { // without the LEDGER nothing is known of it, and nothing is shown
+		if d := s.Delivery(r.PathValue("delivery")); d != nil {
+			feed = d.Feed
+		}
+		return nil
+	})
+	return rd.Delivery(feed)
+}
+
+// forFlag is for what is about the flag in the path.
+func forFlag(p *Portal, rd Reader, r *http.Request) bool {
+	f, err := p.storyOf(r.Context(), r.PathValue("flag"))
+	if err != nil {
+		return p.readsAll(rd, "") // the others learn nothing of what there is
+	}
+	return rd.Flag(p.registryOf(f.Indicator), unitsOf(f))
+}
+
+// within answers who may read the page by its rule, and refuses others.
+func (p *Portal) within(may rule, h http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		rd := p.reader(r.Context())
-		if rd == nil || p.reads(rd, pattern, r) {
+		if rd == nil || may(p, rd, r) {
 			h(w, r)
 			return
 		}
-		if pattern == "/{$}" {
+		if r.URL.Path == "/" && r.Method == http.MethodGet {
 			http.Redirect(w, r, "/flags", http.StatusSeeOther)
 			return
 		}
-		http.Error(w, "your roles do not reach this page; what you may read is under /flags and /units", http.StatusForbidden)
+		p.show("refused", func(*http.Request) (*view, error) { return nil, errRefused })(w, r)
 	}
 }
 
-func (p *Portal) reads(rd Reader, pattern string, r *http.Request) bool {
-	switch pattern {
-	case "/help", "/flags", "/units", "/":
-		return true
-	case "/units/{unit}":
-		return p.readsAll(rd, r.PathValue("unit"))
-	case "/units/{unit}/{indicator}", "/units/{unit}/{indicator}/{period}":
-		return rd.Cells(p.registryOf(r.PathValue("indicator")), r.PathValue("unit"))
-	case "/deliveries/{delivery}":
-		feed := ""
-		_ = p.ledger(r.Context(), func(s *run.State) error { // without the LEDGER nothing is known of it, and nothing is shown
-			if d := s.Delivery(r.PathValue("delivery")); d != nil {
-				feed = d.Feed
-			}
-			return nil
-		})
-		return rd.Delivery(feed)
-	case "/indicators/{indicator}":
-		return rd.Cells(p.registryOf(r.PathValue("indicator")), "")
-	case "/flags/{flag}":
-		f, err := p.storyOf(r.Context(), r.PathValue("flag"))
-		if err != nil {
-			return p.readsAll(rd, "") // the others learn nothing of what there is
-		}
-		units := []string{f.Unit}
-		for _, g := range f.Guards {
-			units = append(units, g.Unit)
-		}
-		slices.Sort(units)
-		return rd.Flag(p.registryOf(f.Indicator), slices.Compact(units))
+// readsAny reports whether the reader may read the unit in some registry.
+func (p *Portal) readsAny(rd Reader, unit string) bool {
+	return slices.ContainsFunc(p.cfg.Pages.Catalog.Registries, func(reg catalog.Registry) bool { return rd.Cells(reg.Code, unit) })
+}
+
+// readableSeries leaves out the indicators of the unit that the person may not
+// read.
+func (p *Portal) readableSeries(ctx context.Context, unit string, points []pointRow) []pointRow {
+	rd := p.reader(ctx)
+	if rd == nil {
+		return points
 	}
-	return p.readsAll(rd, "")
+	return slices.DeleteFunc(points, func(r pointRow) bool { return !rd.Cells(p.registryOf(r.Indicator), unit) })
 }
 
 // readsAll reports whether the reader may read the unit in every registry.
@@ -123,6 +148,6 @@ func (p *Portal) readableUnits(ctx context.Context, units []unitRow, counts []ch
 		return units, counts
 	}
 	// Names are the portal's own copy for all readers: they are not written.
-	return slices.DeleteFunc(slices.Clone(units), func(u unitRow) bool { return !p.readsAll(rd, u.ID) }),
-		slices.DeleteFunc(slices.Clone(counts), func(c charted) bool { return !p.readsAll(rd, c.ID) })
+	return slices.DeleteFunc(slices.Clone(units), func(u unitRow) bool { return !p.readsAny(rd, u.ID) }),
+		slices.DeleteFunc(slices.Clone(counts), func(c charted) bool { return !p.readsAny(rd, c.ID) })
 }

@@ -80,13 +80,16 @@ func accepted(header string) string {
 
 // tongues are the languages with the addresses that choose them, and the one
 // that the page is in.
-func (p *Portal) tongues(r *http.Request) []tongueLink {
+func (p *Portal) tongues(r *http.Request, refused bool) []tongueLink {
 	var out []tongueLink
 	for _, l := range languages() {
 		q := r.URL.Query()
 		q.Set("lang", l.Path)
 		path := r.URL.Path
-		if r.Method != http.MethodGet {
+		switch {
+		case refused: // the page says nothing of what was asked for
+			path, q = "/flags", url.Values{"lang": {l.Path}}
+		case r.Method != http.MethodGet:
 			// What a form was sent to is no page: its flag is.
 			path, q = flagPath(r.PathValue("flag")), url.Values{"lang": {l.Path}}
 			if r.PathValue("flag") == "" {
@@ -131,6 +134,22 @@ func panelTexts() map[string][4]string {
 		"judge":                 {"Orsak och underlag", "Årsak og grunnlag", "Årsag og grundlag", "Cause and evidence"},
 		"judge.do":              {"Spara bedömningen", "Lagre vurderingen", "Gem vurderingen", "Record the judgement"},
 		"judged":                {"Din bedömning är sparad.", "Vurderingen din er lagret.", "Din vurdering er gemt.", "Your judgement is recorded."},
+		"answer":                {"Svara", "Svar", "Svar", "Answer"},
+		"several.title":         {"Besluta om de markerade", "Beslutt om de merkede", "Beslut om de markerede", "Decide about the marked flags"},
+		"several.lead":          {"Spara orsak och underlag för de markerade, se vad besluten ändrar, besluta. Högst 500 på en gång; varje flagga får sitt eget beslut.", "Lagre årsak og grunnlag for de merkede, se hva beslutningene endrer, beslutt. Høyst 500 om gangen; hvert flagg får sin egen beslutning.", "Gem årsag og grundlag for de markerede, se hvad beslutningerne ændrer, beslut. Højst 500 ad gangen; hvert flag får sin egen beslutning.", "Record cause and evidence of the marked flags, see what the decisions change, decide. At most 500 at once; each flag gets a decision of its own."},
+		"several.do":            {"Besluta om alla markerade", "Beslutt om alle merkede", "Beslut om alle markerede", "Decide about all that are marked"},
+		"several.done":          {"Beslutade:", "Besluttet:", "Besluttet:", "Decided:"},
+		"several.taken":         {"beslutad", "besluttet", "besluttet", "decided"},
+		"several.proposed":      {"föreslaget; väntar på en andra person", "foreslått; venter på en annen person", "foreslået; venter på en anden person", "proposed; awaits a second person"},
+		"several.mark":          {"Markera", "Merk", "Markér", "Mark"},
+		"several.cells":         {"Celler som visas annorlunda", "Celler som vises annerledes", "Celler, der vises anderledes", "Cells that show something else"},
+		"several.charts":        {"Diagram som ändras", "Diagrammer som endres", "Diagrammer, der ændres", "Charts that change"},
+		"several.kept":          {"Dina markeringar och det du skrev står kvar.", "Merkingene dine og det du skrev, står der fortsatt.", "Dine markeringer og det, du skrev, står der stadig.", "Your marks and what you wrote are kept."},
+		"p.several":             {"Markera mellan 1 och 500 flaggor och välj ett beslut.", "Merk mellom 1 og 500 flagg og velg en beslutning.", "Markér mellem 1 og 500 flag, og vælg en beslutning.", "Mark between 1 and 500 flags, and choose a decision."},
+		"key.filter":            {"Filter", "Filter", "Filter", "Filter"},
+		"keys.choose":           {"Välj egna tangenter", "Velg egne taster", "Vælg egne taster", "Choose your own keys"},
+		"kept":                  {"Det du skrev står kvar nedan. Ändra det och skicka igen, eller", "Det du skrev, står nedenfor. Endre det og send igjen, eller", "Det, du skrev, står nedenfor. Ret det og send igen, eller", "What you wrote is kept below. Change it and send it again, or"},
+		"reread":                {"läs flaggan på nytt", "les flagget på nytt", "læs flaget igen", "read the flag again"},
 		"preview":               {"Visa vad det ändrar", "Vis hva det endrer", "Vis hvad det ændrer", "Show what it changes"},
 		"accept":                {"Godkänn", "Godta", "Godkend", "Accept"},
 		"reject":                {"Underkänn", "Avvis", "Afvis", "Reject"},

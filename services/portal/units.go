@@ -122,6 +122,7 @@ func (p *Portal) unit(r *http.Request) (*view, error) {
 		if err != nil {
 			return err
 		}
+		points = p.readableSeries(ctx, id, points)
 		at := slices.IndexFunc(c.units, func(u unitRow) bool { return u.ID == id })
 		if found = at >= 0 || len(points) > 0; !found {
 			return nil

@@ -202,11 +202,19 @@ func (s *Service) deliveries(n *night) quality.Deliveries {
 
 // whole is everything that the checks of a run see.
 func (s *Service) whole(ctx context.Context, n *night, matters []*matter) (quality.Night, error) {
-	q := quality.Night{Region: s.cfg.Catalog.Region.Code, AsOf: n.run.AsOf, Deliveries: s.deliveries(n)}
-	var err error
-	if q.Feeds, q.Profiles, err = s.feeds(ctx, n); err != nil {
-		return q, err
+	feeds, profiles, err := s.feeds(ctx, n)
+	if err != nil {
+		return quality.Night{}, err
 	}
+	q := s.gather(n, matters)
+	q.Deliveries, q.Feeds, q.Profiles = s.deliveries(n), feeds, profiles
+	return q, nil
+}
+
+// gather puts the indicators of a night together, with the panel of the nights
+// up to it.
+func (s *Service) gather(n *night, matters []*matter) quality.Night {
+	q := quality.Night{Region: s.cfg.Catalog.Region.Code, AsOf: n.run.AsOf}
 	weighSilence(matters)
 	learn(matters)
 	var past []quality.Past
@@ -240,7 +248,7 @@ func (s *Service) whole(ctx context.Context, n *night, matters []*matter) (quali
 		seen := nightsOf(past)
 		q.Panel = quality.Arrivals(past, seen, sources, s.holidays(past, seen))
 	}
-	return q, nil
+	return q
 }
 
 func sorted(set map[string]bool) []string {

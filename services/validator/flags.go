@@ -40,7 +40,7 @@ func (s *Service) readFlags(ctx context.Context, indicator string) (readFlags, e
 	if known, ok := s.read[indicator]; ok && known.gate == at.gate && known.rev == at.rev {
 		return known, nil
 	}
-	cells, g, err := s.fold(ctx, indicator)
+	cells, g, err := s.foldConcerned(ctx, indicator)
 	if err != nil {
 		return readFlags{}, err
 	}

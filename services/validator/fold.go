@@ -31,6 +31,25 @@ func (s *Service) fold(ctx context.Context, indicator string) (*cell.Table, *gat
 	return cells, g, err
 }
 
+// foldConcerned is fold for those who ask after flags: it reads the cells that
+// the gate's events name, and no other.
+func (s *Service) foldConcerned(ctx context.Context, indicator string) (*cell.Table, *gate.State, error) {
+	if s.state.LastChecked() == nil {
+		return s.fold(ctx, indicator)
+	}
+	region := s.cfg.Catalog.Region.Code
+	keys, err := gate.Concerned(region, indicator, s.state.GateEvents(indicator))
+	if err != nil {
+		return nil, nil, err
+	}
+	cells, err := s.cfg.Warehouse.TableOfCells(ctx, region, indicator, s.foldRev(), keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	g, err := s.gate(indicator, cells)
+	return cells, g, err
+}
+
 // gate folds the indicator's gate as the LEDGER has it. What it costs is in the
 // number of its events, not of its cells.
 func (s *Service) gate(indicator string, cells *cell.Table) (*gate.State, error) {

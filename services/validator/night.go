@@ -148,26 +148,36 @@ func (s *Service) matter(ctx context.Context, n *night, ind *catalog.Indicator, 
 			return nil, err
 		}
 	}
-	m := &matter{indicator: ind, feeds: feeds, absent: absent, cells: cells, gate: now, measure: n.measures[ind.ID],
-		input: quality.Input{Region: s.cfg.Catalog.Region.Code, Indicator: *ind, AsOf: n.run.AsOf, Tolerance: 1,
-			Feed: thresholds(feeds), Units: s.unitThresholds()}}
-	m.past = quality.Past{Indicator: *ind, Cells: cells, Seen: n.nights(feeds)}
-	m.past.Excluded, m.past.Rebased = standing(g)
 	reach := catalog.Date{}
 	for _, f := range slices.Concat(feeds, absent) {
-		m.input.Tolerance = min(m.input.Tolerance, f.Tolerance)
 		if as := s.state.AsOf(f.ID, n.run); reach.Before(as) {
 			reach = as
 		}
+	}
+	m := &matter{indicator: ind, feeds: feeds, absent: absent, cells: cells, gate: now}
+	s.lay(n, m, g, reach)
+	return m, nil
+}
+
+// lay lays what was loaded out for the checks: the cells, the gate as it was
+// before the run, and how far the feeds have come.
+func (s *Service) lay(n *night, m *matter, before *gate.State, reach catalog.Date) {
+	ind := m.indicator
+	m.measure = n.measures[ind.ID]
+	m.input = quality.Input{Region: s.cfg.Catalog.Region.Code, Indicator: *ind, AsOf: n.run.AsOf, Tolerance: 1,
+		Feed: thresholds(m.feeds), Units: s.unitThresholds()}
+	m.past = quality.Past{Indicator: *ind, Cells: m.cells, Seen: n.nights(m.feeds)}
+	m.past.Excluded, m.past.Rebased = standing(before)
+	for _, f := range slices.Concat(m.feeds, m.absent) {
+		m.input.Tolerance = min(m.input.Tolerance, f.Tolerance)
 	}
 	for _, v := range m.past.Seen {
 		if v.Rev <= n.before {
 			m.input.Reached = v.AsOf
 		}
 	}
-	l := layout{matter: m, night: n, gate: g, reach: reach}
+	l := layout{matter: m, night: n, gate: before, reach: reach}
 	l.lay(func(unit string) bool { return s.expects(m, unit) })
-	return m, nil
 }
 
 // begun reports whether the run has already said something of the indicator.
@@ -308,7 +318,7 @@ func (l *layout) lay(expects func(unit string) bool) {
 	var series *quality.Series
 	at, lately := -1, false
 	end := func() {
-		if series != nil && m.fresh && (lately || m.listed(series.Unit)) && expects(series.Unit) {
+		if series != nil && m.fresh && (lately || m.listed(series.Unit)) && m.holds(series.Version) && expects(series.Unit) {
 			series.Expected = []int32{m.newest}
 		}
 	}
@@ -415,6 +425,17 @@ func (m *matter) recent(period int32) bool {
 	g := m.indicator.Period
 	two := g.PeriodStart(g.PeriodStart(catalog.DateOfDays(m.newest).AddDays(-1)).AddDays(-1)).Days()
 	return period >= min(two, m.newest-recentDays)
+}
+
+// holds reports whether the version of the definition is the one of the newest
+// period: of an older one nothing is awaited any more.
+func (m *matter) holds(version string) bool {
+	for _, v := range m.indicator.Versions {
+		if v.ID == version {
+			return catalog.DateOfDays(m.newest).Within(v.From, v.To)
+		}
+	}
+	return true
 }
 
 // listed reports whether a roster names the unit.

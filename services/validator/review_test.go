@@ -18,7 +18,7 @@ import (
 // are refused with what is missing.
 func TestRevisions(t *testing.T) {
 	c := &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Indicators: []catalog.Indicator{{ID: "i", Registry: "reg", Type: catalog.Proportion, Subset: true}}}
-	s := &Service{cfg: Config{Catalog: c, Checks: quality.Registry()}, index: c.Index()}
+	s := &Service{cfg: Config{Catalog: c, Checks: quality.Catalogue()}, index: c.Index()}
 	day := catalog.NewDate(2026, 1, 1)
 	var versions []cell.Version
 	var seen []gate.Version
@@ -121,7 +121,7 @@ func TestBatch(t *testing.T) {
 func TestCorrectionsAreCheckedAgain(t *testing.T) {
 	ind := catalog.Indicator{ID: "i", Registry: "reg", Type: catalog.Proportion}
 	c := &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Indicators: []catalog.Indicator{ind}}
-	s := &Service{cfg: Config{Catalog: c, Checks: quality.Registry()}, index: c.Index()}
+	s := &Service{cfg: Config{Catalog: c, Checks: quality.Catalogue()}, index: c.Index()}
 	day := catalog.NewDate(2026, 1, 1)
 	k := cell.Key{Region: "nord", Registry: "reg", Indicator: "i", Version: "1", Granularity: "month", Unit: "u", PeriodStart: day.Days()}
 	old := cell.Content{Rows: 5, Numerator: cell.FixedOf(2 * cell.Micro), Denominator: cell.FixedOf(9 * cell.Micro)}
@@ -170,5 +170,71 @@ func TestCorrectionsAreCheckedAgain(t *testing.T) {
 	}
 	if r := g.Resolutions("r", 1); len(r) != 0 || g.View(k).State != gate.HeldEmpty {
 		t.Errorf("resolved %+v, shown %+v", r, g.View(k))
+	}
+}
+
+// A flag that nothing has answered is judged anew in every run: it passes when
+// its check, as it is now, has nothing against what it guards.
+func TestFlagsAreJudgedAnew(t *testing.T) {
+	ind := catalog.Indicator{ID: "i", Registry: "reg", Type: catalog.Proportion}
+	c := &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Indicators: []catalog.Indicator{ind}}
+	s := &Service{cfg: Config{Catalog: c, Checks: quality.Catalogue()}, index: c.Index()}
+	day := catalog.NewDate(2026, 1, 1)
+	k := cell.Key{Region: "nord", Registry: "reg", Indicator: "i", Version: "1", Granularity: "month", Unit: "u", PeriodStart: day.Days()}
+	version := func(rev uint64, denominator, rejected int64) cell.Version {
+		content := cell.Content{Rows: 95, Denominator: cell.FixedOf(denominator * cell.Micro), Rejected: rejected}
+		return cell.Version{Key: k, Content: content, Fingerprint: cell.FingerprintOf(k, content, false), Rev: rev}
+	}
+	versions := []cell.Version{version(1, 100, 0), version(2, 60, 5)}
+	cells, err := cell.TableOf("nord", "i", versions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := gate.New("nord", "i")
+	if err := g.Cells([]gate.Version{{Key: k, Fingerprint: versions[0].Fingerprint, Rev: 1}}); err != nil {
+		t.Fatal(err)
+	}
+	apply := func(b event.Body) {
+		t.Helper()
+		e, err := event.New(event.GateSubject("nord", "i"), "c", b, time.Unix(0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := g.Apply(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(g.Release("r1", 1, 1, 1))
+	if err := g.Cells([]gate.Version{{Key: k, Fingerprint: versions[1].Fingerprint, Rev: 2}}); err != nil {
+		t.Fatal(err)
+	}
+	guards := []event.Guard{event.GuardOf(k, versions[1].Fingerprint)}
+	for _, check := range []string{"C06", "K09", "T02", "K01"} {
+		apply(event.FlagRaised{Flag: check, Check: check, CheckVersion: 1, Severity: event.Hold, Indicator: "i", Unit: "u", Rev: 2, Run: "r2", Guards: guards, AsOf: day})
+	}
+	apply(g.Release("r2", 2, 1, 2))
+	m := &matter{indicator: &ind, gate: g, cells: cells, input: quality.Input{Region: "nord", Indicator: ind, AsOf: day, Tolerance: 0.01}}
+	passes := func(before uint64) string {
+		t.Helper()
+		out := ""
+		for _, p := range g.Cleared("r3", 3, day, s.rejudged(m, &night{before: before}, g)) {
+			out += p.Flag + " "
+		}
+		return out
+	}
+	if got := passes(2); got != "" {
+		t.Errorf("nothing has changed, and it passes: %s", got)
+	}
+	m.input.Tolerance = 0.1 // the feed now tolerates it
+	if got := passes(2); got != "C06 " {
+		t.Errorf("passes %q", got)
+	}
+	if got := passes(1); got != "" {
+		t.Errorf("judged in this run as what came, and again: %s", got)
+	}
+	fraction := 0.5 // of records that may be lost
+	m.input.Indicator.Checks = map[string]catalog.CheckParams{"K09": {Fraction: &fraction}}
+	if got := passes(2); got != "C06 K09 " {
+		t.Errorf("passes %q", got)
 	}
 }

@@ -33,6 +33,9 @@ type Config struct {
 	Crash     crashpoint.Hook
 	// Checks of the catalogue; nil: all of quality.Catalogue.
 	Checks []quality.Check
+	// Judged is given what the checks of each run saw, before they run, so that
+	// thresholds can be tried on it; nil: nobody asks.
+	Judged func(quality.Night)
 }
 
 // Validate joins everything that is missing.
@@ -144,6 +147,9 @@ func (s *Service) check(ctx context.Context, r *run.Run) error {
 	whole, err := s.whole(ctx, night, matters)
 	if err != nil {
 		return err
+	}
+	if s.cfg.Judged != nil {
+		s.cfg.Judged(whole)
 	}
 	result := quality.EvaluateNight(whole, s.cfg.Checks)
 	found := map[string][]quality.Finding{}
@@ -282,6 +288,13 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, found
 	}
 	if len(flags) > 0 {
 		s.cfg.Crash.Hit(crashpoint.Flagged)
+	}
+	var passed []event.Body
+	for _, p := range g.Cleared(n.run.Run, n.rev, n.run.AsOf, s.rejudged(m, n, g)) {
+		passed = append(passed, p)
+	}
+	if g, err = s.appendGate(ctx, ind.ID, n.run.Run, m.cells, g, passed); err != nil {
+		return err
 	}
 	var closed []event.Body
 	for _, l := range g.Lapses(n.run.Run, n.rev, n.run.AsOf) {

@@ -36,8 +36,8 @@ func (in *interner) of(b []byte) string {
 	return s
 }
 
-// fill sets the field of every version that the column name holds. A column
-// without a field (run, delivery and what else a query selects) is passed over.
+// fill sets the field of every version that the column name holds, which is 0
+// before. A column without a field (run, delivery and what else a query selects) is passed over.
 func fill(dst []cell.Version, name string, col arrow.Array, in *interner) error {
 	if col.NullN() != 0 {
 		return fmt.Errorf("%w: column %s has nulls", ErrCorrupt, name)
@@ -256,7 +256,9 @@ func eachInt(col arrow.Array, set func(i int, n int64)) error {
 
 func eachOf[T int8 | uint8 | int16 | uint16 | int32 | uint32 | int64 | uint64](values []T, set func(i int, n int64)) {
 	for i, v := range values {
-		set(i, int64(v))
+		if v != 0 { // what is filled is 0 as it is, and most counts are
+			set(i, int64(v))
+		}
 	}
 }
 
@@ -289,7 +291,9 @@ func eachFixed(col arrow.Array, scale int32, set func(i int, f cell.Fixed)) erro
 			return fmt.Errorf("it has %d decimals and should have %d: %w", got, scale, ErrInvalid)
 		}
 		for i, v := range c.Values() {
-			set(i, fixedOf(v))
+			if v != (decimal128.Num{}) {
+				set(i, fixedOf(v))
+			}
 		}
 	case *array.Decimal256:
 		if got := c.DataType().(*arrow.Decimal256Type).Scale; got != scale {

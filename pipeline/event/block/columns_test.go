@@ -2,9 +2,11 @@ package block
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/big"
 	"slices"
 	"strings"
@@ -121,6 +123,8 @@ func (s shape) stream(t *testing.T, vs []cell.Version) []byte {
 				b.Append(decimal128.New(f.Hi, f.Lo))
 			case *array.Decimal256Builder:
 				b.Append(decimal256.FromBigInt(f.Big()))
+			case *array.FixedSizeBinaryBuilder:
+				b.Append(binary.LittleEndian.AppendUint64(binary.LittleEndian.AppendUint64(nil, f.Lo), uint64(f.Hi))[:b.Type().(*arrow.FixedSizeBinaryType).ByteWidth])
 			case *array.Int64Builder:
 				b.Append(int64(f.Lo))
 			}
@@ -237,6 +241,7 @@ func TestCellReaderTakesWhatServersReturn(t *testing.T) {
 			s.strings, s.batch = dictionary(arrow.PrimitiveTypes.Int32, arrow.BinaryTypes.String), 7
 		},
 		"Decimal256":         func(s *shape) { s.sums = &arrow.Decimal256Type{Precision: 76} },
+		"Int128":             func(s *shape) { s.sums = &arrow.FixedSizeBinaryType{ByteWidth: 16} },
 		"Date":               func(s *shape) { s.period = arrow.PrimitiveTypes.Uint16 },
 		"days":               func(s *shape) { s.period = arrow.PrimitiveTypes.Int32 },
 		"UInt64 counts":      func(s *shape) { s.counts = arrow.PrimitiveTypes.Uint64 },
@@ -275,6 +280,7 @@ func TestCellReaderRefuses(t *testing.T) {
 		"no fingerprint":        {func(s *shape) { s.without = "fingerprint" }, ErrInvalid, "fingerprint"},
 		"sums of another scale": {func(s *shape) { s.scale = -1 }, ErrInvalid, "decimals"},
 		"256 bits, other scale": {func(s *shape) { s.sums, s.scale = &arrow.Decimal256Type{Precision: 76}, 1 }, ErrInvalid, "decimals"},
+		"sums of 8 bytes":       {func(s *shape) { s.sums = &arrow.FixedSizeBinaryType{ByteWidth: 8} }, ErrInvalid, "numerator"},
 		"sums as integers":      {func(s *shape) { s.sums = arrow.PrimitiveTypes.Int64 }, ErrInvalid, "numerator"},
 		"counts as floats":      {func(s *shape) { s.counts = arrow.PrimitiveTypes.Float64 }, ErrInvalid, "rev"},
 		"period as text":        {func(s *shape) { s.period = arrow.BinaryTypes.String }, ErrInvalid, "period_start"},
@@ -292,6 +298,42 @@ func TestCellReaderRefuses(t *testing.T) {
 				t.Errorf("the next call says %v", again)
 			}
 		})
+	}
+}
+
+// What a query leaves out is zero, and what no cell has is an error.
+func TestContentsHaveSomeColumns(t *testing.T) {
+	b := array.NewRecordBuilder(memory.NewGoAllocator(), arrow.NewSchema([]arrow.Field{
+		{Name: "unit", Type: arrow.BinaryTypes.String}, {Name: "rows", Type: arrow.PrimitiveTypes.Int64},
+		{Name: "numerator", Type: &arrow.FixedSizeBinaryType{ByteWidth: 16}}}, nil))
+	b.Field(0).(*array.StringBuilder).Append("a")
+	b.Field(1).(*array.Int64Builder).Append(3)
+	b.Field(2).(*array.FixedSizeBinaryBuilder).Append([]byte{0: 7, 15: 0x80})
+	rec := b.NewRecord()
+	stream := func(rec arrow.Record) *bytes.Buffer {
+		var out bytes.Buffer
+		w := ipc.NewWriter(&out, ipc.WithSchema(rec.Schema()))
+		if err := errors.Join(w.Write(rec), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		return &out
+	}
+	got, err := ReadContents(stream(rec))
+	want := []cell.Version{{Key: cell.Key{Unit: "a"}, Content: cell.Content{Rows: 3, Numerator: cell.Fixed{Hi: math.MinInt64, Lo: 7}}}}
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	for _, name := range []string{"row", "unit"} { // misspelt; there twice
+		fields := rec.Schema().Fields()
+		fields[1].Name = name
+		wrong := array.NewRecord(arrow.NewSchema(fields, nil), rec.Columns(), 1)
+		if _, err := ReadContents(stream(wrong)); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), name) {
+			t.Errorf("column %s: error %v", name, err)
+		}
+	}
+	whole := stream(rec).Bytes()
+	if _, err := ReadContents(bytes.NewReader(whole[:len(whole)-8])); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("a stream that broke off: %v", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 // Package block owns the bytes of OBS and CELLS blocks: observations and cell
-// versions as columns, to one Arrow IPC stream a block and back, and the cells
-// of a query result that comes as such a stream. It is the only package that
+// versions as columns, to one Arrow IPC stream a block and back, the cells of a
+// query result that comes as such a stream, and rows of any columns that go to a
+// store as one. It is the only package that
 // imports the Arrow library, so that another major version of it is a change
 // here and nowhere else.
 //

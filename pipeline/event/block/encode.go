@@ -293,9 +293,35 @@ type dict struct {
 	index   map[string]int32
 	values  texts
 	indices []int32
-	// Rows come in runs of equal strings more often than not.
+	// Rows come in runs of equal strings more often than not, and of a few
+	// strings otherwise: slots has those that came last, of the block at hand
+	// where they are of its turn.
 	last     string
 	lastCode int32
+	slots    [dictSlots]struct {
+		s    string
+		code int32
+		turn uint32
+	}
+	turn uint32
+}
+
+const dictSlots = 2048
+
+// slotOf spreads strings by their ends, in which the codes of a column differ.
+func slotOf(s string) uint64 {
+	n := len(s)
+	var x uint64
+	if n >= 8 {
+		t := s[n-8:]
+		x = uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
+			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
+	} else {
+		for i := range n {
+			x = x<<8 | uint64(s[i])
+		}
+	}
+	return (x + uint64(n)) * 0x9e3779b97f4a7c15 >> 53 % dictSlots
 }
 
 func (d *dict) reset(n int) {
@@ -306,19 +332,29 @@ func (d *dict) reset(n int) {
 	d.values.reset(0)
 	d.indices = grow(d.indices, n)[:0]
 	d.lastCode = -1
+	d.turn++
 }
 
 func (d *dict) add(s string) {
 	if d.lastCode < 0 || s != d.last {
-		code, ok := d.index[s]
-		if !ok {
-			code = int32(len(d.index))
-			d.index[s] = code
-			d.values.add(s)
+		slot := &d.slots[slotOf(s)]
+		if slot.turn != d.turn || slot.s != s {
+			slot.s, slot.code, slot.turn = s, d.code(s), d.turn
 		}
-		d.last, d.lastCode = s, code
+		d.last, d.lastCode = s, slot.code
 	}
 	d.indices = append(d.indices, d.lastCode)
+}
+
+// code is the number of a string, a new one for a new string.
+func (d *dict) code(s string) int32 {
+	code, ok := d.index[s]
+	if !ok {
+		code = int32(len(d.index))
+		d.index[s] = code
+		d.values.add(s)
+	}
+	return code
 }
 
 func (d *dict) array() arrow.Array {

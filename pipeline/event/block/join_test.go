@@ -44,6 +44,51 @@ func TestJoin(t *testing.T) {
 	})
 }
 
+// TestRows holds the number that the frames give against the content.
+func TestRows(t *testing.T) {
+	for _, n := range []int{1, 2, 23, 4000} {
+		b := must(block.EncodeObservations(observations(n, 1, n%2 == 0)))
+		if got, err := block.Rows(b); err != nil || got != n {
+			t.Errorf("%d, %v; want %d", got, err, n)
+		}
+	}
+	if got, err := block.Rows(must(block.EncodeCells([]cell.Version{oneCell()}, "run", "delivery"))); err != nil || got != 1 {
+		t.Errorf("%d, %v; want 1 cell", got, err)
+	}
+	b := must(block.EncodeObservations(observations(3, 1, true)))
+	for n := range b {
+		if rows, err := block.Rows(b[:n]); err == nil && rows != 3 || err != nil && !errors.Is(err, block.ErrCorrupt) {
+			t.Fatalf("cut after %d of %d bytes: %d, %v", n, len(b), rows, err)
+		}
+	}
+	for i := range b { // whatever a byte says, no number is one that no block has
+		other := bytes.Clone(b)
+		other[i] ^= 0xff
+		if rows, err := block.Rows(other); err == nil && (rows < 1 || rows > block.MaxRows) || err != nil && !errors.Is(err, block.ErrCorrupt) {
+			t.Fatalf("byte %d: %d, %v", i, rows, err)
+		}
+	}
+}
+
+// A block that is refused leaves nothing in the stream, which goes on behind it.
+func TestJoinerGoesOn(t *testing.T) {
+	first, second := must(block.EncodeCells([]cell.Version{oneCell()}, "run", "a")), must(block.EncodeCells([]cell.Version{oneCell()}, "run", "b"))
+	var out bytes.Buffer
+	j := block.NewJoiner(&out)
+	for _, b := range [][]byte{first, first[:len(first)-9], must(block.EncodeObservations(observations(3, 1, true))), second} {
+		was := out.Len()
+		if err := j.Add(b); err != nil && (!errors.Is(err, block.ErrCorrupt) || out.Len() != was) {
+			t.Fatalf("%v, and %d bytes more", err, out.Len()-was)
+		}
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := block.ReadCells(&out, true); err != nil || len(got) != 2 {
+		t.Errorf("%d cells, %v", len(got), err)
+	}
+}
+
 func TestJoinRefuses(t *testing.T) {
 	obs := must(block.EncodeObservations(observations(3, 1, true)))
 	cells := must(block.EncodeCells([]cell.Version{oneCell()}, "run", "delivery"))

@@ -86,6 +86,11 @@ func (r *RowsWriter) array(c Values) (arrow.Array, error) {
 		if c.Distinct {
 			var t texts
 			t.reset(len(v))
+			size := 0
+			for _, s := range v {
+				size += len(s)
+			}
+			t.bytes = make([]byte, 0, size)
 			for _, s := range v {
 				t.add(s)
 			}

@@ -159,36 +159,21 @@ func (r *Reader) Next() (*Record, error) {
 }
 
 // pass reads the preamble.
-func (r *Reader) pass() error {
-	for lines := 0; !r.opt.Preamble.Ends(lines); lines++ {
-		text, next, found := record.Line(r.buf[r.pos:], r.err == io.EOF)
-		switch {
-		case !found && r.err == nil:
+func (r *Reader) pass() (err error) {
+	r.above, err = r.opt.Preamble.Pass(
+		func() ([]byte, error) { return r.buf[r.pos:], r.err },
+		func() error {
 			if len(r.buf)-r.pos > r.opt.MaxRecord {
 				return r.tooLong()
 			}
-			if err := r.fill(); err != nil {
-				return err
-			}
-			lines--
-			continue
-		case !found && r.err != io.EOF:
-			return r.err // the gate's fault cuts the line
-		case !found && r.pos == len(r.buf) && r.line == 1:
-			r.passed = true
-			return io.EOF // the empty file is another rule's
-		case !found, lines == record.MaxPreamble:
-			return r.opt.Preamble.Error(r.line, lines)
-		}
-		if r.opt.Preamble.Found(text) {
-			break
-		}
-		r.above = append(r.above, r.buf[r.pos:r.pos+next]...)
-		r.pos += next
-		r.line++
-	}
-	r.passed = true
-	return nil
+			return r.fill()
+		},
+		func(n int) {
+			r.pos += n
+			r.line++
+		})
+	r.passed = err == nil || err == io.EOF
+	return err
 }
 
 // Any reports whether there was any text at all.

@@ -422,7 +422,11 @@ func (r *Reader) bundle() error {
 	default:
 		return &record.Error{Rule: "C03", Text: "the Bundle has no type that is known", Hint: "let the sender write a collection, or the result of a search"}
 	}
+	of := r.aside // goes with the rows of the last entry
+	r.aside = nil
 	r.beside(&r.top, []string{"resourceType", "meta", "language", "type", "timestamp", "total", "link"})
+	r.rest()
+	r.aside = of
 	for _, l := range r.top.get("link").items() {
 		if l.value.get("relation").str() == "next" {
 			return &record.Error{Rule: "C04", Text: "the Bundle says that a further page follows", Hint: "one page is not the whole; let the sender join all pages, or write a bulk export"}

@@ -3,6 +3,7 @@ package parquet
 // This test is inside the package because no writer makes these pages.
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -82,6 +83,18 @@ func TestDeltaBinary(t *testing.T) {
 	} {
 		if _, _, err := deltaBinary(append(b, make([]byte, 1000)...), 3); err == nil {
 			t.Error(name)
+		}
+	}
+}
+
+// TestNullsOfAPage: a page of the second version says how many of its rows have
+// no value, and its levels must say the same.
+func TestNullsOfAPage(t *testing.T) {
+	for nulls, ok := range map[int64]bool{-1: true, 0: false, 1: true, 2: false, 3: false, 1 << 40: false} {
+		k := &chunk{r: &Reader{}, c: &column{kind: intKind, physical: format.Int32, width: 4, optional: true}, left: 3}
+		err := k.data([]byte{3, 0b101}, make([]byte, 8), 3, nulls, format.Plain)
+		if (err == nil) != ok || err != nil && !errors.Is(err, errPage) {
+			t.Errorf("%d without a value of three, two of which have one: %v", nulls, err)
 		}
 	}
 }

@@ -226,6 +226,7 @@ func roleOf(name string) string {
 		{"date", "date datum dato eventdate period månad manad måned maned month år ar year kvartal quarter vecka uke uge week besöksdatum besoksdatum inskrivningsdatum indlæggelsesdato " +
 			"operationsdato operasjonsdato opdatum utskrivningsdatum indato utdato mätdatum matdatum perioddatum startdatum start timeperiod visitdate aar yearmonth årmånad arsmanad indexdate formdate skjemadato datopros prosedyredato kontaktdatum kontaktdato aktionsdato besøgsdato udskrivningsdato hendelsesdato operationsdatum diagnosdatum"},
 		{"unit", "unit enhet enhetid enhetsid enhetskod hsaid hsa sor sorkode sorkod resh reshid orgnr orgcode orgid organisationskod enhed afdeling avdeling avd sykehus sygehus sjukhus klinik clinic " +
+			"mottagning mottagningskod mottagningsid poliklinikk poliklinik ambulatorium avdelning vårdavdelning tjänsteställe vårdgivare legekontor ydernummer ydernr yder lægepraksis behandlingssted institution station " +
 			"hospital practice practicecode vårdenhet vardenhet vårdcentral vardcentral odscode areacode behandlingsenhet unitid sykehusresh ods centreid reshnr avdresh avdelingsresh arbetsplatskod vårdenhetskod klinikkod sjukhuskod sygehuskode afdelingskode enhedskode sykehuskode enhetskode unitcode hospitalcode unithsaid"},
 		{"indicator", "indicator indicatorid indikator indikatorid indikatorkod kpi kpiid measure measureid mått matt måttid mattid kvalitetsindikatorid indid"},
 	} {

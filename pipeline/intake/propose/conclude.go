@@ -140,6 +140,7 @@ func (p *Proposal) numbers() {
 
 // eventDate is the column of the event date, and sets the form of dates.
 func (p *Proposal) eventDate(cols []*column) *column {
+	const unnamedDates = 5 // rows; of fewer, numbers may be dates by chance
 	var found *column
 	form := -1
 	for _, plain := range []bool{false, true} {
@@ -152,6 +153,13 @@ func (p *Proposal) eventDate(cols []*column) *column {
 					found, form = c, i
 				}
 			}
+		}
+	}
+	// No name says it: what can be no number, or reads as a date in every row.
+	for _, c := range cols {
+		if i := c.isDate(true); found == nil && i >= 0 && dateForms()[i] != "year" && c.full >= unnamedDates {
+			found, form = c, i
+			p.warn("the event date is guessed: is it %q?", c.name)
 		}
 	}
 	if found == nil {
@@ -199,7 +207,7 @@ func (p *Proposal) eventDate(cols []*column) *column {
 func (p *Proposal) likelyUnit(cols []*column) *column {
 	var best *column
 	for _, c := range cols {
-		if role(c.name) != "" || c.empty > 0 || c.isPerson() || c.isDate(false) >= 0 || len(c.distinct) >= maxDistinct ||
+		if role(c.name) != "" || ofPersons(c.name) || c.empty > 0 || c.isPerson() || c.isDate(false) >= 0 || len(c.distinct) >= maxDistinct ||
 			c.isNumber(p.form()) || int64(len(c.distinct))*2 > c.full && c.full > 20 {
 			continue
 		}
@@ -208,6 +216,12 @@ func (p *Proposal) likelyUnit(cols []*column) *column {
 		}
 	}
 	return best
+}
+
+// ofPersons reports whether a name says that the column groups persons, not
+// units.
+func ofPersons(name string) bool {
+	return slices.Contains([]string{"kön", "kon", "kjønn", "kjonn", "køn", "koen", "sex", "gender", "ålder", "alder", "age", "åldersgrupp", "aldersgruppe", "agegroup"}, strings.ToLower(name))
 }
 
 // form is the chosen form of numbers.

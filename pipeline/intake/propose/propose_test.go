@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,6 +16,10 @@ import (
 	"time"
 	"unicode/utf16"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 	"github.com/parquet-go/parquet-go"
 	"golang.org/x/text/encoding/charmap"
 	"pgregory.net/rapid"
@@ -322,6 +327,22 @@ func TestForms(t *testing.T) {
 	if err := pw.Close(); err != nil {
 		t.Fatal(err)
 	}
+	schema := arrow.NewSchema([]arrow.Field{{Name: "Enhet", Type: arrow.BinaryTypes.String}, {Name: "Datum", Type: arrow.FixedWidthTypes.Date32}, {Name: "Antal", Type: arrow.PrimitiveTypes.Float64}}, nil)
+	var stream bytes.Buffer
+	rb := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	rb.Field(0).(*array.StringBuilder).AppendValues([]string{"1001", "1002"}, nil)
+	rb.Field(1).(*array.Date32Builder).AppendValues([]arrow.Date32{19723, 19724}, nil)
+	rb.Field(2).(*array.Float64Builder).AppendValues([]float64{4.5, 5}, nil)
+	sw := ipc.NewWriter(&stream, ipc.WithSchema(schema))
+	if err := errors.Join(sw.Write(rb.NewRecord()), sw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	one := func(who, numerator string) string {
+		return `{"resourceType":"MeasureReport","status":"complete","type":"individual","measure":"http://example.org/Measure/eyes|1","date":"2024-02-01",` +
+			`"subject":{"identifier":{"system":"urn:x","value":"` + who + `"}},"period":{"start":"2024-01-01","end":"2024-01-31"},"reporter":{"reference":"Organization/1001"},"group":[{"population":[` +
+			`{"code":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/measure-population","code":"numerator"}]},"count":` + numerator + `},` +
+			`{"code":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/measure-population","code":"denominator"}]},"count":1}]}]}`
+	}
 	var persons strings.Builder
 	persons.WriteString("id;enhet;datum;utfall\n")
 	for i := range 200 {
@@ -346,6 +367,10 @@ func TestForms(t *testing.T) {
 			`{"code":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/measure-population","code":"numerator"}]},"count":5},` +
 			`{"code":{"coding":[{"system":"http://terminology.hl7.org/CodeSystem/measure-population","code":"denominator"}]},"count":9}]}]}`,
 			[]string{"format: fhir", "reports: summary", `url: "http://example.org/Measure/eyes"`}, nil},
+		{"Arrow", "a.arrow", stream.String(), []string{"format: arrow", `unit: "Enhet"`, `event_date: "Datum"`, `value: "Antal"`}, nil},
+		{"FHIR of persons", "a.json", `{"resourceType":"Bundle","type":"collection","entry":[{"resource":` + one("A-1", "1") + `},{"resource":` + one("A-2", "0") + `}]}`,
+			[]string{"format: fhir", "reports: individual", `subject: "subject"`, `url: "http://example.org/Measure/eyes"`}, []string{"A-1", "A-2"}},
+		{"FHIR of persons, a line each", "a.ndjson", one("A-1", "1") + "\n" + one("A-2", "0") + "\n", []string{"format: fhir", "form: ndjson", "reports: individual"}, []string{"A-1"}},
 		{"identity numbers", "a.csv", persons.String(), []string{`subject: "id"`, "200 of 200 fields hold numbers like those of persons"}, []string{pnr(3), pnr(199)}},
 		{"latin-1", "a.csv", "enhet;datum;antal;text\n1001;2024-01-01;5;\xe5\n1002;2024-01-02;7;\xe4\n", []string{"windows-1252", "ISO-8859-1 reads it alike"}, []string{"å"}},
 		{"CR ends", "a.csv", "enhet;datum;antal\r1001;2024-01-01;5\r1002;2024-01-02;7\r", []string{"CRLF 0, LF 0, CR 3"}, nil},
@@ -403,6 +428,35 @@ func TestDayFirst(t *testing.T) {
 		if got := len(p.Warnings) > 0; got != asked || p.Feed.Dialect.Dates != "dd/mm/yyyy" {
 			t.Errorf("%s: %s %q", second, p.Feed.Dialect.Dates, p.Warnings)
 		}
+	}
+}
+
+// TestColumnsWithoutTellingNames: a unit by one of its many words and never the
+// sex of persons, dates where no name says so.
+func TestColumnsWithoutTellingNames(t *testing.T) {
+	var clinic, bare strings.Builder
+	clinic.WriteString("Mottagning;Kön;Besöksdatum;Väntetid\n")
+	for i := range 12 {
+		fmt.Fprintf(&clinic, "SE%d;%c;%02d.01.2026;%d\n", i%3, "KM"[i%2], i+1, i)
+		fmt.Fprintf(&bare, "A%d\t2025-%02d\t%d\n", i%3, i+1, 40+i)
+	}
+	p, err := propose.Propose("a.csv", strings.NewReader(clinic.String()), int64(clinic.Len()))
+	if err != nil || p.Feed.Columns.Unit != "Mottagning" || len(p.Warnings) != 0 {
+		t.Errorf("%v: %+v %q", err, p.Feed.Columns, p.Warnings)
+	}
+	text := strings.Replace(clinic.String(), "Mottagning", "Ort", 1)
+	if p, err = propose.Propose("a.csv", strings.NewReader(text), int64(len(text))); err != nil || p.Feed.Columns.Unit != "Ort" {
+		t.Errorf("%v: %+v", err, p.Feed.Columns)
+	}
+	p, err = propose.Propose("b.tab", strings.NewReader(bare.String()), int64(bare.Len()))
+	if err != nil || p.Feed.Columns.EventDate != "column_2" || p.Feed.Dialect.Dates != "year-month" {
+		t.Errorf("%v: %+v %+v", err, p.Feed.Columns, p.Feed.Dialect)
+	}
+	text = strings.NewReplacer("2025-", "202501").Replace(bare.String())
+	p, err = propose.Propose("b.tab", strings.NewReader(text), int64(len(text)))
+	if err != nil || p.Feed.Columns.EventDate != "column_2" || p.Feed.Dialect.Dates != "yyyymmdd" ||
+		!slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "the event date is guessed") }) {
+		t.Errorf("%v: %+v %+v %q", err, p.Feed.Columns, p.Feed.Dialect, p.Warnings)
 	}
 }
 

@@ -1,6 +1,7 @@
-// Package pseudonym owns the keys of a region's intake: those that turn the
-// identifiers of persons into pseudonyms, and the one that opens the raw files.
-// It reads and makes the key file.
+// Package pseudonym owns the keys of a region: those that turn the identifiers of
+// persons into pseudonyms, the one that opens the raw files, and the one that the
+// counts of editions for wider audiences are rounded with. It reads and makes the
+// key file.
 //
 // It refuses to own which columns are identifiers (the catalog), what is hashed
 // with what (package intake), where the key file is and who names it (the
@@ -23,6 +24,11 @@
 //	norrsund subject 2f6a…  64 hexadecimal digits
 //	norrsund key     91c0…  64 hexadecimal digits
 //	norrsund raw     AGE-SECRET-KEY-1…, or where nothing is opened age1…
+//	norrsund rounding 77ab…  64 hexadecimal digits
+//
+// A file without the line rounding is one from before there were wider audiences:
+// its key of natural keys gives one. A process that makes editions and reads no
+// exports needs that line alone.
 //
 // Several keys raw are those of earlier times behind the present one: the first
 // encrypts, each opens. A file that is there is never written. Who loses it loses the raw files, and

@@ -257,3 +257,48 @@ func BenchmarkSum(b *testing.B) {
 		h.Sum(message)
 	}
 }
+
+// TestRounding: each audience has a secret of its own, which stays; a file from
+// before there were any gives one, and a file with it alone is enough for it.
+func TestRounding(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := pseudonym.Create(path, "nord", rand.Reader); err != nil {
+		t.Fatal(err)
+	}
+	k, err := pseudonym.Load(path, "nord")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := pseudonym.LoadRounding(path, "nord")
+	if err != nil || !bytes.Equal(r.For("SE"), k.Rounding().For("SE")) || bytes.Equal(r.For("SE"), r.For("R5")) || len(r.For("SE")) != 32 {
+		t.Errorf("rounding: %v", err)
+	}
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var alone, before []string
+	for line := range strings.Lines(string(whole)) {
+		if strings.Contains(line, " rounding ") {
+			alone = append(alone, line)
+		} else {
+			before = append(before, line)
+		}
+	}
+	for name, lines := range map[string][]string{"alone": alone, "before": before} {
+		p := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(p, []byte(strings.Join(lines, "")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		got, err := pseudonym.LoadRounding(p, "nord")
+		if same := err == nil && bytes.Equal(got.For("SE"), r.For("SE")); err != nil || same != (name == "alone") {
+			t.Errorf("%s: %v, equal %v", name, err, same)
+		}
+		if _, err := pseudonym.LoadRounding(p, "syd"); !errors.Is(err, pseudonym.ErrNoKey) {
+			t.Errorf("%s, another region: %v", name, err)
+		}
+	}
+	if text := fmt.Sprintf("%v %+v %#v %s", r, r, r, r); strings.Contains(text, "[") || strings.Contains(text, "key") {
+		t.Errorf("it prints %q", text)
+	}
+}

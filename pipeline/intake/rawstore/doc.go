@@ -12,6 +12,9 @@
 // they were delivered, behind which ".age" stands. Reading needs an identity;
 // without one, what is encrypted can be taken and kept, not opened (ErrSealed).
 //
+// A file that comes in parts is encrypted, too, before it is whole (Sealer): it
+// grows by frames, through crashes, and is given up when it has been put here.
+//
 // Memory does not grow with a file: it is encrypted, and opened at any place, in
 // parts of 64 KiB.
 package rawstore

@@ -91,25 +91,32 @@ func (s *Store) put(r io.Reader) (File, error) {
 }
 
 // write takes the bytes and encrypts them on their way to the disk.
-func (s *Store) write(f io.Writer, r io.Reader) (File, error) {
+func (s *Store) write(f *os.File, r io.Reader) (File, error) {
 	h := sha256.New()
+	early := func() { writeBack(f) }
 	if s.recipient == nil {
-		n, err := copyHashed(f, h, r)
+		n, err := copyHashed(f, h, r, early)
 		return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, err
 	}
 	w, err := age.Encrypt(f, s.recipient)
 	if err != nil {
 		return File{}, err
 	}
-	n, err := copyHashed(w, h, r)
+	n, err := copyHashed(w, h, r, early)
 	return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, errors.Join(err, w.Close())
 }
 
-// copySize is how much is read at a time.
-const copySize = 1 << 20
+const (
+	// copySize is how much is read at a time.
+	copySize = 1 << 20
+	// earlySize is after how much the disk begins to write, so that the sync at
+	// the end has little left to wait for.
+	earlySize = 16 << 20
+)
 
-// copyHashed copies r to w while it takes the hash of it.
-func copyHashed(w io.Writer, h hash.Hash, r io.Reader) (n int64, err error) {
+// copyHashed copies r to w while it takes the hash of it. It calls early now and
+// then.
+func copyHashed(w io.Writer, h hash.Hash, r io.Reader, early func()) (n int64, err error) {
 	buf := make([]byte, copySize)
 	for err == nil {
 		got := 0
@@ -125,7 +132,9 @@ func copyHashed(w io.Writer, h hash.Hash, r io.Reader) (n int64, err error) {
 		if writeErr != nil {
 			return n, writeErr
 		}
-		n += int64(got)
+		if n += int64(got); n%earlySize == 0 {
+			early()
+		}
 	}
 	if err == io.EOF { // the plain end: what broke off is none
 		err = nil

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"filippo.io/age"
 	"pgregory.net/rapid"
 
 	"larstrom/pipeline/intake/rawstore"
@@ -97,6 +98,31 @@ func TestPutLeavesWhatIsThere(t *testing.T) {
 
 // A reader that breaks off leaves nothing, and what a crash left in the folder
 // of temporary files is in nobody's way.
+// Files of many reads are kept as those of one, whatever the sizes of the reads.
+func TestPutOfLargeFiles(t *testing.T) {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for name, s := range map[string]*rawstore.Store{"plain": rawstore.New(filepath.Join(dir, "plain")),
+		"sealed": rawstore.NewSealed(filepath.Join(dir, "sealed"), key.Recipient(), key)} {
+		for _, size := range []int{1<<20 - 1, 1 << 20, 1<<20 + 1, 17<<20 + 12_345} {
+			b := make([]byte, size)
+			for i := range b {
+				b[i] = byte(i * 31 >> 4)
+			}
+			f, err := s.Put(iotest.HalfReader(bytes.NewReader(b)))
+			if sum := sha256.Sum256(b); err != nil || f.SHA256 != hex.EncodeToString(sum[:]) || f.Size != int64(size) {
+				t.Fatalf("%s, %d bytes: %+v, %v", name, size, f, err)
+			}
+			if err := s.Verify(f.SHA256); err != nil {
+				t.Errorf("%s, %d bytes: %v", name, size, err)
+			}
+		}
+	}
+}
+
 func TestPutOfABrokenReaderLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
 	s := rawstore.New(dir)

@@ -2,7 +2,7 @@ package record
 
 import (
 	"bytes"
-	"fmt"
+	"io"
 	"regexp"
 )
 
@@ -23,11 +23,41 @@ func (p Preamble) Ends(lines int) bool { return p.Until == nil && lines == p.Lin
 // Found reports whether the line is the first after the preamble.
 func (p Preamble) Found(line []byte) bool { return p.Until != nil && p.Until.Match(line) }
 
+// Pass reads the preamble and gives its text. Rest is the text that has been
+// read and not passed, and why no more comes (io.EOF: it has ended); more reads
+// on, and skip passes a line with its end, of so many bytes. The error is io.EOF
+// where there is no text at all: the empty file is another rule's.
+func (p Preamble) Pass(rest func() ([]byte, error), more func() error, skip func(n int)) (above []byte, err error) {
+	for lines := 0; !p.Ends(lines); {
+		b, end := rest()
+		text, next, found := Line(b, end == io.EOF)
+		switch {
+		case !found && end == nil:
+			if err := more(); err != nil {
+				return above, err
+			}
+			continue
+		case !found && end != io.EOF:
+			return above, end // a fault of the bytes cuts the line
+		case !found && len(b) == 0 && lines == 0:
+			return above, io.EOF
+		case !found, lines == MaxPreamble:
+			return above, p.Error(uint64(lines+1), lines)
+		case p.Found(text):
+			return above, nil
+		}
+		above = append(above, b[:next]...)
+		skip(next)
+		lines++
+	}
+	return above, nil
+}
+
 // Error says that the file ended, or too many lines were read, before the end
 // of the preamble.
 func (p Preamble) Error(line uint64, lines int) *Error {
 	if p.Until == nil {
-		return &Error{Line: line, Rule: "C02", Text: fmt.Sprintf("the file ends inside its preamble, which has %d lines", p.Lines),
+		return &Error{Line: line, Rule: "C02", Text: "the file ends inside its preamble, which has " + Count(int64(p.Lines), "line"),
 			Hint: "the file was cut short on its way; or correct dialect.preamble of the feed", Cut: true}
 	}
 	return &Error{Line: line, Rule: "C02", Text: "no line matches dialect.preamble.until of the feed",

@@ -66,6 +66,14 @@ func (f *Error) Error() string {
 	return fmt.Sprintf("%s (%s); %s", f.Text, f.Rule, f.Hint)
 }
 
+// Count is a number of things in words: 1 line, 2 lines.
+func Count(n int64, one string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %ss", n, one)
+}
+
 // End is what a reader knows of the form and the end of its file. Before the
 // last record it tells what has been read so far.
 type End struct {

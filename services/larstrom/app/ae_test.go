@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/csv"
 	"math"
 	"os"
@@ -105,6 +106,59 @@ func TestRealFileToPublication(t *testing.T) {
 		if kinds[kind] == 0 {
 			t.Errorf("no %s chart was recomputed", kind)
 		}
+	}
+}
+
+// TestHalfAFileIsOneQuestion: an export of which the second half is missing
+// takes a thousand cells away. Each has its flag; all of them are one incident.
+func TestHalfAFileIsOneQuestion(t *testing.T) {
+	path := aeFile(t)
+	if path == "" {
+		t.Log("the shared data folder is absent: nothing was tried")
+		return
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop := t.TempDir()
+	write(t, drop, filepath.Base(path), string(b))
+	a := open(t, t.TempDir(), "../../../schemas/catalog/examples/nhs-ae", drop)
+	once(t, a)
+	before, err := a.Flags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tasks := map[string]bool{}
+	for _, f := range before {
+		tasks[cmp.Or(f.Incident, f.FlagRaised.Flag)] = true
+	}
+	// Ten years of real data are no reason to ask for more than a steward can
+	// answer in a day.
+	t.Logf("%d flags of the first delivery are %d questions", len(before), len(tasks))
+	if len(tasks) > 21 {
+		t.Errorf("the first delivery asks %d questions", len(tasks))
+	}
+	half := string(b[:len(b)/2])
+	write(t, drop, filepath.Base(path), half[:strings.LastIndexByte(half, '\n')+1])
+	once(t, a)
+	after, err := a.Flags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lost, incidents := 0, map[string]int{}
+	for _, f := range after {
+		if f.Check == "K09" {
+			lost++
+		}
+		if f.Run != before[0].Run {
+			incidents[cmp.Or(f.Incident, f.Check)]++
+		}
+	}
+	t.Logf("%d cells have lost records; flags by incident: %v", lost, incidents)
+	// Beside it there may be a remark about what is left.
+	if lost < 500 || incidents["K09"]+incidents["T04"]+incidents["K01"]+incidents["K11"] > 0 || len(incidents) > 2 {
+		t.Errorf("%d cells have lost records in %d incidents", lost, len(incidents))
 	}
 }
 

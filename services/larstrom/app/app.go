@@ -30,6 +30,7 @@ import (
 	"larstrom/pipeline/eventlog"
 	"larstrom/pipeline/intake/pseudonym"
 	"larstrom/pipeline/intake/rawstore"
+	"larstrom/pipeline/quality"
 	"larstrom/pipeline/run"
 	"larstrom/pipeline/warehouse"
 	"larstrom/schemas/clickhouse"
@@ -78,6 +79,8 @@ type Config struct {
 	Logger     *slog.Logger
 	Registry   *prometheus.Registry
 	Crash      crashpoint.Hook
+	// Judged is validator.Config.Judged.
+	Judged func(quality.Night)
 	// EngineCommand runs the engine child; empty: this executable.
 	EngineCommand []string
 }
@@ -341,7 +344,7 @@ func (a *App) wire() (err error) {
 		return err
 	}
 	a.validator, err = validator.New(validator.Config{Log: a.log, Catalog: a.Catalog, Warehouse: a.warehouse, Clock: a.cfg.Clock,
-		Logger: a.cfg.Logger.With("service", "validator"), Metrics: validator.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
+		Logger: a.cfg.Logger.With("service", "validator"), Metrics: validator.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash, Judged: a.cfg.Judged})
 	if err != nil {
 		return err
 	}

@@ -147,6 +147,10 @@ func (a *App) ClickHouseAddr() string { return a.cfg.ClickHouse.Listen }
 // ReleasedReader is a connection to the released store that may only read.
 func (a *App) ReleasedReader() driver.Conn { return a.readers[1] }
 
+// WarehouseReader may only read the warehouse: what was delivered, also what is
+// not released.
+func (a *App) WarehouseReader() driver.Conn { return a.readers[0] }
+
 // viewsOfTheirOwn lets the views of the released store be read by who may not
 // read the tables behind them. A store made by an earlier program has views that
 // are read with the rights of who asks.

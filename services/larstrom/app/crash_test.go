@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"larstrom/pipeline/crashpoint"
+	"larstrom/services/larstrom/app"
 )
 
 // cleanRun is what one undisturbed run of the three nights publishes.
@@ -21,7 +22,7 @@ func cleanRun(t *testing.T, catalog, drop string) (text string, took time.Durati
 	a := open(t, t.TempDir(), catalog, drop)
 	once(t, a)
 	took = time.Since(start)
-	text = published(t, a)
+	text = published(t, a) + audiences(t, a)
 	for _, want := range []string{"\tC10\tBLOCK\t", "\tC11\tBLOCK\t", "\tK09\tHOLD\t", "\tC06\tHOLD\t", "\tK01\tHOLD\t"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the clean run has no flag %q", want)
@@ -30,12 +31,42 @@ func cleanRun(t *testing.T, catalog, drop string) (text string, took time.Durati
 	return text, took
 }
 
+// wideAudience is a wider audience of the test catalog.
+const wideAudience = "profiles: [{id: internal, rule: internal}, {id: SE, rule: SE, edition_day: 2}]\n"
+
+// audiences is what the wider audiences are shown, and where their stores are.
+func audiences(t *testing.T, a *app.App) string {
+	t.Helper()
+	var b strings.Builder
+	for _, p := range a.Audiences() {
+		store := "released:" + p.ID
+		fmt.Fprintf(&b, "== %s %s\n%s", store, editionOf(t, a, store), wideViews(t, a, store))
+	}
+	return b.String()
+}
+
+// sameKeys lets a new data folder have the keys of another: with others, counts
+// are rounded otherwise.
+func sameKeys(t *testing.T, from, to string) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(from, "keys", "larstrom.keys"))
+	if err == nil {
+		err = os.MkdirAll(filepath.Join(to, "keys"), 0o700)
+	}
+	if err == nil {
+		err = os.WriteFile(filepath.Join(to, "keys", "larstrom.keys"), b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // finish runs the job to its end and compares what it publishes.
 func finish(t *testing.T, data, catalog, drop, want string) {
 	t.Helper()
 	a := open(t, data, catalog, drop)
 	once(t, a)
-	if got := published(t, a); got != want {
+	if got := published(t, a) + audiences(t, a); got != want {
 		t.Errorf("what is published differs from one clean run:\n%s", diff(want, got))
 	}
 	report, err := a.Verify(t.Context(), func(string) {})
@@ -51,6 +82,12 @@ func TestCrashAtEveryPoint(t *testing.T) {
 	catalog, drop := writeCatalog(t, ""), threeNights(t)
 	want, _ := cleanRun(t, catalog, drop)
 	twice := copyDrop(t, drop, true)
+	// The steps of editions are passed where there is a wider audience. Its second
+	// edition is due on the second night.
+	wide, keyed := writeCatalog(t, wideAudience), t.TempDir()
+	a := open(t, keyed, wide, drop)
+	once(t, a)
+	wantWide := published(t, a) + audiences(t, a)
 	all := os.Getenv("LARSTROM_CRASH_RUNS") != ""
 	for i, p := range crashpoint.All() {
 		// The second passing is a later file, indicator or night. The short
@@ -64,9 +101,16 @@ func TestCrashAtEveryPoint(t *testing.T) {
 			if second && i%3 != 2 && !all {
 				continue
 			}
+			catalog, want := catalog, want
+			if strings.HasPrefix(string(p), "edition_") {
+				catalog, want = wide, wantWide
+			}
 			t.Run(at, func(t *testing.T) {
 				t.Parallel()
 				data, reached := t.TempDir(), filepath.Join(t.TempDir(), "reached")
+				if catalog == wide {
+					sameKeys(t, keyed, data)
+				}
 				cmd, out := child(t, data, catalog, folder, "TEST_CRASH_AT="+at, "TEST_CRASH_REACHED="+reached)
 				if err := cmd.Wait(); !killed(err) {
 					t.Fatalf("the process was not killed: %v\n%s", err, out)

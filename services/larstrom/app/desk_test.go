@@ -97,7 +97,10 @@ func newDesk(t *testing.T) *desk {
 		sum := sha256.Sum256([]byte(m.token()))
 		fmt.Fprintf(&people, "  - {id: %s, name: %s, roles: [%s}], token_sha256: %q}\n", m.id, m.id, role, hex.EncodeToString(sum[:]))
 	}
-	write(t, dir, "catalog.yaml", strings.Replace(string(text), "people:\n", "people:\n"+people.String(), 1))
+	// The scenario is of one flag about each cell: that its month was restated too
+	// is asked elsewhere.
+	catalog := strings.Replace(string(text), "direction: down, multiplier: 100}", `direction: down, multiplier: 100, checks: {K11: {off: true, note: "one flag a cell"}}}`, 1)
+	write(t, dir, "catalog.yaml", strings.Replace(catalog, "people:\n", "people:\n"+people.String(), 1))
 	cfg := config(t.TempDir(), dir, "", nil)
 	cfg.Clock = func() time.Time { return d.now }
 	if d.app, err = app.Open(t.Context(), cfg); err != nil {

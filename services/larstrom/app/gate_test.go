@@ -3,6 +3,7 @@ package app_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -38,9 +39,10 @@ func visible(t *testing.T, a *app.App) map[string]bool {
 }
 
 // TestHeldIsNeverVisible drives random histories of deliveries, decisions,
-// restarts and replays, and looks after every step: what an open BLOCK or HOLD
-// guards is not in the released store, what a person rejected never comes
-// back, and a decision is visible within a second.
+// bytes that come again, retractions, changes of the catalog, restarts and
+// replays, and looks after every step: what an open BLOCK or HOLD guards is not
+// in the released store, what a person rejected never comes back, no decision is
+// lost to bytes that come again, and a decision is visible within a second.
 func TestHeldIsNeverVisible(t *testing.T) {
 	steps := 30
 	if n, err := strconv.Atoi(os.Getenv("LARSTROM_HISTORY_STEPS")); err == nil {
@@ -79,7 +81,7 @@ func TestHeldIsNeverVisible(t *testing.T) {
 	h := &history{t: t, r: r, drop: drop, people: loaded.People, withdrawn: map[string]map[string]bool{}, done: map[string]int{}}
 	h.deliver(a)
 	for range steps {
-		switch n := r.IntN(20); {
+		switch n := r.IntN(25); {
 		case n < 8:
 			h.deliver(a)
 		case n < 17:
@@ -88,6 +90,14 @@ func TestHeldIsNeverVisible(t *testing.T) {
 			stop()
 			start()
 			h.done["restart"]++
+		case n < 21:
+			h.again(a)
+		case n < 22:
+			h.retract(a)
+		case n < 24:
+			stop()
+			h.rule(catalogDir)
+			start()
 		default:
 			report, err := a.Replay(t.Context(), func(string) {})
 			if err != nil || report.Before != report.After {
@@ -113,6 +123,8 @@ type history struct {
 	heldSeen  int
 	took      []time.Duration
 	done      map[string]int
+	last      string // the newest file; empty where its delivery was taken back
+	delivery  string
 }
 
 // deliver hands in a snapshot of the last months with faults in some cells.
@@ -139,8 +151,70 @@ func (h *history) deliver(a *app.App) {
 	})
 	name := "adm_" + date(2026, 2, h.night).Format("2006-01-02") + ".csv"
 	write(h.t, h.drop, name, text)
-	submit(h.t, a, false, filepath.Join(h.drop, name))
+	receipts := submit(h.t, a, false, filepath.Join(h.drop, name))
+	h.last, h.delivery = name, receipts[0].Delivery
 	h.done["delivery"]++
+}
+
+// again hands in the newest file once more: every decision stays.
+func (h *history) again(a *app.App) {
+	if h.last == "" {
+		return
+	}
+	decided := func() map[string]gate.Status {
+		flags, err := a.Flags(h.t.Context())
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		out := map[string]gate.Status{}
+		for _, f := range flags {
+			if slices.Contains([]gate.Status{gate.Accepted, gate.Rejected, gate.Waived, gate.Corrected, gate.Covered}, f.Status) {
+				out[f.FlagRaised.Flag] = f.Status
+			}
+		}
+		return out
+	}
+	before := decided()
+	submit(h.t, a, true, filepath.Join(h.drop, h.last))
+	if after := decided(); !maps.Equal(before, after) {
+		h.t.Fatalf("after %v: the same bytes again turn %v into %v", h.done, before, after)
+	}
+	h.done["again"]++
+}
+
+// retract takes the newest delivery back.
+func (h *history) retract(a *app.App) {
+	if h.last == "" || h.night < 2 {
+		return
+	}
+	if _, err := a.Retract(h.t.Context(), h.people[0], h.delivery, "another region's file"); err != nil {
+		h.t.Fatalf("retract: %v", err)
+	}
+	h.last = ""
+	h.done["retraction"]++
+}
+
+// rule moves a threshold in the catalog.
+func (h *history) rule(dir string) {
+	path := filepath.Join(dir, "catalog.yaml")
+	b, err := os.ReadFile(path)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	const plain = "name: Visits, type: count, class: structure}"
+	text := string(b)
+	switch at := strings.Index(text, ", checks: {K09: {fraction: 0.9, note: a test}}"); {
+	case at >= 0:
+		text = strings.Replace(text, ", checks: {K09: {fraction: 0.9, note: a test}}", "", 1)
+	case strings.Contains(text, plain):
+		text = strings.Replace(text, plain, strings.TrimSuffix(plain, "}")+", checks: {K09: {fraction: 0.9, note: a test}}}", 1)
+	default:
+		h.t.Fatal("the catalog has no such indicator")
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		h.t.Fatal(err)
+	}
+	h.done["catalog"]++
 }
 
 // decide takes one random decision on one random flag; refusals are fine.

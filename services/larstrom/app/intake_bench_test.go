@@ -2,27 +2,32 @@ package app_test
 
 import (
 	"bufio"
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/text/encoding/charmap"
 
+	"larstrom/pipeline/crashpoint"
 	"larstrom/pipeline/embedded/engine"
 	"larstrom/services/larstrom/app"
 )
 
 // caseCatalog is that of caseFile.
-func caseCatalog(b *testing.B) string {
+func caseCatalog(b testing.TB) string {
 	b.Helper()
 	var s strings.Builder
 	s.WriteString(`region: {code: bench, name: Bench, time_zone: Europe/Stockholm}
@@ -58,11 +63,12 @@ units:
 const caseUnits = 1200
 
 // caseFiles writes the same rows twice: as the export in Windows-1252 with
-// decimal comma and ";", and as the engine likes them best.
-func caseFiles(b *testing.B, export, plain string, rows int) {
+// decimal comma and ";", and, where plain is not empty, as the engine likes them
+// best.
+func caseFiles(b testing.TB, export, plain string, rows int) {
 	b.Helper()
 	create := func(name string) (*os.File, *bufio.Writer) {
-		f, err := os.Create(name)
+		f, err := os.Create(cmp.Or(name, os.DevNull))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -103,88 +109,94 @@ func caseFiles(b *testing.B, export, plain string, rows int) {
 	}
 }
 
-// moments notes when a message was logged first, and what it had cost by then.
-type moments struct {
-	slog.Handler
-	mu  *sync.Mutex
-	at  map[string]time.Time
-	cpu map[string]string
-}
-
-func (m moments) Handle(_ context.Context, r slog.Record) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.at[r.Message]; !ok {
-		m.at[r.Message], m.cpu[r.Message] = time.Now(), processorTime()
-	}
-	return nil
-}
-func (m moments) Enabled(context.Context, slog.Level) bool { return true }
-func (m moments) WithAttrs([]slog.Attr) slog.Handler       { return m }
-func (m moments) WithGroup(string) slog.Handler            { return m }
-
-// processorTime is that of this process and of each of its children, in
-// seconds; on other systems than Linux nothing.
-func processorTime() string {
-	children, err := filepath.Glob("/proc/self/task/*/children")
-	if err != nil {
-		return ""
-	}
-	ids := []string{"self"}
-	for _, name := range children {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			continue // a thread that has ended
-		}
-		ids = append(ids, strings.Fields(string(text))...)
-	}
-	var out []string
-	for _, id := range ids {
-		text, err := os.ReadFile("/proc/" + id + "/stat")
-		if err != nil {
-			continue
-		}
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		var user, system float64
-		if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err == nil {
-			out = append(out, fmt.Sprintf("%.2f", (user+system)/100))
-		}
-	}
-	return strings.Join(out, " + ")
-}
-
 // BenchmarkIntake compares the way from a file to durable log, loaded rows and
-// cells with the engine's own import of the same rows, in pairs.
+// cells with the engine's own import of the same rows from UTF-8, in pairs. The
+// ratio is above one where intake is faster.
+//
+// Three imports are timed. That of "ratio" is the fastest that the engine has
+// (columns known, no order but the file's, two threads that write); that of
+// "ratio-sorted" puts the rows into an order by unit and day; that of "ratio-obs"
+// fills the very table that intake fills, where a MD5 stands for each of the
+// pseudonym and the key. None makes cells, a log, or anything that can be taken up
+// after a crash.
 func BenchmarkIntake(b *testing.B) {
-	rows, pairs := 5_000_000, 5
-	for name, to := range map[string]*int{"LARSTROM_BENCH_ROWS": &rows, "LARSTROM_BENCH_PAIRS": &pairs} {
-		if n := os.Getenv(name); n != "" {
-			if _, err := fmt.Sscan(n, to); err != nil {
-				b.Fatal(err)
-			}
-		}
-	}
+	rows, pairs := number(b, "LARSTROM_BENCH_ROWS", 5_000_000), number(b, "LARSTROM_BENCH_PAIRS", 5)
 	catalog, drop := caseCatalog(b), b.TempDir()
 	plain := filepath.Join(b.TempDir(), "plain.csv")
 	caseFiles(b, filepath.Join(drop, "pv_2026-01-05.csv"), plain, rows)
 	for b.Loop() {
-		var ratios []float64
+		ratios := map[string][]float64{}
+		var ways []passed
 		for pair := range pairs {
-			theirs, ours := engineImport(b, plain, rows), intakeOnce(b, catalog, drop)
-			if pair%2 == 1 {
-				theirs = engineImport(b, plain, rows)
+			theirs := map[string]time.Duration{}
+			measure := func() {
+				for _, i := range imports(plain) {
+					theirs[i.name] = engineImport(b, i, rows)
+				}
 			}
-			ratios = append(ratios, theirs.Seconds()/ours.Seconds())
-			fmt.Printf("pair %d: engine's import %.2f s (%.2f M rows/s), file to cells %.2f s (%.2f M rows/s), ratio %.2f\n", pair+1,
-				theirs.Seconds(), float64(rows)/theirs.Seconds()/1e6, ours.Seconds(), float64(rows)/ours.Seconds()/1e6, ratios[pair])
+			if pair%2 == 0 {
+				measure()
+			}
+			way := intakeOnce(b, catalog, drop)
+			ways = append(ways, way)
+			if pair%2 == 1 {
+				measure()
+			}
+			ours := way[len(way)-1].at
+			fmt.Printf("pair %d: file to cells %.2f s (%.2f M rows/s)", pair+1, ours.Seconds(), float64(rows)/ours.Seconds()/1e6)
+			for _, i := range imports(plain) {
+				ratio := theirs[i.name].Seconds() / ours.Seconds()
+				ratios[i.name] = append(ratios[i.name], ratio)
+				fmt.Printf("; import %s %.2f s, ratio %.2f", i.what, theirs[i.name].Seconds(), ratio)
+			}
+			fmt.Println()
 		}
-		slices.Sort(ratios)
-		b.ReportMetric(ratios[len(ratios)/2], "ratio")
+		for name, all := range ratios {
+			slices.Sort(all)
+			b.ReportMetric(all[len(all)/2], name)
+		}
+		slices.SortFunc(ways, func(a, b passed) int { return cmp.Compare(a[len(a)-1].at, b[len(b)-1].at) })
+		ways[len(ways)/2].print(rows)
 	}
 }
 
+// number is a setting of the environment.
+func number(b testing.TB, name string, otherwise int) int {
+	b.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		b.Fatal(name, err)
+	}
+	return n
+}
+
+// oneImport is a way for the engine to take the plain file by itself.
+type oneImport struct{ name, what, table, insert string }
+
+func imports(plain string) []oneImport {
+	const columns = "contact String, person String, unit LowCardinality(String), day Date32, sex LowCardinality(String), met UInt8, value Float64"
+	from := "file('" + plain + "', CSVWithNames, '" + columns + "') SETTINGS max_insert_threads = 2"
+	return []oneImport{
+		{"ratio", "as fast as can be", "CREATE TABLE plain (" + columns + ") ENGINE = MergeTree ORDER BY tuple()", "INSERT INTO plain SELECT * FROM " + from},
+		{"ratio-sorted", "sorted", "CREATE TABLE plain (" + columns + ") ENGINE = MergeTree ORDER BY (unit, day)", "INSERT INTO plain SELECT * FROM " + from},
+		{"ratio-obs", "into obs", obsTable, `INSERT INTO plain SELECT 'd', 'pv', 'pv', 'bench', 0, rowNumberInAllBlocks(), 0, 'bp', '1', unit, sex, day,
+			toDate32(0), MD5(person), MD5(contact), 19, 0, toInt64(met) * 1000000, 1000000, 0, 0 FROM ` + from + ", optimize_on_insert = 0"},
+	}
+}
+
+// obsTable has the columns and the order of the warehouse's table.
+const obsTable = `CREATE TABLE plain (delivery LowCardinality(String), feed LowCardinality(String), registry LowCardinality(String), region LowCardinality(String),
+	block UInt32, line UInt64, kind UInt8, indicator LowCardinality(String), version LowCardinality(String), unit LowCardinality(String), stratum LowCardinality(String),
+	event_date Date32, registration_date Date32, subject FixedString(16), key FixedString(16), has UInt8, finding UInt8,
+	numerator Int64, denominator Int64, value Int64, expected Int64)
+	ENGINE = ReplacingMergeTree PARTITION BY feed PRIMARY KEY delivery ORDER BY (delivery, line, indicator)`
+
 // engineImport is the time of the engine's own import.
-func engineImport(b *testing.B, plain string, rows int) time.Duration {
+func engineImport(b *testing.B, i oneImport, rows int) time.Duration {
 	b.Helper()
 	e, err := engine.Start(b.Context(), engine.Config{Path: b.TempDir(), Databases: []string{"warehouse"}, MaxMemory: 6 << 30, MaxQueryMemory: 4 << 30,
 		Logger: slog.New(slog.DiscardHandler)})
@@ -197,17 +209,24 @@ func engineImport(b *testing.B, plain string, rows int) time.Duration {
 		b.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	if err := conn.Exec(b.Context(), `CREATE TABLE plain (contact String, person String, unit LowCardinality(String), day Date32,
-		sex LowCardinality(String), met UInt8, value Float64) ENGINE = MergeTree ORDER BY (unit, day)`); err != nil {
+	if err := conn.Exec(b.Context(), i.table); err != nil {
 		b.Fatal(err)
 	}
-	started, cost := time.Now(), processorTime()
-	if err := conn.Exec(b.Context(), "INSERT INTO plain SELECT * FROM file('"+plain+"', CSVWithNames)"); err != nil {
+	before, err := processes()
+	if err != nil {
+		b.Fatal(err)
+	}
+	started := time.Now()
+	if err := conn.Exec(b.Context(), i.insert); err != nil {
 		b.Fatal(err)
 	}
 	took := time.Since(started)
+	after, err := processes()
+	if err != nil {
+		b.Fatal(err)
+	}
 	if os.Getenv("TEST_LOG") != "" {
-		fmt.Printf("the engine's import: processor time %s before, %s after\n", cost, processorTime())
+		fmt.Printf("import %s: %.2f s, processor time of the engine %.2f s\n", i.what, took.Seconds(), (after.children - before.children).Seconds())
 	}
 	var n uint64
 	if err := conn.QueryRow(b.Context(), "SELECT count() FROM plain").Scan(&n); err != nil || n != uint64(rows) {
@@ -216,31 +235,245 @@ func engineImport(b *testing.B, plain string, rows int) time.Duration {
 	return took
 }
 
-// intakeOnce is the time from a look into the drop folder to the cells.
-func intakeOnce(b *testing.B, catalog, drop string) time.Duration {
+// used is what this process and its children, the engines, have used: processor
+// time, and the most memory that was resident at once, in bytes.
+type used struct {
+	self, children             time.Duration
+	residentSelf, residentMost int64
+}
+
+// processes reads what Linux tells of them; elsewhere nothing.
+func processes() (u used, err error) {
+	lists, err := filepath.Glob("/proc/self/task/*/children")
+	if err != nil {
+		return u, err
+	}
+	ids := []string{"self"}
+	for _, name := range lists {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			continue // a thread that has ended
+		}
+		ids = append(ids, strings.Fields(string(text))...)
+	}
+	for i, id := range ids {
+		stat, statErr := os.ReadFile("/proc/" + id + "/stat")
+		status, err := os.ReadFile("/proc/" + id + "/status")
+		if errors.Join(statErr, err) != nil {
+			continue
+		}
+		fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
+		var user, system, kilobytes int64
+		if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
+			return u, err
+		}
+		if _, most, ok := strings.Cut(string(status), "VmHWM:"); ok {
+			if _, err := fmt.Sscan(most, &kilobytes); err != nil {
+				return u, err
+			}
+		}
+		ticks := time.Duration(user+system) * 10 * time.Millisecond
+		if i == 0 {
+			u.self, u.residentSelf = ticks, kilobytes<<10
+			continue
+		}
+		u.children, u.residentMost = u.children+ticks, max(u.residentMost, kilobytes<<10)
+	}
+	return u, nil
+}
+
+// processorTime is that of this process and of its children, in seconds.
+func processorTime() string {
+	u, err := processes()
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%.2f + %.2f", u.self.Seconds(), u.children.Seconds())
+}
+
+// passed are the moments of one intake, in order.
+type passed []moment
+
+type moment struct {
+	name string
+	at   time.Duration
+	used used
+}
+
+// print says what each row cost on each part of the way.
+func (p passed) print(rows int) {
+	each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / float64(rows) }
+	fmt.Printf("%-34s %10s %14s %14s  (nanoseconds a row)\n", "", "time", "processor: Go", "engine")
+	for i, m := range p[1:] {
+		was := p[i]
+		fmt.Printf("%-34s %10.0f %14.0f %14.0f\n", m.name, each(m.at-was.at), each(m.used.self-was.used.self), each(m.used.children-was.used.children))
+	}
+	first, last := p[0], p[len(p)-1]
+	fmt.Printf("%-34s %10.0f %14.0f %14.0f  resident at most: Go %d MiB, engine %d MiB\n", "file to cells", each(last.at), each(last.used.self-first.used.self),
+		each(last.used.children-first.used.children), last.used.residentSelf>>20, last.used.residentMost>>20)
+}
+
+// watched notes when a job passes the points of intake.
+func watched(b testing.TB) (crashpoint.Hook, func(name string), *passed) {
 	b.Helper()
-	m := moments{mu: &sync.Mutex{}, at: map[string]time.Time{}, cpu: map[string]string{}}
-	c := config(b.TempDir(), catalog, drop, nil)
-	c.Logger, c.Registry = slog.New(m), prometheus.NewRegistry()
+	var way passed
+	started := time.Now()
+	note := func(name string) {
+		u, err := processes()
+		if err != nil {
+			b.Error(err)
+		}
+		way = append(way, moment{name, time.Since(started), u})
+	}
+	names := map[crashpoint.Point]string{crashpoint.RawStored: "raw file stored and synced", crashpoint.BlockPublished: "read into the durable log",
+		crashpoint.RunOpened: "receipt, acceptance, run", crashpoint.Loaded: "rows loaded", crashpoint.CellsAppended: "cells computed and in the log"}
+	return func(p crashpoint.Point) {
+		if name, ok := names[p]; ok {
+			note(name)
+		}
+	}, note, &way
+}
+
+// lastWord calls done when a message is logged first.
+type lastWord struct {
+	slog.Handler
+	message string
+	done    func()
+}
+
+func (l *lastWord) Handle(_ context.Context, r slog.Record) error {
+	if r.Message == l.message && l.done != nil {
+		l.done()
+		l.done = nil
+	}
+	return nil
+}
+func (l *lastWord) Enabled(context.Context, slog.Level) bool { return true }
+func (l *lastWord) WithAttrs([]slog.Attr) slog.Handler       { return l }
+func (l *lastWord) WithGroup(string) slog.Handler            { return l }
+
+// intakeOnce is the way from a look into the drop folder to the cells.
+func intakeOnce(b testing.TB, catalog, drop string) passed {
+	b.Helper()
+	hook, note, way := watched(b)
+	c := config(b.TempDir(), catalog, drop, hook)
+	c.Logger, c.Registry = slog.New(&lastWord{message: "cells computed", done: func() { note("cells loaded") }}), prometheus.NewRegistry()
 	a, err := app.Open(b.Context(), c)
 	if err != nil {
 		b.Fatal(err)
 	}
-	started, cost := time.Now(), processorTime()
-	if err := a.Once(b.Context()); err != nil {
+	opened := time.Now()
+	note("opened")
+	before := (*way)[0].at
+	if err := errors.Join(a.Once(b.Context()), a.Close()); err != nil {
 		b.Fatal(err)
-	}
-	if err := a.Close(); err != nil {
-		b.Fatal(err)
-	}
-	for _, name := range []string{"delivery accepted", "cells computed"} {
-		if m.at[name].IsZero() {
-			b.Fatalf("%q was never said", name)
-		}
 	}
 	if os.Getenv("TEST_LOG") != "" {
-		fmt.Printf("accepted after %v, cells after %v, all after %v\n", m.at["delivery accepted"].Sub(started), m.at["cells computed"].Sub(started), time.Since(started))
-		fmt.Printf("processor time of this process and of the engines: %s before, %s accepted, %s cells\n", cost, m.cpu["delivery accepted"], m.cpu["cells computed"])
+		fmt.Printf("to the publication %.2f s\n", time.Since(opened).Seconds())
 	}
-	return m.at["cells computed"].Sub(started)
+	for i := range *way {
+		(*way)[i].at -= before
+	}
+	if len(*way) != 7 {
+		b.Fatalf("the points that were passed: %v", *way)
+	}
+	return *way
+}
+
+// intakeChild is intakeOnce in a process of its own, whose memory is that of
+// intake alone: it ends when the cells are in the log.
+func intakeChild(b testing.TB, catalog, drop string, env ...string) (resident, engine int64, took time.Duration) {
+	b.Helper()
+	cmd := exec.CommandContext(b.Context(), os.Args[0], "intake", b.TempDir(), catalog, drop)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := fmt.Sscan(string(out), &resident, &engine, (*int64)(&took)); err != nil {
+		b.Fatalf("%q: %v", out, err)
+	}
+	return resident, engine, took
+}
+
+// intakeJob is the child: it prints its peak of resident memory, that of the
+// larger engine, both in bytes, and how long it took, in nanoseconds.
+func intakeJob(w io.Writer, data, catalog, drop string) error {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	var started time.Time
+	var failed error
+	a, err := app.Open(ctx, config(data, catalog, drop, func(p crashpoint.Point) {
+		if p != crashpoint.CellsAppended {
+			return
+		}
+		u, err := processes()
+		if failed = err; err == nil {
+			_, failed = fmt.Fprintln(w, u.residentSelf, u.residentMost, time.Since(started).Nanoseconds())
+		}
+		stop()
+	}))
+	if err != nil {
+		return err
+	}
+	started = time.Now()
+	err = a.Once(ctx)
+	if ctx.Err() == nil {
+		failed = errors.Join(failed, err, errors.New("no cells were computed"))
+	}
+	return errors.Join(failed, a.Close())
+}
+
+// most is the resident memory that intake may have.
+const most = 512 << 20
+
+// TestIntakeMemory holds that memory does not grow with the file, from where
+// every buffer has been filled once. Make bench has the long form.
+func TestIntakeMemory(t *testing.T) {
+	const few, many = 400_000, 900_000
+	peak := map[int]int64{}
+	catalog := caseCatalog(t)
+	for _, rows := range []int{few, many} {
+		drop := t.TempDir()
+		caseFiles(t, filepath.Join(drop, "pv_2026-01-05.csv"), "", rows)
+		// What is in use is to be seen, and not what the collector leaves lying.
+		resident, engine, took := intakeChild(t, catalog, drop, "GOGC=20")
+		t.Logf("%d rows: this process %d MiB, an engine %d MiB, %d ns a row", rows, resident>>20, engine>>20, took.Nanoseconds()/int64(rows))
+		peak[rows] = resident
+	}
+	if growth := (peak[many] - peak[few]) / (many - few); peak[many] > most || growth > 120 {
+		t.Errorf("%d rows take %d MiB, and each of the last %d bytes", many, peak[many]>>20, growth)
+	}
+}
+
+// BenchmarkIntakeMemory is the memory and time of files of a million rows and
+// more, up to LARSTROM_BENCH_ROWS.
+func BenchmarkIntakeMemory(b *testing.B) {
+	largest := number(b, "LARSTROM_BENCH_ROWS", 50_000_000)
+	catalog := caseCatalog(b)
+	for b.Loop() {
+		var first, last int64
+		for _, rows := range []int{1_000_000, 5_000_000, 10_000_000, 50_000_000} {
+			if rows > largest {
+				break
+			}
+			drop := b.TempDir()
+			name := filepath.Join(drop, "pv_2026-01-05.csv")
+			caseFiles(b, name, "", rows)
+			resident, engine, took := intakeChild(b, catalog, drop)
+			fmt.Printf("%d M rows: this process %d MiB, an engine %d MiB, %d ns a row\n", rows/1_000_000, resident>>20, engine>>20, took.Nanoseconds()/int64(rows))
+			if err := os.Remove(name); err != nil {
+				b.Fatal(err)
+			}
+			if first == 0 {
+				first = resident
+			}
+			if last = resident; resident > most {
+				b.Errorf("%d rows take %d MiB", rows, resident>>20)
+			}
+		}
+		b.ReportMetric(float64(last>>20), "MiB")
+		b.ReportMetric(float64(last)/float64(first), "MiB/first")
+	}
 }

@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 			exit(engine.RunChild(context.Background(), os.Stdin, os.Stdout))
 		case "job":
 			exit(job(os.Args[2], os.Args[3], os.Args[4]))
+		case "intake":
+			exit(intakeJob(os.Stdout, os.Args[2], os.Args[3], os.Args[4]))
 		}
 	}
 	os.Exit(m.Run())

@@ -70,7 +70,11 @@ var testUnits = []string{"a1", "a2", "b1", "b2", "c1", "c2", "d1", "d2", "e1", "
 func writeCatalog(t *testing.T, extra string) string {
 	t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, testCatalog, tokenOne, tokenTwo)
+	text := testCatalog
+	if strings.Contains(extra, "profiles:") {
+		text = strings.Replace(text, "profiles: [{id: internal, rule: internal}]\n", "", 1)
+	}
+	fmt.Fprintf(&b, text, tokenOne, tokenTwo)
 	b.WriteString("units:\n")
 	for _, u := range testUnits {
 		fmt.Fprintf(&b, "  - {id: unit-%[1]s, name: Unit %[1]s, kind: clinic, codes: {local: %[1]s}}\n", u)

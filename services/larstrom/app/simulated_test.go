@@ -81,6 +81,12 @@ func judged(ctx context.Context, tb testing.TB, o simulate.Options) (*simulate.R
 	}
 	present := []string{intake.RuleBytes, intake.RuleDialect, intake.RuleHeader, intake.RuleWhole, intake.RuleFuture}
 	for _, c := range quality.Catalogue() {
+		// Checks on the panel need to have seen more nights than these
+		// (checks_nightly.txt); of a delta's wrong values a cell has fewer than
+		// P03 asks about.
+		if c.Panel && c.Run == nil || c.ID == "P03" {
+			continue
+		}
 		present = append(present, c.ID)
 	}
 	feedOf := func(indicator string) string {

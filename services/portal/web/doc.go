@@ -18,4 +18,7 @@
 //     list, also one of lists: where it has ten rows or more, a field that
 //     filters it, in p.filter before it (before the closest data-filter-place,
 //     where there is one).
+//   - data-key on a button or link: its key in reviewing. data-keys on a table
+//     whose cells have data-key-of: keys can be chosen there. The choice is the
+//     only thing that is remembered, in the browser itself (larstrom-keys).
 package web

@@ -17,8 +17,12 @@
 //   - A command repeated has no second effect. Decisions are named by their
 //     content; what takes back, confirms or refuses names the decision or the
 //     version of the flag that was read.
-//   - A decision that names a version (If-Match) is refused when somebody has
-//     decided meanwhile, and the refusal says who, when and what.
+//   - A decision names the version of the flag that was read (If-Match), and is
+//     refused without one, and when somebody has decided meanwhile; the refusal says
+//     who, when and what.
+//   - A command that carries an Idempotency-Key is carried out once, and sent again
+//     it gets the first answer again.
+//   - Every route has a rule of access; one without is not served.
 //   - A decision that has begun is finished, also when who asked has gone.
 //   - A session counts only for requests of its own origin. No token stands in
 //     an address, an answer or a log line, and no log line has a value. Wrong

@@ -63,29 +63,38 @@ type Result struct {
 // Check drives Chromium over the plan. An error is one of the machine (no
 // Node, no Chromium, a crash), with what to do; faults of pages are findings.
 func Check(ctx context.Context, plan Plan) (Result, error) {
+	out, err := node(ctx, "check.mjs", plan)
+	if err != nil {
+		return Result{}, err
+	}
+	var r Result
+	if err := json.Unmarshal(out, &r); err != nil {
+		return Result{}, fmt.Errorf("check.mjs: %w: %.300q", err, out)
+	}
+	return r, nil
+}
+
+// node runs a script that reads a value as JSON and writes another.
+func node(ctx context.Context, script string, v any) ([]byte, error) {
 	dir, err := folder()
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	in, err := json.Marshal(plan)
+	in, err := json.Marshal(v)
 	if err != nil {
-		return Result{}, err
+		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, "node", filepath.Join(dir, "check.mjs"))
+	cmd := exec.CommandContext(ctx, "node", filepath.Join(dir, script))
 	cmd.Stdin = bytes.NewReader(in)
 	var out, log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &log
 	if err := cmd.Run(); err != nil {
 		if errors.Is(err, exec.ErrNotFound) {
-			return Result{}, fmt.Errorf("browser tests need Node 20.11 or later: %w", err)
+			return nil, fmt.Errorf("browser tests need Node 20.11 or later: %w", err)
 		}
-		return Result{}, fmt.Errorf("check.mjs: %w: %s", err, strings.TrimSpace(log.String()))
+		return nil, fmt.Errorf("%s: %w: %s", script, err, strings.TrimSpace(log.String()))
 	}
-	var r Result
-	if err := json.Unmarshal(out.Bytes(), &r); err != nil {
-		return Result{}, fmt.Errorf("check.mjs: %w: %.300q", err, out.String())
-	}
-	return r, nil
+	return out.Bytes(), nil
 }
 
 // folder is that of check.mjs, beside which npm's packages lie.

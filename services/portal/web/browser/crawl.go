@@ -208,6 +208,9 @@ func (c *crawl) read(path string, body []byte) ([]link, error) {
 			continue
 		}
 		tags[n.DataAtom]++
+		// The same page in another language is followed from the first page only:
+		// elsewhere it would be every page four times more.
+		other := path != "/" && slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == "hreflang" })
 		for _, a := range n.Attr {
 			switch name := strings.ToLower(a.Key); {
 			case name == "data-page" && n.DataAtom == atom.Body:
@@ -223,7 +226,7 @@ func (c *crawl) read(path string, body []byte) ([]link, error) {
 				if to == nil && n.DataAtom != atom.A && !strings.HasPrefix(a.Val, "#") {
 					c.add(path, fmt.Sprintf("<%s> loads %s, which is not of this origin", n.Data, a.Val))
 				}
-				if name != "action" || !posts(n) {
+				if !other && (name != "action" || !posts(n)) {
 					links = append(links, to...)
 				}
 			}

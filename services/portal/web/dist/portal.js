@@ -158,12 +158,79 @@
 
   // src/keys.ts
   var patience = 1500;
+  var place = "larstrom-keys";
+  function chosen() {
+    try {
+      const kept = JSON.parse(localStorage.getItem(place) ?? "{}");
+      if (typeof kept !== "object" || kept === null) return {};
+      return Object.fromEntries(Object.entries(kept).filter((e) => typeof e[1] === "string" && isKey(e[1])));
+    } catch {
+      return {};
+    }
+  }
+  function keep(choice) {
+    try {
+      localStorage.setItem(place, JSON.stringify(choice));
+    } catch {
+    }
+  }
+  function isKey(text) {
+    return /^\S( \S)?$/u.test(text);
+  }
+  function chooser(table) {
+    let choice = chosen();
+    const said = document.createElement("p");
+    said.setAttribute("role", "status");
+    const fields = /* @__PURE__ */ new Map();
+    const fill = () => fields.forEach((f, usual) => f.value = choice[usual] ?? usual);
+    for (const cell of table.querySelectorAll("[data-key-of]")) {
+      const usual = cell.dataset["keyOf"] ?? "";
+      const field = document.createElement("input");
+      field.size = 4;
+      field.maxLength = 3;
+      field.autocomplete = "off";
+      field.spellcheck = false;
+      field.setAttribute("aria-label", cell.dataset["label"] ?? usual);
+      field.addEventListener("change", () => {
+        const key = field.value.trim();
+        const taken = [...fields].some(([other, f]) => other !== usual && f.value === key);
+        field.setAttribute("aria-invalid", String(taken || !isKey(key)));
+        if (taken || !isKey(key)) {
+          said.textContent = table.dataset["refused"] ?? "";
+          return;
+        }
+        choice = { ...choice, [usual]: key };
+        keep(choice);
+        said.textContent = table.dataset["kept"] ?? "";
+      });
+      fields.set(usual, field);
+      cell.replaceChildren(field);
+    }
+    const reset = document.createElement("button");
+    reset.type = "button";
+    reset.textContent = table.dataset["reset"] ?? "";
+    reset.addEventListener("click", () => {
+      choice = {};
+      keep(choice);
+      fields.forEach((f) => f.removeAttribute("aria-invalid"));
+      fill();
+      said.textContent = table.dataset["kept"] ?? "";
+    });
+    fill();
+    (table.closest(".scroll") ?? table).after(reset, said);
+  }
   function keys(page) {
+    const choice = chosen();
+    const keyOf = (usual) => choice[usual] ?? usual;
     const bound = /* @__PURE__ */ new Map();
     for (const e of page.querySelectorAll("[data-key]")) {
-      const key = e.dataset["key"];
+      const key = keyOf(e.dataset["key"] ?? "");
       if (key && !bound.has(key)) bound.set(key, e);
+      e.setAttribute("aria-keyshortcuts", key);
+      const shown = e.querySelector("kbd");
+      if (shown) shown.textContent = key;
     }
+    const [down, up] = [keyOf("j"), keyOf("k")];
     const list = page.querySelector("[data-list]");
     if (bound.size === 0 && !list) return;
     let first = "";
@@ -176,9 +243,9 @@
       if (target) {
         e.preventDefault();
         act(target);
-      } else if (list && (e.key === "j" || e.key === "k")) {
+      } else if (list && (e.key === down || e.key === up)) {
         e.preventDefault();
-        step(list, e.key === "j" ? 1 : -1);
+        step(list, e.key === down ? 1 : -1);
       } else if ([...bound.keys()].some((k) => k.startsWith(`${e.key} `))) {
         first = e.key;
         since = e.timeStamp;
@@ -212,5 +279,6 @@
   // src/portal.ts
   for (const svg of document.querySelectorAll("svg.lf")) chart(svg);
   for (const list of document.querySelectorAll("[data-filter]")) filter(list);
+  for (const table of document.querySelectorAll("[data-keys]")) chooser(table);
   keys(document);
 })();

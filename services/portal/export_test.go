@@ -1,0 +1,20 @@
+package portal
+
+import "strings"
+
+// EnglishSentences are the texts of the pages in English that are sentences: of
+// several words, and with nothing to fill in.
+func EnglishSentences() []string {
+	var out []string
+	for _, text := range english() {
+		if strings.Count(text, " ") >= 2 && !strings.Contains(text, "%") && !strings.Contains(text, "{") {
+			out = append(out, text)
+		}
+	}
+	for _, in := range panelTexts() {
+		if strings.Count(in[3], " ") >= 2 {
+			out = append(out, in[3])
+		}
+	}
+	return out
+}
