@@ -136,7 +136,7 @@ func TestKey(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(filepath.Dir(path), ".audit-*")); len(left) != 0 {
 		t.Errorf("left behind: %q", left)
 	}
-	if err := os.Chmod(path, 0o640); err != nil { //nolint:gosec // that others can read it is the fault under test
+	if err := os.Chmod(path, 0o640); err != nil { // that others can read it is the fault under test
 		t.Fatal(err)
 	}
 	if _, err := audit.LoadKey(path); !errors.Is(err, audit.ErrKey) {

@@ -57,7 +57,7 @@ func (h History) Sum() string {
 		}
 		b = binary.BigEndian.AppendUint32(b, uint32(k.PeriodStart))
 	}
-	fmt.Fprintf(s, "larstrom history 1 %d %d\n", len(h.Withheld), len(h.Shown))
+	s.Write(fmt.Appendf(nil, "larstrom history 1 %d %d\n", len(h.Withheld), len(h.Shown)))
 	for i := range h.Withheld {
 		key(&h.Withheld[i])
 		s.Write(b)

@@ -73,12 +73,12 @@ func (w *Warehouse) Columns(ctx context.Context, feed *catalog.Feed, delivery st
 			to   *int64
 			from uint64
 		}{{&c.Rows, rowsOf}, {&c.Missing, missing}, {&c.Unknown, unknown}, {&c.Values, values}, {&c.Placeholders, placeholders}, {&c.Under, under}, {&c.Over, over}} {
-			*v.to = int64(v.from) //nolint:gosec // a number of rows
+			*v.to = int64(v.from)
 		}
 		c.Single, c.Span = single != 0, int64(last-first)
 		c.Strata = make(map[string]int64, len(strata))
 		for i, s := range strata {
-			c.Strata[s] = int64(nStrata[i]) //nolint:gosec // a number of rows
+			c.Strata[s] = int64(nStrata[i])
 		}
 		spread(c.Digits[:], digits, nDigits)
 		spread(c.Leading[:], leading, nLeading)
@@ -95,7 +95,7 @@ func (w *Warehouse) Columns(ctx context.Context, feed *catalog.Feed, delivery st
 // spread puts counts in their places.
 func spread(to []int64, places []uint8, counts []uint64) {
 	for i, p := range places {
-		to[p] = int64(counts[i]) //nolint:gosec // a number of rows
+		to[p] = int64(counts[i])
 	}
 }
 

@@ -3,7 +3,6 @@ package portal
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -56,7 +55,7 @@ func (readsNothing) Delivery(string) bool       { return false }
 // rule fails here.
 func TestEveryPatternHasARule(t *testing.T) {
 	c := closed{t}
-	all, err := New(Config{Source: statusless{}, Registry: prometheus.NewRegistry(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	all, err := New(Config{Source: statusless{}, Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 		Pages: &Pages{Released: nothing{}, Ledger: c, Catalog: &catalog.Catalog{Registries: []catalog.Registry{{Code: "reg"}}}, Clock: time.Now,
 			Login: c, Scope: c, Desk: c, Several: c, Sessions: NewSessions(time.Now)}})
 	if err != nil {

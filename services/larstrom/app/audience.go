@@ -87,7 +87,7 @@ func (a *App) rounding() (*pseudonym.Rounding, error) {
 	}
 	if a.noKeys != nil {
 		a.cfg.Logger.Error("wider audiences get no editions: they are rounded with a key of the key file", "error", a.noKeys.Error())
-		return nil, nil
+		return nil, nil //nolint:nilerr // told above: the rest goes on without editions
 	}
 	r, err := pseudonym.LoadRounding(a.cfg.keyFile(), a.Catalog.Region.Code)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -75,10 +75,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 type access int
 
 const (
-	// noRule is the zero value: such a route is not served.
-	noRule access = iota
-	// ofAnyone is for what is public.
-	ofAnyone
+	// ofAnyone is for what is public. The zero value is no rule: such a route is
+	// not served.
+	ofAnyone access = iota + 1
 	// ofReaders answers every person with what she may read, which the handler
 	// chooses.
 	ofReaders
