@@ -283,7 +283,7 @@ func TestNoteIsAFootnote(t *testing.T) {
 func TestTombstones(t *testing.T) {
 	newBook(t).cells("E 1 A").release().cells("E 1 -").raise("f1", "K09", event.Hold, "E 1 -").
 		release().sees("E 1 held_previous A f1").accept("f1").sees("E 1 released A").
-		release().sees("E 1 missing")
+		release().sees("E 1 missing (f1 accepted)")
 }
 
 // A cell that was never delivered can be under question too.
@@ -294,7 +294,7 @@ func TestGuardedAbsence(t *testing.T) {
 		t.Errorf("counts %+v", n)
 	}
 	b.resolve().cells("E 2 A").resolve("f1 resent").release().sees("E 2 released A")
-	newBook(t).raise("f1", "K01", event.Hold, "E 2 -").accept("f1").sees("E 2 missing")
+	newBook(t).raise("f1", "K01", event.Hold, "E 2 -").accept("f1").sees("E 2 missing (f1 accepted)")
 	newBook(t).raise("f1", "K01", event.Hold, "E 2 -").reject("f1").sees("E 2 held_empty f1").
 		cells("E 2 A").release().sees("E 2 released A")
 }
@@ -341,7 +341,7 @@ func TestRejectedAbsence(t *testing.T) {
 		reject("f1").release().sees("E 1 held_previous A f1").
 		cells("E 1 B").release().sees("E 1 released B").
 		cells("E 1 -").raise("f1", "K09", event.Hold, "E 1 -").release().sees("E 1 held_previous B f1").
-		accept("f1").release().sees("E 1 missing")
+		accept("f1").release().sees("E 1 missing (f1 accepted)")
 }
 
 // A release that shows once more what is shown already does not make the

@@ -66,7 +66,7 @@ type View struct {
 	Current Ref
 	// Flags put the cell under question: ids, sorted.
 	Flags []string
-	// Footnotes of the visible version, by flag.
+	// Footnotes of the visible version, or of the absence that is, by flag.
 	Footnotes []Footnote
 }
 
@@ -135,6 +135,9 @@ func (s *State) view(c *cellState) View {
 		if p := s.projections[version{c.key, c.visible.Fingerprint}]; p != nil && c.visible.Corrected {
 			v.Footnotes = append(v.Footnotes, Footnote{Flag: p.Flag, Kind: Corrected.String()})
 		}
+	}
+	if v.State == Missing && has {
+		v.Footnotes = c.footnotes(current.Fingerprint) // of the absence
 	}
 	if question {
 		v.Flags = c.questions(current.Fingerprint, c.visible.Fingerprint)

@@ -468,7 +468,7 @@ func TestWhatWasSeenThen(t *testing.T) {
 	if r := larstrom(t, "ae-super-demo", "flags", "decide", f.Flag, "accept", "--cause", "organisational_change", "--note", "closed", "--as", "ae-super", "--data", data); r.Status != 0 {
 		t.Fatalf("decide: %+v", r)
 	}
-	if got := why(); strings.Contains(got, "held_empty") || !strings.Contains(got, "publication  2 of") {
+	if got := why(); strings.Contains(got, "held_empty") || !strings.Contains(got, "publication  2 of") || !strings.Contains(got, f.Flag) || !strings.Contains(got, "accept by") {
 		t.Errorf("after the decision:\n%s", got)
 	}
 	if got := why("--as-of", before); !strings.Contains(got, "held_empty") || strings.Contains(got, "accept by") {

@@ -51,7 +51,7 @@ func newPortal(ctx context.Context, o portalOptions, a *app.App, reg *prometheus
 		cfg.Review = asked
 	}
 	if o.incoming != "" {
-		submit, err := control.SourceOperators(context.WithoutCancel(ctx), o.incoming, a.Catalog, d)
+		submit, err := control.SourceOperators(context.WithoutCancel(ctx), o.incoming, a.Incoming(), a.Catalog, d)
 		if err != nil {
 			return nil, err
 		}

@@ -31,6 +31,7 @@ type evidence struct {
 	Came []cameLine
 
 	Peers     drawing
+	PeerTable peerTable
 	PeersPath string
 	// PeersOnly says that other units are left out, because who asks may not read
 	// them.
@@ -50,6 +51,12 @@ type monthLine struct {
 	// Before is the value of the same period a year earlier.
 	Before string
 	Here   bool
+}
+
+// peerTable is the funnel in words.
+type peerTable struct {
+	SizeTitle string
+	Units     []funnelLine
 }
 
 // monthTable is a table of them.
@@ -304,6 +311,8 @@ func (p *Portal) peersOf(ctx context.Context, ev *evidence, f *story, ind indica
 		return nil
 	}
 	byName(p.words, rows, func(r funnelRow) (string, string) { return c.unit(r.Unit), r.Unit })
+	ev.PeerTable.SizeTitle = p.denominator(ind)
+	ev.PeerTable.Units, _ = p.funnelLines(rows, ind, p.funnelMeasure(rows, ind), c.names)
 	ev.Peers = p.funnelWith(rows, ind, c.names, ind.Name, "peers", f.Unit)
 	if !ev.PeersOnly {
 		ev.PeersPath = "/indicators/" + url.PathEscape(f.Indicator) + key.query()

@@ -179,23 +179,7 @@ func (p *Portal) fillFunnel(b *indicatorBody, rows []funnelRow, variation []vari
 		b.Lines = p.words.t("funnel.lines.own")
 	}
 	b.drawing = p.funnel(rows, b.indicatorRow, called, b.Name, "funnel")
-	for _, f := range rows {
-		l := funnelLine{funnelRow: f, Name: called.unit(f.Unit), Path: chartPath(f.Unit, b.ID, f.series()), Said: "–", Size: p.size(f.Denominator),
-			Low: m.bare(f.LCL998), High: m.bare(f.UCL998), StateSaid: p.words.state(f.State)}
-		if drawnState(f.State) {
-			l.Said = m.bare(f.Value)
-		}
-		switch {
-		case f.State != "value" || none(f.UCL998):
-		case f.Outlier > 0:
-			l.Position, b.OutsideAny = p.words.t("funnel.above"), true
-		case f.Outlier < 0:
-			l.Position, b.OutsideAny = p.words.t("funnel.below"), true
-		default:
-			l.Position = p.words.t("funnel.within")
-		}
-		b.Units = append(b.Units, l)
-	}
+	b.Units, b.OutsideAny = p.funnelLines(rows, b.indicatorRow, m, called)
 	for _, v := range variation {
 		if (seriesID{v.Version, v.Granularity, v.Stratum}) == head.series() {
 			p.describeVariation(b, v, m)
@@ -205,6 +189,29 @@ func (p *Portal) fillFunnel(b *indicatorBody, rows []funnelRow, variation []vari
 		}
 	}
 	return nil
+}
+
+// funnelLines are the units of a funnel in words, in the order of rows, and
+// whether any is outside its limits.
+func (p *Portal) funnelLines(rows []funnelRow, ind indicatorRow, m measure, c names) (lines []funnelLine, outside bool) {
+	for _, f := range rows {
+		l := funnelLine{funnelRow: f, Name: c.unit(f.Unit), Path: chartPath(f.Unit, ind.ID, f.series()), Said: "–", Size: p.size(f.Denominator),
+			Low: m.bare(f.LCL998), High: m.bare(f.UCL998), StateSaid: p.words.state(f.State)}
+		if drawnState(f.State) {
+			l.Said = m.bare(f.Value)
+		}
+		switch {
+		case f.State != "value" || none(f.UCL998):
+		case f.Outlier > 0:
+			l.Position, outside = p.words.t("funnel.above"), true
+		case f.Outlier < 0:
+			l.Position, outside = p.words.t("funnel.below"), true
+		default:
+			l.Position = p.words.t("funnel.within")
+		}
+		lines = append(lines, l)
+	}
+	return lines, outside
 }
 
 // describeVariation puts the measures of variation into sentences, and names

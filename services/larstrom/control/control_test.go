@@ -22,6 +22,7 @@ import (
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/intake"
+	"larstrom/pipeline/intake/rawstore"
 	"larstrom/pipeline/run"
 	"larstrom/services/larstrom/control"
 )
@@ -39,6 +40,7 @@ type desk struct {
 	decided control.DecisionRequest
 	again   bool
 	files   []string // name, content and manifest of each submitted file
+	seal    *rawstore.Sealer
 	sql     func(w io.Writer) error
 	asked   []string
 }
@@ -50,8 +52,15 @@ func (d *desk) Submit(_ context.Context, paths []string, again bool) ([]intake.R
 	d.again = again
 	var out []intake.Receipt
 	for _, p := range paths {
-		b, err := os.ReadFile(p)
+		in, err := d.seal.Open(p)
 		if err != nil {
+			return nil, err
+		}
+		b, err := io.ReadAll(in)
+		if _, clear := os.Stat(p); err == nil && d.seal != nil && clear == nil {
+			err = fmt.Errorf("%s lies in clear", filepath.Base(p))
+		}
+		if err = errors.Join(err, in.Close()); err != nil {
 			return nil, err
 		}
 		manifest, err := os.ReadFile(intake.ManifestName(p))

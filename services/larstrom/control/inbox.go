@@ -13,13 +13,17 @@ import (
 	"strings"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/intake/rawstore"
 )
 
 // inbox takes exports over HTTP: one file as the body, named by the query, or
 // several as the parts of a form. Files of one request are handed in together:
 // those that wait together are taken in the order of their as-of dates.
 type inbox struct {
-	dir       string
+	dir string
+	// seal encrypts files until they are handed in; nil: there are no keys. A
+	// manifest has no rows and lies in clear.
+	seal      *rawstore.Sealer
 	submitter Submitter
 	// base outlives the request: that the sender hangs up does not stop
 	// half-way what has begun.
@@ -30,8 +34,8 @@ type inbox struct {
 
 // SourceOperators is the inbox of a portal: who hands in shows a personal token
 // and is a source operator for the registries of the files. dir is a folder of
-// its own for files on their way in.
-func SourceOperators(base context.Context, dir string, c *catalog.Catalog, s Submitter) (http.Handler, error) {
+// its own for files on their way in, where seal encrypts them.
+func SourceOperators(base context.Context, dir string, seal *rawstore.Sealer, c *catalog.Catalog, s Submitter) (http.Handler, error) {
 	if err := emptyFolder(dir); err != nil {
 		return nil, err
 	}
@@ -43,7 +47,7 @@ func SourceOperators(base context.Context, dir string, c *catalog.Catalog, s Sub
 		}
 		return index.PersonByToken(token)
 	}
-	box := &inbox{dir, s, base, func(r *http.Request, paths []string) error {
+	box := &inbox{dir, seal, s, base, func(r *http.Request, paths []string) error {
 		p, _ := operator(r)
 		for _, path := range paths {
 			feed, err := index.FeedFor(filepath.Base(path))
@@ -103,7 +107,7 @@ func (b *inbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	paths, err := receive(r, dir)
+	paths, err := b.receive(r, dir)
 	if err == nil {
 		err = b.allow(r, paths)
 	}
@@ -123,9 +127,9 @@ const (
 
 // receive writes the files of a request into dir and returns those that are to
 // be handed in, which do not include manifests beside their files.
-func receive(r *http.Request, dir string) (paths []string, err error) {
+func (b *inbox) receive(r *http.Request, dir string) (paths []string, err error) {
 	if !strings.HasPrefix(r.Header.Get("Content-Type"), "multipart/") {
-		path, err := receiveFile(dir, 0, r.URL.Query().Get("name"), r.Body)
+		path, err := receiveFile(dir, 0, r.URL.Query().Get("name"), r.Body, b.seal)
 		return []string{path}, err
 	}
 	parts, err := r.MultipartReader()
@@ -147,7 +151,11 @@ func receive(r *http.Request, dir string) (paths []string, err error) {
 		default:
 			return nil, invalid("a part of the form is named %q; there are %s and %s", part.FormName(), partFile, partManifest)
 		}
-		path, err := receiveFile(dir, n, part.FileName(), part)
+		seal := b.seal
+		if part.FormName() == partManifest {
+			seal = nil
+		}
+		path, err := receiveFile(dir, n, part.FileName(), part, seal)
 		if err != nil {
 			return nil, err
 		}
@@ -163,7 +171,7 @@ func receive(r *http.Request, dir string) (paths []string, err error) {
 
 // receiveFile keeps the base name, from which the feed is told; a folder for
 // each file keeps two of one name apart.
-func receiveFile(dir string, n int, name string, body io.Reader) (string, error) {
+func receiveFile(dir string, n int, name string, body io.Reader, seal *rawstore.Sealer) (string, error) {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\\\x00") {
 		return "", invalid("the name %q is not that of a file without its folder", name)
 	}
@@ -172,16 +180,38 @@ func receiveFile(dir string, n int, name string, body io.Reader) (string, error)
 		return "", err
 	}
 	path := filepath.Join(dir, name)
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	lies := path
+	if seal != nil {
+		lies = rawstore.IncomingName(path)
+	}
+	f, err := os.OpenFile(lies, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if errors.Is(err, os.ErrExist) {
 		return "", invalid("the file %q comes twice", name)
 	}
 	if err != nil {
 		return "", err
 	}
-	_, err = io.Copy(f, body)
+	err = copySealed(f, body, seal)
 	if err := errors.Join(err, f.Close()); err != nil {
 		return "", fmt.Errorf("receive %s: %w", name, err)
 	}
 	return path, nil
+}
+
+// copySealed writes the body to the file, encrypted where there is a seal.
+func copySealed(f *os.File, body io.Reader, seal *rawstore.Sealer) error {
+	if seal == nil {
+		_, err := io.Copy(f, body)
+		return err
+	}
+	n, err := seal.Begin(f)
+	if err != nil {
+		return err
+	}
+	to, err := seal.Append(f, 0, n)
+	if err != nil {
+		return err
+	}
+	_, err = io.CopyBuffer(to, body, make([]byte, 1<<20)) // a frame a piece
+	return err
 }

@@ -9,14 +9,21 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
+
+	"larstrom/pipeline/intake/rawstore"
 	"larstrom/services/larstrom/control"
 )
 
 func TestSourceOperators(t *testing.T) {
 	c, operator, viewer := people(t)
-	d := &desk{}
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{seal: rawstore.NewSealer(id.Recipient(), id)}
 	dir := filepath.Join(t.TempDir(), "in")
-	h, err := control.SourceOperators(t.Context(), dir, c, d)
+	h, err := control.SourceOperators(t.Context(), dir, d.seal, c, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +49,7 @@ func TestSourceOperators(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = remote.Submit(t.Context(), []string{x.file}, false)
-		if x.want == "" && (err != nil || len(d.files) != 1) {
+		if x.want == "" && (err != nil || len(d.files) != 1 || !strings.HasPrefix(d.files[0], "f1.csv: x,")) {
 			t.Errorf("%s: %v, files %v", x.name, err, d.files)
 		}
 		if x.want != "" && (err == nil || !strings.Contains(err.Error(), x.want) || len(d.files) != 0) {
@@ -69,7 +76,7 @@ func TestAnOperatorOfAnotherRegistry(t *testing.T) {
 		}
 	}
 	d := &desk{}
-	h, err := control.SourceOperators(t.Context(), t.TempDir(), c, d)
+	h, err := control.SourceOperators(t.Context(), t.TempDir(), nil, c, d)
 	if err != nil {
 		t.Fatal(err)
 	}

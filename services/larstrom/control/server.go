@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/sourcegraph/conc"
+
+	"larstrom/pipeline/intake/rawstore"
 )
 
 // Config of a Server.
@@ -26,6 +28,8 @@ type Config struct {
 	// lies there at the start is what a crash left, and is removed. It should
 	// be on the disk of the data folder. Required.
 	Incoming string
+	// Seal encrypts what lies there; nil: there are no keys.
+	Seal *rawstore.Sealer
 	// What the API gives. All required.
 	Submitter  Submitter
 	Reader     Reader
@@ -130,7 +134,7 @@ func (s *Server) Close() error {
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/ping", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
-	mux.Handle("POST /v1/submit", &inbox{s.cfg.Incoming, s.cfg.Submitter, s.base, func(*http.Request, []string) error { return nil }})
+	mux.Handle("POST /v1/submit", &inbox{s.cfg.Incoming, s.cfg.Seal, s.cfg.Submitter, s.base, func(*http.Request, []string) error { return nil }})
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
 		st, err := s.cfg.Reader.Status(r.Context())
 		answer(w, st, err)
