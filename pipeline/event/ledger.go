@@ -3,6 +3,8 @@ package event
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"larstrom/pipeline/catalog"
@@ -404,8 +406,23 @@ type RunPublished struct {
 	Through uint64 `json:"through"`
 	// Sets maps each indicator to its result set.
 	Sets map[string]string `json:"sets"`
-	// Meta is the result set of what belongs to no indicator.
+	// Meta is the result set of what belongs to no indicator: the flags, whose
+	// states a decision changes.
 	Meta string `json:"meta"`
+	// Lists is the result set of deliveries, units, indicators and annotations,
+	// which decisions leave as they are. Empty: these are in Meta, as they were in
+	// publications before there was such a set.
+	Lists string `json:"lists,omitempty"`
+}
+
+// Others are the result sets that the store's pointer shows beside Meta, sorted.
+func (p *RunPublished) Others() []string {
+	ids := slices.Collect(maps.Values(p.Sets))
+	if p.Lists != "" {
+		ids = append(ids, p.Lists)
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // PersonsCounted names cells of an edition in the making that hold fewer persons

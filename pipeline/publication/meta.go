@@ -53,9 +53,22 @@ func (c *shared) columns() []Column {
 		{"granularity", c.granularity}, {"stratum", c.stratum}, {"state", c.state}}
 }
 
+// Owners of the sets that belong to no indicator.
+const (
+	OfMeta  = "meta"
+	OfLists = "lists"
+)
+
 // Meta is the set of flags, deliveries, units, indicators and annotations.
 func Meta(in MetaInput) Set {
-	return Seal("meta", []Table{in.flags(), in.deliveries(), in.units(), in.indicators(), in.annotations()})
+	return Seal(OfMeta, []Table{in.flags(), in.deliveries(), in.units(), in.indicators(), in.annotations()})
+}
+
+// MetaApart is the same as two sets: the flags, which every decision changes, and
+// the lists of all else, which it leaves as they are.
+func MetaApart(in MetaInput) (flags, lists Set) {
+	return Seal(OfMeta, []Table{in.flags()}),
+		Seal(OfLists, []Table{in.deliveries(), in.units(), in.indicators(), in.annotations()})
 }
 
 func (in *MetaInput) flags() Table {
@@ -196,3 +209,8 @@ func (in *MetaInput) annotations() Table {
 
 // MetaTemplate is a set with the tables and columns of the meta set and no rows.
 func MetaTemplate() Set { return Meta(MetaInput{Catalog: &catalog.Catalog{}}) }
+
+// MetaApartTemplate is the same of the two sets of MetaApart.
+func MetaApartTemplate() (flags, lists Set) {
+	return MetaApart(MetaInput{Catalog: &catalog.Catalog{}})
+}

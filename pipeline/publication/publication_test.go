@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"pgregory.net/rapid"
 
 	"larstrom/pipeline/catalog"
@@ -854,6 +855,29 @@ func TestMeta(t *testing.T) {
 	in.Flags[0].Status = "rejected"
 	if publication.Meta(in).ID == s.ID {
 		t.Error("the state of a flag is not in the name of the set")
+	}
+}
+
+// Apart are the same tables, and a decision changes the flags alone.
+func TestMetaApart(t *testing.T) {
+	flags, lists := publication.MetaApart(meta())
+	whole := publication.Meta(meta())
+	if d := cmp.Diff(whole.Tables, slices.Concat(flags.Tables, lists.Tables), cmpopts.EquateNaNs()); d != "" {
+		t.Errorf("the tables (-in one set +in two):\n%s", d)
+	}
+	in := meta()
+	in.Flags[0].Status = "rejected"
+	decided, same := publication.MetaApart(in)
+	if decided.ID == flags.ID || same.ID != lists.ID {
+		t.Errorf("a decision makes flags %s of %s and lists %s of %s", decided.ID, flags.ID, same.ID, lists.ID)
+	}
+	in.Deliveries = in.Deliveries[:1]
+	if _, fewer := publication.MetaApart(in); fewer.ID == lists.ID {
+		t.Error("a delivery is not in the name of the lists")
+	}
+	noFlags, noLists := publication.MetaApartTemplate()
+	if d := cmp.Diff(columns(whole), slices.Concat(columns(noFlags), columns(noLists))); d != "" {
+		t.Errorf("the templates (-set +templates):\n%s", d)
 	}
 }
 

@@ -39,20 +39,22 @@ type Pointer struct {
 	AsOf        catalog.Date
 	Catalog     string
 	PublishedAt time.Time
-	Sets        []string
-	Meta        string
+	// Sets are those of indicators and that of the lists; Meta is that of the flags,
+	// which in older publications and in editions holds the lists too.
+	Sets []string
+	Meta string
 }
 
 // indicatorTables are those of an indicator's set, in the order in which their
 // checksums name it.
 func indicatorTables() []string { return []string{"cell", "chart", "funnel", "variation"} }
 
-// metaTables are those of the meta set, likewise.
+// metaTables are those of what belongs to no indicator, likewise.
 func metaTables() []string {
 	return []string{"flag", "delivery", "unit", "indicator", "annotation"}
 }
 
-// Named is a set and its owner: an indicator id, or "meta".
+// Named is a set and its owner: an indicator id, "meta" or "lists".
 type Named struct {
 	Of  string
 	Set publication.Set

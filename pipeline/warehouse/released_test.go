@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
 	"larstrom/pipeline/publication"
 	"larstrom/pipeline/warehouse"
 )
@@ -289,6 +290,33 @@ func TestPointerAndViews(t *testing.T) {
 	}
 	if got := lines(t, conn, "SELECT unit, kind, valid_from, valid_to, run FROM unit"); !slices.Equal(got, []string{"U1 clinic 1955-03-01T00:00:00.000 NULL r2"}) {
 		t.Errorf("units %q", got)
+	}
+	// Publication 3 has its lists in a set beside the flags.
+	flags, lists := publication.MetaApart(publication.MetaInput{Flags: []publication.Flag{{FlagRaised: event.FlagRaised{Flag: "f", Indicator: "a"}, Status: "open", RaisedAt: at}},
+		Catalog: &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Units: []catalog.Unit{{ID: "U2", From: catalog.NewDate(1955, 3, 1)}},
+			Indicators: []catalog.Indicator{{ID: "a", Versions: []catalog.Version{{ID: "1"}}}}},
+		Deliveries: []publication.Delivery{{Received: event.DeliveryReceived{Delivery: "d"}, ReceivedAt: at, Rejected: &event.DeliveryRejected{}}}})
+	for _, n := range []warehouse.Named{{Of: publication.OfMeta, Set: flags}, {Of: publication.OfLists, Set: lists}} {
+		if err := store.WriteSets(ctx, []warehouse.Named{n}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	third := second
+	third.Publication, third.Sets, third.Meta = 3, []string{newer.ID, lists.ID}, flags.ID
+	if err := store.MovePointer(ctx, third); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.DropUnused(ctx, append(third.Sets, third.Meta)); err != nil {
+		t.Fatal(err)
+	}
+	if got := lines(t, conn, "SELECT * FROM (SELECT 'f', flag FROM flag UNION ALL SELECT 'u', unit FROM unit UNION ALL SELECT 'd', delivery FROM delivery UNION ALL SELECT 'i', indicator FROM indicator UNION ALL SELECT 'a', kind FROM annotation) ORDER BY ALL"); !slices.Equal(got, []string{"a unit_from", "d d", "f f", "i a", "u U2"}) {
+		t.Errorf("publication 3 shows %q", got)
+	}
+	noFlags, noLists := publication.MetaApartTemplate()
+	for of, x := range map[string][2]publication.Set{publication.OfMeta: {flags, noFlags}, publication.OfLists: {lists, noLists}} {
+		if broken, err := store.Whole(ctx, map[string]string{of: x[0].ID}, x[1]); err != nil || len(broken) > 0 {
+			t.Errorf("broken %v, %v", broken, err)
+		}
 	}
 	// In no view does a number that is none, or a date that is none, appear.
 	for _, view := range []string{"cell", "chart", "funnel", "variation"} {

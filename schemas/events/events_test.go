@@ -80,7 +80,7 @@ func samples() map[event.Type][2]event.Body {
 		event.TypeRunChecked: {event.RunChecked{Run: "r1", Rev: 7, Flags: map[string]int{"C05": 1}, Shadow: map[string]int{"D04": 2}, Incidents: 1,
 			Outcomes: map[string]event.Outcomes{"C05": {Passed: 1, Found: 2, Folded: 3, NotApplicable: 4, CouldNotRun: 5}}}, event.RunChecked{Run: "r1"}},
 		event.TypeRunPublished: {event.RunPublished{Publication: 1, Run: "r1", AsOf: day, Catalog: "h", Through: 9,
-			Sets: map[string]string{"ind1": "s1"}, Meta: "m"}, event.RunPublished{Publication: 1, Run: "r1", Catalog: "h"}},
+			Sets: map[string]string{"ind1": "s1"}, Meta: "m", Lists: "l"}, event.RunPublished{Publication: 1, Run: "r1", Catalog: "h"}},
 		event.TypePersonsCounted: {event.PersonsCounted{Audience: "SE", Number: 1, Indicator: "ind1", Part: 1, Few: []event.Guard{guard}},
 			event.PersonsCounted{Audience: "SE", Number: 1, Indicator: "ind1", Part: 1}},
 		event.TypeEditionPublished: {event.EditionPublished{Audience: "SE", Number: 2, Edition: day, Publication: 7, Run: "r1", AsOf: day, Catalog: "h", Through: 9,

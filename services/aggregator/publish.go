@@ -34,7 +34,7 @@ func (s *Service) publish(ctx context.Context, r *run.Run) error {
 	if last := s.state.Publication; last != nil {
 		p.Publication = last.Publication + 1
 	}
-	if err := s.write(ctx, r, &p); err != nil {
+	if err := s.write(ctx, r, &p, true); err != nil {
 		return err
 	}
 	if err := s.appendRun(ctx, fmt.Sprint(p.Publication), p); err != nil {
@@ -51,8 +51,9 @@ func (s *Service) publish(ctx context.Context, r *run.Run) error {
 	return nil
 }
 
-// write makes the sets of publication p and fills in their names.
-func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) error {
+// write makes the sets of publication p and fills in their names. apart asks for
+// lists in a set beside the flags.
+func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished, apart bool) error {
 	p.Sets = map[string]string{}
 	from, err := s.sources(ctx, r)
 	if err != nil {
@@ -62,13 +63,26 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished) 
 	if err != nil {
 		return err
 	}
-	meta := publication.Meta(publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through)})
-	p.Meta = meta.ID
-	// The store takes it while the indicators are computed.
+	in := publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through)}
+	// The store takes them while the indicators are computed.
 	beside := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
-	beside.Go(func(ctx context.Context) error {
-		return s.cfg.Released.WriteSets(ctx, []warehouse.Named{{Of: "meta", Set: meta}})
-	})
+	take := func(of string, set publication.Set) {
+		beside.Go(func(ctx context.Context) error {
+			return s.cfg.Released.WriteSets(ctx, []warehouse.Named{{Of: of, Set: set}})
+		})
+	}
+	if apart {
+		meta, lists := publication.MetaApart(in)
+		p.Meta, p.Lists = meta.ID, lists.ID
+		take(publication.OfMeta, meta)
+		if !s.listed(lists.ID) {
+			take(publication.OfLists, lists)
+		}
+	} else {
+		meta := publication.Meta(in)
+		p.Meta, p.Lists = meta.ID, ""
+		take(publication.OfMeta, meta)
+	}
 	return errors.Join(s.writeIndicators(ctx, r, from, p), beside.Wait())
 }
 
@@ -217,6 +231,13 @@ func (s *Service) carried(r *run.Run, indicator string, gate uint64) (string, bo
 	return set, ok
 }
 
+// listed reports that the last publication has these lists and that they were
+// read back as written.
+func (s *Service) listed(lists string) bool {
+	last := s.state.Publication
+	return last != nil && s.verified == last.Publication && last.Lists == lists
+}
+
 func (s *Service) gateSeq(indicator string, through uint64) uint64 {
 	for _, e := range slices.Backward(s.state.GateEvents(indicator)) {
 		if e.Sequence <= through {
@@ -295,12 +316,8 @@ func (s *Service) restorePointer(ctx context.Context) error {
 		s.verified = p.Publication
 	}
 	pointer := warehouse.Pointer{Publication: uint64(p.Publication), Run: p.Run, AsOf: p.AsOf, Catalog: p.Catalog,
-		PublishedAt: s.state.PublishedAt, Meta: p.Meta}
+		PublishedAt: s.state.PublishedAt, Sets: p.Others(), Meta: p.Meta}
 	keep := []string{p.Meta}
-	for _, id := range p.Sets {
-		pointer.Sets = append(pointer.Sets, id)
-	}
-	slices.Sort(pointer.Sets)
 	if err := s.cfg.Released.MovePointer(ctx, pointer); err != nil {
 		return err
 	}
@@ -356,7 +373,7 @@ func (s *Service) rewrite(ctx context.Context, p event.RunPublished) error {
 	then := &Service{cfg: s.cfg, index: was.Index(), state: s.state, built: map[string]built{}}
 	then.cfg.Catalog = was
 	again := p
-	if err := then.write(ctx, s.state.Run(p.Run), &again); err != nil {
+	if err := then.write(ctx, s.state.Run(p.Run), &again, p.Lists != ""); err != nil {
 		return err
 	}
 	for ind, id := range p.Sets {
@@ -366,6 +383,9 @@ func (s *Service) rewrite(ctx context.Context, p event.RunPublished) error {
 	}
 	if again.Meta != p.Meta {
 		return fmt.Errorf("%w: meta gives set %s where the ledger has %s", ErrDiverged, again.Meta, p.Meta)
+	}
+	if again.Lists != p.Lists {
+		return fmt.Errorf("%w: lists give set %s where the ledger has %s", ErrDiverged, again.Lists, p.Lists)
 	}
 	return nil
 }

@@ -246,7 +246,7 @@ func (s *Service) verifyPublication(ctx context.Context, problem func(string), c
 		}
 		return nil
 	}
-	if !ok || at.Publication != uint64(p.Publication) || at.Meta != p.Meta || !slices.Equal(slices.Sorted(maps.Values(p.Sets)), at.Sets) {
+	if !ok || at.Publication != uint64(p.Publication) || at.Meta != p.Meta || !slices.Equal(p.Others(), at.Sets) {
 		problem(fmt.Sprintf("released: the pointer is not at publication %d of the LEDGER; start `larstrom up`, which moves it", p.Publication))
 	}
 	broken, err := s.broken(ctx, *p)
@@ -256,7 +256,7 @@ func (s *Service) verifyPublication(ctx context.Context, problem func(string), c
 	for _, of := range broken {
 		problem(fmt.Sprintf("released: the result set of %s is not what was written; run replay", of))
 	}
-	count("result sets", len(p.Sets)+1)
+	count("result sets", len(p.Others())+1)
 	return nil
 }
 
@@ -267,6 +267,15 @@ func (s *Service) broken(ctx context.Context, p event.RunPublished) ([]string, e
 	if err != nil {
 		return nil, err
 	}
-	meta, err := s.cfg.Released.Whole(ctx, map[string]string{"meta": p.Meta}, publication.MetaTemplate())
-	return append(sets, meta...), err
+	if p.Lists == "" {
+		meta, err := s.cfg.Released.Whole(ctx, map[string]string{publication.OfMeta: p.Meta}, publication.MetaTemplate())
+		return append(sets, meta...), err
+	}
+	flags, others := publication.MetaApartTemplate()
+	meta, err := s.cfg.Released.Whole(ctx, map[string]string{publication.OfMeta: p.Meta}, flags)
+	if err != nil {
+		return nil, err
+	}
+	lists, err := s.cfg.Released.Whole(ctx, map[string]string{publication.OfLists: p.Lists}, others)
+	return slices.Concat(sets, meta, lists), err
 }

@@ -316,9 +316,5 @@ func (h *history) median() time.Duration {
 		return 0
 	}
 	slices.Sort(h.took)
-	m := h.took[len(h.took)/2]
-	if m > time.Second {
-		h.t.Errorf("decisions became visible after %v (median), not within a second", m)
-	}
-	return m
+	return h.took[len(h.took)/2]
 }

@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -8,6 +9,7 @@ import (
 
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/eventlog"
+	"larstrom/pipeline/publication"
 
 	natsd "larstrom/pipeline/embedded/nats"
 	"larstrom/services/larstrom/app"
@@ -52,6 +54,56 @@ func TestReplayIntoEmptyStores(t *testing.T) {
 		t.Errorf("after the stores were lost:\n%s", diff(want, got))
 	}
 	verified(t, b)
+}
+
+// TestPublicationWithListsInMeta: a log whose last publication has flags and
+// lists in one set, as they were before lists had their own, gives the same views
+// and can be made again.
+func TestPublicationWithListsInMeta(t *testing.T) {
+	a := open(t, t.TempDir(), writeCatalog(t, ""), threeNights(t))
+	once(t, a)
+	want := published(t, a)
+	s, err := a.State(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	flags, err := s.FlagsAt(s.Publication.Through)
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := publication.MetaInput{Catalog: a.Catalog}
+	for _, f := range flags {
+		in.Flags = append(in.Flags, publication.Flag{FlagRaised: f.FlagRaised, Status: f.Status, RaisedAt: f.RaisedAt, SLA: f.SLA})
+	}
+	for _, d := range s.Deliveries() {
+		in.Deliveries = append(in.Deliveries, publication.Delivery{Received: d.DeliveryReceived, ReceivedAt: d.ReceivedAt, Accepted: d.Accepted, Rejected: d.Rejected})
+	}
+	old := *s.Publication
+	if apart, lists := publication.MetaApart(in); old.Meta != apart.ID || old.Lists != lists.ID {
+		t.Fatalf("publication %d has flags %s and lists %s, computed are %s and %s", old.Publication, old.Meta, old.Lists, apart.ID, lists.ID)
+	}
+	old.Publication, old.Meta, old.Lists = old.Publication+1, publication.Meta(in).ID, ""
+	e, err := event.New(event.RunSubject("testland"), "old", old, s.PublishedAt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, _ := a.Parts()
+	if _, err := log.AppendEvent(t.Context(), e, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Replay(t.Context(), func(string) {}); err != nil {
+		t.Fatal(err)
+	}
+	if got := published(t, a); got != want {
+		t.Errorf("with the lists in meta:\n%s", diff(want, got))
+	}
+	if p := verified(t, a); len(p) != 0 {
+		t.Errorf("verify: %v", p)
+	}
+	got := sql(t, a, "released", "SELECT (SELECT count() FROM unit), (SELECT count() FROM delivery), (SELECT max(publication) FROM run)")
+	if got, want := strings.TrimSpace(got), fmt.Sprintf("%d\t%d\t%d", len(a.Catalog.Units), len(in.Deliveries), old.Publication); got != want {
+		t.Errorf("units, deliveries and publication are %q, not %q", got, want)
+	}
 }
 
 func verified(t *testing.T, a *app.App) []string {
@@ -107,6 +159,8 @@ func TestVerifyFinds(t *testing.T) {
 	expect("a row of cell", a, "warehouse: cells of cas_ok")
 	alter(1, "ALTER TABLE result_chart UPDATE centre = centre + 0.001 WHERE indicator = 'adm_late' AND unit = 'unit-b2' AND period_start = '2025-06-01'")
 	expect("a row of the released store", a, "released: the result set of adm_late")
+	alter(1, "ALTER TABLE result_unit UPDATE name = 'another' WHERE unit = 'unit-b2'")
+	expect("the name of a unit", a, "released: the result set of lists")
 	if _, err := a.Replay(t.Context(), func(string) {}); err != nil {
 		t.Fatal(err)
 	}
