@@ -23,6 +23,10 @@ func Catalogue() []Check {
 		switch c.ID {
 		case "K01":
 			c.Panel = true
+		case "P03":
+			rows := all[i]
+			rows.Count = 2 // a row is one value: two suffice
+			c.Night = func(n *Night) []Finding { return p03Rows(n, rows) }
 		case "T08":
 			whole := all[i]
 			c.Night = func(n *Night) []Finding { return staleFeed(n, whole) }

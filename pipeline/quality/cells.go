@@ -101,6 +101,8 @@ func k03() Check {
 		t := newInstance(c, &in)
 		return t.run(func() {
 			filling := in.filling()
+			base := t
+			var alike []Finding // with the thresholds of the indicator
 			for i := range in.Changed {
 				v := &in.Changed[i].Current
 				t, all := t.of(v.Key.Unit), t
@@ -120,11 +122,43 @@ func k03() Check {
 				f := about(&in.Changed[i])
 				f.Observed, f.Expected, f.Direction = float64(part), t.fraction*float64(whole), "up"
 				f.Text = fmt.Sprintf("%d of %d rows lack the value that the indicator is made of.", part, whole)
+				if t == base {
+					alike = append(alike, f)
+					continue
+				}
 				t.flag(f)
+			}
+			if len(alike) >= several {
+				alike = []Finding{together(alike, base.fraction)}
+			}
+			for _, f := range alike {
+				base.flag(f)
 			}
 		})
 	}
 	return c
+}
+
+// together is one remark about a field that is incomplete in many cells: that
+// is how the feed is, and one answer is enough.
+func together(alike []Finding, fraction float64) Finding {
+	all := Finding{Direction: "up", Unit: alike[0].Unit}
+	units := map[string]bool{}
+	for _, f := range alike {
+		all.Guards = append(all.Guards, f.Guards...)
+		all.Observed += f.Observed
+		all.Expected += f.Expected
+		units[f.Unit] = true
+		if f.Unit != all.Unit {
+			all.Unit = ""
+		}
+	}
+	share := 0.0
+	if all.Expected > 0 {
+		share = fraction * all.Observed / all.Expected
+	}
+	all.Text = fmt.Sprintf("In %d cells of %d units the value that the indicator is made of is missing in %.0f %% of rows: the field is always incomplete.", len(alike), len(units), 100*share)
+	return all
 }
 
 // filling are the periods that are known not to be mature.
@@ -308,9 +342,10 @@ func conversions() []conversion {
 
 // p03 holds cells whose values come in two units of measure: a part of them
 // lies where the rest would lie after a conversion. The rest is what the unit
-// had before, or most of the cell.
+// had before, or most of the cell. Where rows have values those are judged
+// (p03Rows), not sums.
 func p03() Check {
-	c := Check{ID: "P03", Version: 1, Severity: event.Hold, Count: 3, Fraction: 0.02, Explain: explain("P03")}
+	c := Check{ID: "P03", Version: 2, Severity: event.Hold, Count: 3, Fraction: 0.02, P: 1e-4, Explain: explain("P03")}
 	c.Run = func(in Input) []Finding {
 		switch in.Indicator.Type {
 		case catalog.Mean, catalog.Median, catalog.Percentile:
@@ -319,6 +354,10 @@ func p03() Check {
 		}
 		t := newInstance(c, &in)
 		return t.run(func() {
+			if in.byRow {
+				t.skip("judged by the values of the rows", int64(len(in.Changed)))
+				return
+			}
 			usual := in.usualMean()
 			for i := range in.Changed {
 				ch := &in.Changed[i]

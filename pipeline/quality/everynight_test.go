@@ -1,6 +1,7 @@
 package quality_test
 
 import (
+	"math"
 	"slices"
 	"testing"
 
@@ -103,6 +104,28 @@ func acrossFixtures() []acrossFixture {
 		in.Changed = []quality.Change{replaced(is, was)}
 		return of(in)
 	}
+	// byRows has wrong values of n in unit A, where others lie between 4 and 9,
+	// and sums in which nothing can be seen.
+	byRows := func(wrong int64, at float64, all int64) n {
+		size := func(v float64) int { return int(math.Round(math.Log(v) * quality.SizesPerFold)) }
+		before := map[int]int64{}
+		for v := 4.0; v <= 9; v += 0.5 {
+			before[size(v)] += 1000
+		}
+		return edit(means(5, 520), func(n *n) {
+			n.Profiles = []quality.Profile{{Feed: "pv", Column: "i1", Indicator: "i1", DecimalsBefore: -1,
+				Values: map[string]map[int]int64{"A": {size(6): all - wrong, size(at): wrong}}, ValuesBefore: map[string]map[int]int64{"B": before}}}
+		})
+	}
+	incomplete := func(units ...string) n {
+		var all []cell.Version
+		for _, u := range units {
+			c := content(5, 55, 100)
+			c.Missing = 45
+			all = append(all, version(u, 10, c))
+		}
+		return of(inputOf("i1", all...))
+	}
 	coverage := func(num int64) n {
 		in := inputOf("i1", version("A", 30, content(5, 20, 20)))
 		in.Indicator.Coverage = "tg"
@@ -187,6 +210,7 @@ func acrossFixtures() []acrossFixture {
 		{"C13 does not sum", additive(121), []string{"C13 HOLD i1 A"}},
 		{"K03 a tenth", missing(10), nil},
 		{"K03 more", missing(11), []string{"K03 NOTE i1 A"}},
+		{"K03 always incomplete", incomplete("A", "B", "C", "D"), []string{"K03 NOTE i1 -"}},
 		{"K08 three quarters", preliminary(30), nil},
 		{"K08 less", preliminary(29), []string{"K08 NOTE i1 A"}},
 		{"K11 two events", closed(102), nil},
@@ -196,6 +220,19 @@ func acrossFixtures() []acrossFixture {
 		{"P03 one unit of measure", measured("45*30 50*40 58*30"), nil},
 		{"P03 two", measured("45*30 50*37 58*30 6.7*3"), []string{"P03 HOLD i1 A"}},
 		{"P03 two values", measured("45*30 50*38 58*30 6.7*2"), nil},
+		{"P03 rows in two units of measure", byRows(3, 144, 150), []string{"P03 HOLD i1 A"}},
+		{"P03 two of two rows in another", byRows(2, 144, 2), []string{"P03 HOLD i1 A"}},
+		{"P03 one row in another", byRows(1, 144, 2), nil},
+		{"P03 rows of which fewer than one in fifty are in another", byRows(3, 144, 200), nil},
+		{"P03 rows that are merely large", byRows(20, 15, 150), nil},
+		{"P03 rows that spread over both", edit(byRows(20, 2980, 150), func(n *n) {
+			for size := -150; size <= 150; size++ {
+				n.Profiles[0].ValuesBefore["B"][size] = 2000
+			}
+		}), nil},
+		{"P03 a unit that has always sent another", edit(byRows(20, 144, 20), func(n *n) {
+			n.Profiles[0].ValuesBefore["A"] = n.Profiles[0].Values["A"]
+		}), []string{"P03 HOLD i1 A"}},
 		{"P03 a mean of what came", means(5, 67), []string{"P03 HOLD i1 A"}},
 		{"P03 a mean that stays", means(5, 520), nil},
 		{"P05 small", of(inputOf("i1", version("A", 30, content(5, 14, 14)), version("B", 30, content(5, 15, 15)))), []string{"P05 NOTE - -"}},
@@ -268,5 +305,22 @@ func TestAcrossFixtures(t *testing.T) {
 			}
 			wholesome(t, r)
 		})
+	}
+}
+
+// A snapshot that changes nothing is asked about where those before it changed
+// much, and remarked on where they changed some: it guards nothing, for nothing
+// came.
+func TestSnapshotThatChangesNothing(t *testing.T) {
+	for cells, want := range map[int64][]string{14: {"T08 HOLD i1 - #1"}, 10: {"T08 NOTE i1 - #1"}, 6: nil} {
+		var days []quality.FeedDay
+		for i, changed := range []int64{500, cells, cells + 3, 0} {
+			days = append(days, quality.FeedDay{AsOf: catalog.NewDate(2022, 8, 1+i), Snapshot: true, Changed: changed})
+		}
+		n := quality.Night{Region: "nord", AsOf: catalog.NewDate(2022, 8, 4), Inputs: []quality.Input{{Region: "nord", AsOf: catalog.NewDate(2022, 8, 4), Indicator: catalog.Indicator{ID: "i1", Registry: "hjarta", Type: catalog.Proportion, Period: catalog.Month}}},
+			Feeds: []quality.Feed{{ID: "pv", Registry: "hjarta", Came: true, Indicators: []string{"i1"}, Days: days}}}
+		if got := asks(quality.EvaluateNight(n, quality.Catalogue())); !slices.Equal(got, want) {
+			t.Errorf("%d cells: got %q, want %q", cells, got, want)
+		}
 	}
 }

@@ -87,6 +87,10 @@ func foldIncidents(n *Night, all []Finding) []Incident {
 			group(CauseDelivery, f.Check, i)
 		case "K11":
 			group(CauseRestated, f.Check, i)
+		case "C06", "C09", "C10", "P03":
+			group(CauseDelivery, f.Check+" "+n.registry(f), i)
+		case "C11", "C12": // changed places show as either
+			group(CauseDelivery, "C11 "+n.registry(f), i)
 		default:
 			if strings.HasPrefix(f.cause, ofFeed) {
 				group(CauseFeed, f.Check+" "+f.cause, i)
@@ -209,6 +213,15 @@ func (n *Night) ofDelivery(all []Finding) map[string][]int {
 		}
 	}
 	return found
+}
+
+// registry is that of a finding's indicator: what makes the rows of one export
+// wrong in several units or indicators is one mistake.
+func (n *Night) registry(f *Finding) string {
+	if in := n.byID[f.Indicator]; in != nil {
+		return in.Indicator.Registry
+	}
+	return ""
 }
 
 // budget is how many new questions a region steward is asked in one night.

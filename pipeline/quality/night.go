@@ -91,6 +91,11 @@ func EvaluateNight(n Night, checks []Check) Result {
 	for i := range n.Inputs {
 		n.byID[n.Inputs[i].Indicator.ID] = &n.Inputs[i]
 	}
+	for i := range n.Profiles {
+		if in := n.byID[n.Profiles[i].Indicator]; in != nil {
+			in.byRow = in.byRow || n.Profiles[i].byRow()
+		}
+	}
 	each := make([][]Finding, len(n.Inputs))
 	work := pool.New().WithMaxGoroutines(n.Workers)
 	for i := range n.Inputs {

@@ -39,6 +39,9 @@ type Profile struct {
 	// Decimals is the commonest number of decimals; DecimalsBefore that of the
 	// last accepted delivery, -1: not known.
 	Decimals, DecimalsBefore int
+	// Values counts values above 0 by unit and size (SizesPerFold), ValuesBefore
+	// those of earlier deliveries; nil: the rows have none.
+	Values, ValuesBefore map[string]map[int]int64
 	// Hours and Weekdays count events by the hour (24) and weekday (7), with
 	// the same of earlier deliveries; nil: times are not known.
 	Hours, HoursBefore, Weekdays, WeekdaysBefore []int64
@@ -86,7 +89,7 @@ func notHere(c Check, why string) []Finding { return []Finding{record(c, NotAppl
 
 func passes(c Check) []Finding { return []Finding{record(c, Pass, 1, "")} }
 
-func total(m map[string]int64) (sum int64) {
+func total[K comparable](m map[K]int64) (sum int64) {
 	for _, n := range m {
 		sum += n
 	}

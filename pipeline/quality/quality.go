@@ -62,6 +62,9 @@ type Input struct {
 	// Silent are the units of the feed's roster that delivered nothing; see
 	// Silences.
 	Silent []Silence
+
+	// byRow says that the values of the rows tell of units of measure.
+	byRow bool
 }
 
 // Change is a new version of a cell and what it is compared with.

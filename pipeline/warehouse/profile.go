@@ -43,6 +43,55 @@ type Column struct {
 	LagP90 float64
 }
 
+// Sizes counts the values above 0 of a delivery by indicator, unit and size:
+// size s is what lies about exp(s/perFold). Only indicators that are made of
+// values have any.
+func (w *Warehouse) Sizes(ctx context.Context, feed *catalog.Feed, delivery string, indicators []*catalog.Indicator, perFold int) (map[string]map[string]map[int]int64, error) {
+	var ids []string
+	for _, ind := range indicators {
+		if measures(ind) {
+			ids = append(ids, ind.ID)
+		}
+	}
+	out := map[string]map[string]map[int]int64{}
+	if len(ids) == 0 {
+		return out, nil
+	}
+	rows, err := w.conn.Query(ctx, fmt.Sprintf(`SELECT toString(indicator) AS i, toString(unit) AS u, toInt32(round(log(value / 1e6) * %d)) AS s, count()
+FROM obs WHERE feed = %s AND delivery = %s AND kind = %d AND bitAnd(has, %d) != 0 AND value > 0 AND has(%s, toString(indicator))
+GROUP BY i, u, s`, perFold, text(feed.ID), text(delivery), event.Observed, event.HasValue, texts(ids)))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var indicator, unit string
+		var size int32
+		var n uint64
+		if err := rows.Scan(&indicator, &unit, &size, &n); err != nil {
+			return nil, err
+		}
+		if out[indicator] == nil {
+			out[indicator] = map[string]map[int]int64{}
+		}
+		if out[indicator][unit] == nil {
+			out[indicator][unit] = map[int]int64{}
+		}
+		out[indicator][unit][int(size)] += int64(n)
+	}
+	return out, rows.Err()
+}
+
+// measures reports whether the indicator is made of values with a unit of
+// measure.
+func measures(ind *catalog.Indicator) bool {
+	switch ind.Type {
+	case catalog.Mean, catalog.Median, catalog.Percentile:
+		return true
+	}
+	return false
+}
+
 // nearTarget is how near to a target a value is just under or over it, as a
 // share of the target: 138 and 139 of 140.
 const nearTarget = 0.015
@@ -145,9 +194,7 @@ func laggedSQL() string {
 func targetSQL(indicators []*catalog.Indicator) (under, over string) {
 	var ids, targets []string
 	for _, ind := range indicators {
-		switch ind.Type {
-		case catalog.Mean, catalog.Median, catalog.Percentile:
-		default:
+		if !measures(ind) {
 			continue
 		}
 		if n := len(ind.Targets); n > 0 {

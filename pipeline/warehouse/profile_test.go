@@ -40,6 +40,14 @@ func TestColumns(t *testing.T) {
 	if len(all) != 2 || all[0].Indicator != "month" || all[1].Indicator != "week" {
 		t.Fatalf("%+v", all)
 	}
+	sizes, err := store.Sizes(t.Context(), &w.feed, s.id, targeted, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// 99 to 141 are all about exp(5).
+	if len(sizes) != 1 || len(sizes["month"]) != 1 || len(sizes["month"]["U1"]) != 1 || sizes["month"]["U1"][5] != 5 {
+		t.Errorf("sizes %v", sizes)
+	}
 	c := all[0]
 	if c.Rows != 6 || c.Values != 5 || c.Missing != 1 || c.Unknown != 1 || !c.Single || c.Placeholders != 1 {
 		t.Errorf("%+v", c)

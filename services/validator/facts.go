@@ -377,7 +377,74 @@ func (s *Service) profiles(ctx context.Context, f *catalog.Feed, all []*run.Deli
 		}
 		out = append(out, profileOf(f, ind, now[id], earlier, all[len(all)-1].Accepted.Kind == "snapshot"))
 	}
-	return out, nil
+	return out, s.values(ctx, f, all, days, out)
+}
+
+// values fills in how large the values of the feed's newest delivery are, and
+// those of earlier ones: of a snapshot the oldest, which a mistake that lasts
+// has not reached; of a delta all that came.
+func (s *Service) values(ctx context.Context, f *catalog.Feed, all []*run.Delivery, days []quality.FeedDay, profiles []quality.Profile) error {
+	last := len(all) - 1
+	now, err := s.sizes(ctx, f, all[last])
+	if err != nil || len(now) == 0 {
+		return err
+	}
+	for k := range last {
+		if days[k].Excluded {
+			continue
+		}
+		earlier, err := s.sizes(ctx, f, all[k])
+		if err != nil {
+			return err
+		}
+		for i := range profiles {
+			addSizes(&profiles[i].ValuesBefore, earlier[profiles[i].Indicator])
+		}
+		if days[k].Snapshot {
+			break
+		}
+	}
+	for i := range profiles {
+		profiles[i].Values = now[profiles[i].Indicator]
+	}
+	return nil
+}
+
+func addSizes(to *map[string]map[int]int64, more map[string]map[int]int64) {
+	for unit, of := range more {
+		if *to == nil {
+			*to = map[string]map[int]int64{}
+		}
+		if (*to)[unit] == nil {
+			(*to)[unit] = map[int]int64{}
+		}
+		for size, n := range of {
+			(*to)[unit][size] += n
+		}
+	}
+}
+
+// sizes counts the values of a delivery by indicator, unit and size; each
+// delivery once while the process lives.
+func (s *Service) sizes(ctx context.Context, f *catalog.Feed, d *run.Delivery) (map[string]map[string]map[int]int64, error) {
+	if known, ok := s.sized[d.Delivery]; ok {
+		return known, nil
+	}
+	var indicators []*catalog.Indicator
+	for i := range s.cfg.Catalog.Indicators {
+		if ind := &s.cfg.Catalog.Indicators[i]; brings(f, ind) {
+			indicators = append(indicators, ind)
+		}
+	}
+	sizes, err := s.cfg.Warehouse.Sizes(ctx, f, d.Delivery, indicators, quality.SizesPerFold)
+	if err != nil {
+		return nil, fmt.Errorf("values of delivery %s: %w", d.Delivery, err)
+	}
+	if s.sized == nil || len(s.sized) > mostCounted {
+		s.sized = map[string]map[string]map[string]map[int]int64{}
+	}
+	s.sized[d.Delivery] = sizes
+	return sizes, nil
 }
 
 // profiledDays is how many deliveries of a feed are counted column by column.

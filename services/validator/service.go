@@ -60,6 +60,9 @@ type Service struct {
 	read  map[string]readFlags // by indicator; see flagsOf
 	// counted is what stood in deliveries, by delivery and indicator.
 	counted map[string]map[string]warehouse.Column
+	// sized is how large the values of deliveries are, by delivery, indicator,
+	// unit and size.
+	sized map[string]map[string]map[string]map[int]int64
 }
 
 // New is a service that is ready to run.
