@@ -186,21 +186,34 @@ func Open(ctx context.Context, cfg Config) (_ *App, err error) {
 	return a, a.wire()
 }
 
+// portPicks is how often another port is picked for one that was taken.
+const portPicks = 3
+
 func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations fs.FS) (err error) {
 	database, audience, _ := strings.Cut(name, ":")
 	served := database == "released" && audience == a.cfg.ClickHouse.Audience && a.cfg.ClickHouse.Listen != ""
 	if dsn == "" {
 		reader := engine.Listener{Addr: "127.0.0.1:0", User: "reader", Password: rand.Text(), Database: database, Policy: engine.Policy{ReadOnly: true}}
-		listeners := []engine.Listener{reader}
-		if served {
-			listeners = append(listeners, a.cfg.ClickHouse.listener())
+		start := func() error {
+			listeners := []engine.Listener{reader}
+			if served {
+				listeners = append(listeners, a.cfg.ClickHouse.listener())
+			}
+			a.engines[i], err = engine.Start(ctx, engine.Config{
+				Path: filepath.Join(a.cfg.Data, strings.ReplaceAll(name, ":", "-")), Databases: []string{database}, MaxMemory: engineMemory, MaxQueryMemory: queryMemory,
+				Listeners: listeners,
+				Command:   a.cfg.EngineCommand, Logger: a.cfg.Logger.With("engine", name),
+				OnRestart: func(int, error) { a.metrics.engineRestarts.WithLabelValues(name).Inc() },
+			})
+			return err
 		}
-		a.engines[i], err = engine.Start(ctx, engine.Config{
-			Path: filepath.Join(a.cfg.Data, strings.ReplaceAll(name, ":", "-")), Databases: []string{database}, MaxMemory: engineMemory, MaxQueryMemory: queryMemory,
-			Listeners: listeners,
-			Command:   a.cfg.EngineCommand, Logger: a.cfg.Logger.With("engine", name),
-			OnRestart: func(int, error) { a.metrics.engineRestarts.WithLabelValues(name).Inc() },
-		})
+		err = start()
+		for range portPicks {
+			if err == nil || !served || !a.cfg.ClickHouse.repick(ctx, err) {
+				break
+			}
+			err = start()
+		}
 		if err != nil {
 			return fmt.Errorf("start the %s engine: %w", name, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
@@ -20,6 +21,7 @@ type ClickHouse struct {
 	// Listen is host:port; empty: it is not served. Port 0 picks a free port,
 	// which stays the same when the engine is started again.
 	Listen string
+	picks  string // what Listen was where it left the port to us
 	// Audience is the wider audience whose store is served; empty: the exact one.
 	Audience string
 	// User and Password authenticate every request. Required with Listen.
@@ -137,8 +139,21 @@ func (c *ClickHouse) reserve(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: listen on %s: %w; choose another address, or stop what uses it", ErrClickHouse, c.Listen, err)
 	}
+	if _, port, _ := net.SplitHostPort(c.Listen); port == "0" {
+		c.picks = c.Listen
+	}
 	c.Listen = l.Addr().String()
 	return l.Close()
+}
+
+// repick picks another port, where the program picked the last one and somebody
+// took it before the engine came to listen there.
+func (c *ClickHouse) repick(ctx context.Context, failed error) bool {
+	if c.picks == "" || !strings.Contains(failed.Error(), syscall.EADDRINUSE.Error()) {
+		return false
+	}
+	c.Listen = c.picks
+	return c.reserve(ctx) == nil
 }
 
 // ClickHouseAddr is where Grafana reaches the released store; empty: nowhere.
