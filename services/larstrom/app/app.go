@@ -186,6 +186,9 @@ func Open(ctx context.Context, cfg Config) (_ *App, err error) {
 	return a, a.wire()
 }
 
+// migrateAgain is how often a store that went away meanwhile is migrated again.
+const migrateAgain = 3
+
 // portPicks is how often another port is picked for one that was taken.
 const portPicks = 3
 
@@ -228,7 +231,12 @@ func (a *App) openStore(ctx context.Context, i int, name, dsn string, migrations
 	if err != nil {
 		return fmt.Errorf("connect to the %s store: %w", name, err)
 	}
-	if err := warehouse.Migrate(ctx, a.conns[i], migrations, database); err != nil {
+	// An engine that dies is started again, and what was half made is made again.
+	err = warehouse.Migrate(ctx, a.conns[i], migrations, database)
+	for n := 0; n < migrateAgain && warehouse.Transient(err); n++ {
+		err = warehouse.Migrate(ctx, a.conns[i], migrations, database)
+	}
+	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	if served {
