@@ -25,10 +25,6 @@ import (
 	"time"
 
 	"filippo.io/age"
-	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/legacy"
 	"github.com/sourcegraph/conc"
 	"go.uber.org/goleak"
 
@@ -36,6 +32,7 @@ import (
 	"larstrom/pipeline/intake"
 	"larstrom/pipeline/intake/rawstore"
 	"larstrom/schemas/openapi"
+	"larstrom/schemas/openapi/judge"
 	"larstrom/services/ingest/upload"
 )
 
@@ -264,68 +261,9 @@ func placeWith(t *testing.T, dir string, d *desk, limits upload.Limits, seal *ra
 	})
 	p.stop = sync.OnceFunc(func() { cancel(); run.Wait() })
 	p.url, p.http = server.URL, server.Client()
-	p.http.Transport = &judge{t: t, next: p.http.Transport, router: document(t)}
+	p.http.Transport = judge.Transport(t, judge.Document(t, openapi.Upload()), p.http.Transport)
 	t.Cleanup(func() { p.http.CloseIdleConnections(); server.Close(); p.stop() })
 	return p
-}
-
-// document is the published document, which is valid.
-func document(t *testing.T) routers.Router {
-	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(openapi.Upload())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := doc.Validate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	r, err := legacy.NewRouter(doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
-}
-
-// judge holds every answer against the published document.
-type judge struct {
-	t      *testing.T
-	next   http.RoundTripper
-	router routers.Router
-}
-
-func (j *judge) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := j.next.RoundTrip(r)
-	if err != nil {
-		return res, err
-	}
-	route, params, err := j.router.FindRoute(r)
-	if err != nil {
-		return res, nil //nolint:nilerr // no page of the document
-	}
-	b, err := io.ReadAll(res.Body)
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return nil, err
-	}
-	res.Body = io.NopCloser(bytes.NewReader(b))
-	in := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
-		Status:                 res.StatusCode, Header: res.Header,
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
-	}
-	if r.Method == http.MethodHead {
-		in.Options.ExcludeResponseBody = true
-	}
-	in.SetBodyBytes(b)
-	if err := openapi3filter.ValidateResponse(r.Context(), in); err != nil {
-		j.t.Errorf("%s %s: the answer %d %v %q is not as published: %v", r.Method, r.URL.Path, res.StatusCode, res.Header, b, err)
-	}
-	return res, nil
-}
-
-func (j *judge) CloseIdleConnections() {
-	if c, ok := j.next.(interface{ CloseIdleConnections() }); ok {
-		c.CloseIdleConnections()
-	}
 }
 
 // answer is a response that was read.

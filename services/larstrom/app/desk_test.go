@@ -20,13 +20,11 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
-	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
-	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/schemas/openapi"
+	"larstrom/schemas/openapi/judge"
 	"larstrom/services/larstrom/app"
 	"larstrom/services/validator"
 	"larstrom/services/validator/review"
@@ -148,51 +146,9 @@ func newDesk(t *testing.T) *desk {
 	}
 	server := httptest.NewServer(h)
 	t.Cleanup(server.Close)
-	if d.doc, err = openapi3.NewLoader().LoadFromData(openapi.Review()); err != nil {
-		t.Fatal(err)
-	}
-	if err := d.doc.Validate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	router, err := legacy.NewRouter(d.doc)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.url, d.api = server.URL, &http.Client{Transport: &judge{t, server.Client().Transport, router}}
+	d.doc = judge.Document(t, openapi.Review())
+	d.url, d.api = server.URL, &http.Client{Transport: judge.Transport(t, d.doc, server.Client().Transport)}
 	return d
-}
-
-// judge holds every answer against the published document.
-type judge struct {
-	t      *testing.T
-	next   http.RoundTripper
-	router routers.Router
-}
-
-func (j *judge) RoundTrip(r *http.Request) (*http.Response, error) {
-	res, err := j.next.RoundTrip(r)
-	if err != nil {
-		return res, err
-	}
-	route, params, err := j.router.FindRoute(r)
-	if err != nil {
-		return res, nil //nolint:nilerr // no page of the document
-	}
-	b, err := io.ReadAll(res.Body)
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return nil, err
-	}
-	res.Body = io.NopCloser(bytes.NewReader(b))
-	in := &openapi3filter.ResponseValidationInput{
-		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: r, PathParams: params, Route: route},
-		Status:                 res.StatusCode, Header: res.Header,
-		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
-	}
-	in.SetBodyBytes(b)
-	if err := openapi3filter.ValidateResponse(r.Context(), in); err != nil {
-		j.t.Errorf("%s %s: the answer %d %v %q is not as published: %v", r.Method, r.URL.Path, res.StatusCode, res.Header, b, err)
-	}
-	return res, nil
 }
 
 // reply is an answer that was read.
