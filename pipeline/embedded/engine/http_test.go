@@ -52,7 +52,8 @@ type call struct {
 	header   map[string]string
 	body     io.Reader
 	noAuth   bool
-	listener int // 0 is the private one
+	listener int           // 0 is the private one
+	patience time.Duration // default: as long as the test
 }
 
 type answer struct {
@@ -75,7 +76,13 @@ func (e *Engine) do(t testing.TB, c call) answer {
 	if c.method == "" {
 		c.method = http.MethodPost
 	}
-	r, err := http.NewRequestWithContext(t.Context(), c.method, "http://"+address+"/"+c.path+"?"+params.Encode(), c.body)
+	ctx := t.Context()
+	if c.patience > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, c.patience)
+		defer cancel()
+	}
+	r, err := http.NewRequestWithContext(ctx, c.method, "http://"+address+"/"+c.path+"?"+params.Encode(), c.body)
 	if err != nil {
 		t.Fatal(err)
 	}
