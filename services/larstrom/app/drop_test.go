@@ -115,10 +115,14 @@ func TestTheDropFolderWaits(t *testing.T) {
 		t.Errorf("the raw store keeps %v, %v", raw, err)
 	}
 	// The rest of one comes; the patience with the other ends.
-	write(t, folder, ".adm", text)
-	if err := os.Rename(filepath.Join(folder, ".adm"), filepath.Join(folder, "adm_2026-02-01.csv")); err != nil {
-		t.Fatal(err)
+	moved := func(name, text string) {
+		t.Helper()
+		write(t, folder, ".coming", text)
+		if err := os.Rename(filepath.Join(folder, ".coming"), filepath.Join(folder, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
+	moved("adm_2026-02-01.csv", text)
 	eventually(t, a, decided(1, 0))
 	awaited("packed packed_2.gz: the gzip stream ends before its end")
 	ahead.Store(int64(6 * time.Minute))
@@ -132,8 +136,9 @@ func TestTheDropFolderWaits(t *testing.T) {
 			}
 		}
 	}
-	// Whole at last, it is another file.
-	write(t, folder, "packed_2.gz", gz.String())
+	// Whole at last, it is another file.  It comes at once: by the clock that ran
+	// ahead, the patience with one half written would be over already.
+	moved("packed_2.gz", gz.String())
 	eventually(t, a, decided(2, 1))
 	stop()
 	services.Wait()
