@@ -22,7 +22,7 @@ const accessDenied = 497
 // withSubnets is what the container of the server has, with the subnets.
 func withSubnets(env map[string]string) map[string]string {
 	env = maps.Clone(env)
-	env["LARSTROM_STORES_SUBNET"], env["LARSTROM_DASHBOARDS_SUBNET"] = "172.29.71.0/24", "172.29.72.0/24"
+	env["LARSTROM_STORES_SUBNET"], env["LARSTROM_DASHBOARDS_SUBNET"], env["LARSTROM_AUDIENCE_SUBNET"] = "172.29.71.0/24", "172.29.72.0/24", "172.29.73.0/24"
 	return env
 }
 
@@ -122,6 +122,17 @@ func TestUsers(t *testing.T) {
 		}
 	}
 
+	edit := in("audience", append(migrations(t, clickhouse.Released, "released"),
+		"INSERT INTO pointer (publication, run, sets) VALUES (1, 'e1', ['s1'])",
+		"INSERT INTO result_cell (result_set, unit, value) VALUES ('s0', 'withdrawn', 1)",
+		"INSERT INTO result_cell (result_set, unit, value) VALUES ('s1', 'rounded', 10)",
+		"ALTER TABLE result_cell DROP PARTITION 's9'")...)
+	wantAll(t, "editor", edit, s.run(t, "editor", edit...))
+	for _, v := range views {
+		wantAll(t, "everybody", []string{v}, s.run(t, "", "ALTER TABLE audience."+v+" MODIFY SQL SECURITY DEFINER DEFINER = editor"))
+	}
+
+	t.Run("audience", func(t *testing.T) { testAudience(t, s, views, tables) })
 	t.Run("dashboards", func(t *testing.T) { testDashboards(t, s, views, tables) })
 	t.Run("services", func(t *testing.T) { testServices(t, s, views, tables) })
 	t.Run("publisher", func(t *testing.T) {
@@ -130,7 +141,7 @@ func TestUsers(t *testing.T) {
 	t.Run("warehouse", func(t *testing.T) {
 		denied(t, s, "warehouse", "SELECT count() FROM released.pointer", "INSERT INTO released.pointer (publication) VALUES (9)", "DROP TABLE released.pointer", "DROP DATABASE warehouse")
 	})
-	for _, user := range []string{"default", "warehouse", "publisher", "services", "grafana"} {
+	for _, user := range []string{"default", "warehouse", "publisher", "editor", "services", "grafana", "readers"} {
 		t.Run("sources of "+user, func(t *testing.T) {
 			denied(t, s, user,
 				"SELECT * FROM file('/etc/passwd', 'LineAsString')",
@@ -184,6 +195,35 @@ func testDashboards(t *testing.T, s session, views, tables []string) {
 	}
 }
 
+// testAudience: who shows the editions reads their views, and nothing of the exact
+// store; the writer of one store is not that of the other.
+func testAudience(t *testing.T, s session, views, tables []string) {
+	var reads, not []string
+	for _, v := range views {
+		reads = append(reads, "SELECT * FROM audience."+v)
+		not = append(not, "SELECT count() FROM released."+v)
+	}
+	reads = append(reads, "SELECT unit, value FROM audience.cell")
+	answers := s.run(t, "readers", reads...)
+	wantAll(t, "readers", reads, answers)
+	if got := answers[len(views)].Result; got != "rounded\t10\n" {
+		t.Errorf("the view of the audience shows %q", got)
+	}
+	for _, table := range tables {
+		not = append(not, "SELECT count() FROM audience."+table)
+	}
+	denied(t, s, "readers", append(not, "SELECT count() FROM warehouse.obs", "SELECT count() FROM released.pointer")...)
+	denied(t, s, "editor", "SELECT count() FROM released.cell", "INSERT INTO released.pointer (publication) VALUES (9)", "SELECT count() FROM warehouse.obs", "DROP TABLE audience.pointer")
+	denied(t, s, "publisher", "SELECT count() FROM audience.cell", "INSERT INTO audience.pointer (publication) VALUES (9)")
+	denied(t, s, "grafana", "SELECT count() FROM audience.cell")
+	denied(t, s, "services", "SELECT count() FROM audience.cell")
+	for i, a := range s.run(t, "readers", "INSERT INTO audience.pointer (publication) VALUES (2)", "SELECT 1 SETTINGS readonly = 0", "SET readonly = 0") {
+		if a.Code == 0 {
+			t.Errorf("readers: statement %d is allowed", i)
+		}
+	}
+}
+
 func testServices(t *testing.T, s session, views, tables []string) {
 	reads := []string{"USE warehouse", "SELECT name, sha256 FROM migration FINAL", "SELECT count() FROM obs", "SELECT count() FROM cell",
 		"USE released", "SELECT name, sha256 FROM migration FINAL",
@@ -220,10 +260,10 @@ func TestUsersFile(t *testing.T) {
 		"SELECT name, arrayStringConcat(auth_type, ','), arrayStringConcat(host_ip, ',') FROM system.users WHERE name != 'default' ORDER BY name",
 		"SELECT user_name, access_type FROM system.grants WHERE user_name NOT IN ('default') AND (access_type NOT IN "+
 			"('SELECT', 'INSERT', 'OPTIMIZE', 'TRUNCATE', 'CREATE TABLE', 'CREATE VIEW', 'DROP VIEW', 'ALTER DELETE', 'ALTER ADD COLUMN', 'ALTER SETTINGS') OR grant_option OR database IS NULL) "+
-			"AND NOT (user_name = 'publisher' AND access_type = 'DROP TABLE' AND database = 'released' AND startsWith(table, '_tmp_replace_')) "+
+			"AND NOT ((user_name, database) IN (('publisher', 'released'), ('editor', 'audience')) AND access_type = 'DROP TABLE' AND startsWith(table, '_tmp_replace_')) "+
 			"AND NOT (user_name = 'warehouse' AND access_type = 'DROP TABLE' AND database = 'warehouse')",
 		"SELECT name FROM system.settings_profiles ORDER BY name",
-		"SELECT user_name, inherit_profile FROM system.settings_profile_elements WHERE user_name IN ('grafana', 'services', 'publisher', 'warehouse') ORDER BY user_name",
+		"SELECT user_name, inherit_profile FROM system.settings_profile_elements WHERE user_name IN ('grafana', 'services', 'publisher', 'warehouse', 'editor', 'readers') ORDER BY user_name",
 		"SELECT profile_name, setting_name, value, min, max, writability FROM system.settings_profile_elements WHERE profile_name = 'dashboards' AND setting_name IN ('readonly', 'max_execution_time') ORDER BY setting_name, value",
 		"SELECT name, durations FROM system.quotas ORDER BY name")
 	for i, a := range answers {
@@ -231,15 +271,15 @@ func TestUsersFile(t *testing.T) {
 			t.Fatalf("%d: %s", i, a.Error)
 		}
 	}
-	want := "grafana\tsha256_password\t172.29.72.0/24\npublisher\tsha256_password\t172.29.71.0/24\n" +
-		"services\tsha256_password\t172.29.71.0/24\nwarehouse\tsha256_password\t172.29.71.0/24\n"
+	want := "editor\tsha256_password\t172.29.71.0/24\ngrafana\tsha256_password\t172.29.72.0/24\npublisher\tsha256_password\t172.29.71.0/24\n" +
+		"readers\tsha256_password\t172.29.73.0/24\nservices\tsha256_password\t172.29.71.0/24\nwarehouse\tsha256_password\t172.29.71.0/24\n"
 	if got := answers[0].Result; got != want {
 		t.Errorf("users:\n%swant:\n%s", got, want)
 	}
 	if answers[1].Result != "" {
 		t.Errorf("grants beyond what was meant:\n%s", answers[1].Result)
 	}
-	if want := "grafana\tdashboards\npublisher\tpublisher\nservices\tservices\nwarehouse\twriter\n"; answers[3].Result != want {
+	if want := "editor\tpublisher\ngrafana\tdashboards\npublisher\tpublisher\nreaders\tdashboards\nservices\tservices\nwarehouse\twriter\n"; answers[3].Result != want {
 		t.Errorf("profiles:\n%swant:\n%s", answers[3].Result, want)
 	}
 	t.Logf("\n%s\n%s\n%s", answers[2].Result, answers[4].Result, answers[5].Result)

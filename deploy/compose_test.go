@@ -89,6 +89,9 @@ func TestComposeNeedsSecrets(t *testing.T) {
 		t.Fatalf("the example has %d variables", len(env))
 	}
 	for name := range env {
+		if name == "LARSTROM_EDITOR_PASSWORD" || name == "LARSTROM_READERS_PASSWORD" {
+			continue // TestComposeAudience
+		}
 		for _, empty := range []bool{false, true} {
 			without := maps.Clone(env)
 			if delete(without, name); empty {
@@ -146,7 +149,8 @@ func TestComposeHasNoPassword(t *testing.T) {
 		}
 	}
 	for name := range env {
-		if !used[name] && name != "LARSTROM_CATALOG" && name != "LARSTROM_DROP" {
+		// The readers' password is for what shows a wider audience its editions.
+		if !used[name] && !slices.Contains([]string{"LARSTROM_CATALOG", "LARSTROM_DROP", "LARSTROM_EDITOR_PASSWORD", "LARSTROM_READERS_PASSWORD"}, name) {
 			t.Errorf("%s of the example is used by no service", name)
 		}
 	}
@@ -261,7 +265,7 @@ func TestComposeNetworks(t *testing.T) {
 		}
 	}
 	// Users of the stores are bound to the subnets of these networks.
-	for network, variable := range map[string]string{"stores": "LARSTROM_STORES_SUBNET", "dashboards": "LARSTROM_DASHBOARDS_SUBNET"} {
+	for network, variable := range map[string]string{"stores": "LARSTROM_STORES_SUBNET", "dashboards": "LARSTROM_DASHBOARDS_SUBNET", "audience": "LARSTROM_AUDIENCE_SUBNET"} {
 		for _, want := range []string{"", "10.1.2.0/24"} {
 			if want != "" {
 				env[variable] = want
@@ -536,5 +540,38 @@ func TestSecrets(t *testing.T) {
 			(strings.HasSuffix(name, "PASSWORD") || strings.HasSuffix(name, "SHA256")) && value != "" {
 			t.Errorf("the example has a value for %s", name)
 		}
+	}
+}
+
+// TestComposeAudience: with a wider audience the aggregator writes its editions to a
+// database of their own, as a user of its own, and without one it is told of none.
+// Nothing but ClickHouse is on the network of those who show them.
+func TestComposeAudience(t *testing.T) {
+	p, env := load(t)
+	if got := p.Services["aggregator"].Environment["LARSTROM_AUDIENCE_DSN"]; got == nil || *got != "" {
+		t.Errorf("without an audience: %v", got)
+	}
+	env["LARSTROM_AUDIENCE"] = "OPEN"
+	p, err := project(t, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, s := range p.Services {
+		got := s.Environment["LARSTROM_AUDIENCE_DSN"]
+		if want := "OPEN=http://editor:" + env["LARSTROM_EDITOR_PASSWORD"] + "@clickhouse:8123/audience"; name == "aggregator" && (got == nil || *got != want) {
+			t.Errorf("the aggregator has %v, want %s", got, want)
+		} else if name != "aggregator" && got != nil {
+			t.Errorf("%s has the way to the audience's store", name)
+		}
+		if _, on := s.Networks["audience"]; on != (name == "clickhouse") {
+			t.Errorf("%s is on the audience's network: %t", name, on)
+		}
+	}
+	if !p.Networks["audience"].Internal {
+		t.Error("the audience's network has a way out")
+	}
+	delete(env, "LARSTROM_EDITOR_PASSWORD")
+	if _, err := project(t, env); err == nil || !strings.Contains(err.Error(), "LARSTROM_EDITOR_PASSWORD") {
+		t.Errorf("an audience without the writer's password: %v", err)
 	}
 }

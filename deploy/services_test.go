@@ -104,7 +104,7 @@ func startStores(t *testing.T, env map[string]string) stores {
 		t.Fatal(err)
 	}
 	s := stores{}
-	for database, writer := range map[string]string{"warehouse": "warehouse", "released": "publisher"} {
+	for database, writer := range map[string]string{"warehouse": "warehouse", "released": "publisher", "audience": "editor"} {
 		password := func(user string) string { return env["LARSTROM_"+strings.ToUpper(user)+"_PASSWORD"] }
 		e, err := engine.Start(t.Context(), engine.Config{
 			Path: t.TempDir(), Databases: []string{database}, Command: []string{exe, "engine"}, Logger: slog.New(slog.DiscardHandler),
@@ -128,11 +128,17 @@ func startStores(t *testing.T, env map[string]string) stores {
 // cells is what the services read of the released cells.
 func (s stores) cells(t *testing.T, env map[string]string) string {
 	t.Helper()
-	r, err := http.NewRequest(http.MethodPost, "http://"+s["services/released"].address+"/", strings.NewReader("SELECT count() FROM cell FORMAT TSV"))
+	return s.count(t, env, "services", "released", "cell")
+}
+
+// count is how many rows a user reads of a view.
+func (s stores) count(t *testing.T, env map[string]string, user, database, view string) string {
+	t.Helper()
+	r, err := http.NewRequest(http.MethodPost, "http://"+s[user+"/"+database].address+"/", strings.NewReader("SELECT count() FROM "+view+" FORMAT TSV"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.SetBasicAuth("services", env["LARSTROM_SERVICES_PASSWORD"])
+	r.SetBasicAuth(user, env["LARSTROM_"+strings.ToUpper(user)+"_PASSWORD"])
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -223,7 +229,7 @@ func environ(t *testing.T, s types.ServiceConfig, replace *strings.Replacer, st 
 		v := replace.Replace(*value)
 		for who, d := range st {
 			user, database, _ := strings.Cut(who, "/")
-			if strings.HasPrefix(v, "http://"+user+":") && strings.HasSuffix(v, "@clickhouse:8123/"+database) {
+			if strings.Contains(v, "http://"+user+":") && strings.HasSuffix(v, "@clickhouse:8123/"+database) {
 				v = strings.Replace(v, "clickhouse:8123", d.address, 1)
 			}
 		}
@@ -267,12 +273,32 @@ func (p *process) metrics(t *testing.T) map[string]*dto.MetricFamily {
 	return families
 }
 
+// withAudience is the deployment of the example with a profile for a wider audience.
+func withAudience(t *testing.T) (*types.Project, map[string]string) {
+	t.Helper()
+	env := environment(t)
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS(env["LARSTROM_CATALOG"])); err != nil {
+		t.Fatal(err)
+	}
+	profile := "profiles:\n  - {id: OPEN, rule: ROUND5, edition_day: 1, note: open pages}\n"
+	if err := os.WriteFile(filepath.Join(dir, "audience.yaml"), []byte(profile), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env["LARSTROM_CATALOG"], env["LARSTROM_AUDIENCE"] = dir, "OPEN"
+	p, err := project(t, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, env
+}
+
 // TestServices runs the program as docker-compose.yml does: one process each,
 // its command and environment, the log on a server with nats.conf, the stores by
 // DSN with the user that each has, no engine within reach. An export goes in and a
 // publication comes out; every metric that a rule names is there; all stop in time.
 func TestServices(t *testing.T) {
-	compose, env := load(t)
+	compose, env := withAudience(t)
 	binary := filepath.Join(t.TempDir(), "larstrom")
 	if out, err := exec.Command("go", "build", "-o", binary, "../services/larstrom").CombinedOutput(); err != nil {
 		t.Fatalf("build: %v\n%s", err, out)
@@ -298,6 +324,14 @@ func TestServices(t *testing.T) {
 			return err
 		})
 	}
+	// Editions are rounded with a key of the key file, which is made before.
+	keys := filepath.Join(replace.Replace("/var/lib/larstrom"), "keys", "larstrom.keys")
+	if err := os.MkdirAll(filepath.Dir(keys), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(binary, "keys", "--region", "england", keys).CombinedOutput(); err != nil {
+		t.Fatalf("keys: %v\n%s", err, out)
+	}
 	healthy("aggregator") // the others wait for it
 	for _, name := range ours() {
 		if name != "aggregator" {
@@ -317,6 +351,12 @@ func TestServices(t *testing.T) {
 	await(t, "a publication", func() error {
 		if f := running["portal"].metrics(t)["larstrom_publication"]; f == nil || f.Metric[0].GetGauge().GetValue() < 1 {
 			return errors.New("there is none")
+		}
+		return nil
+	})
+	await(t, "an edition for the wider audience", func() error {
+		if got := st.count(t, env, "editor", "audience", "cell"); got == "0\n" {
+			return errors.New("it has no cells")
 		}
 		return nil
 	})
@@ -427,9 +467,9 @@ func testGrants(t *testing.T, st stores, env map[string]string) {
 		migrations += read(t, name)
 	}
 	s := session{path: t.TempDir(), env: env}
-	s.run(t, "", "CREATE DATABASE warehouse", "CREATE DATABASE released")
+	s.run(t, "", "CREATE DATABASE warehouse", "CREATE DATABASE released", "CREATE DATABASE audience")
 	// The writers first: they make the tables.
-	for _, who := range []string{"warehouse/warehouse", "publisher/released", "services/warehouse", "services/released"} {
+	for _, who := range []string{"warehouse/warehouse", "publisher/released", "editor/audience", "services/warehouse", "services/released"} {
 		user, database, _ := strings.Cut(who, "/")
 		var gone, tables, rest []string
 		for _, q := range st[who].statements() {

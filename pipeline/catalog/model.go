@@ -125,9 +125,16 @@ type Indicator struct {
 	// same unit and period (check P04), SameAs one that counts the same in
 	// another source (check X01), Listed one whose cells count the persons that
 	// the denominator is of (check K07).
-	AtMost       string                 `json:"at_most,omitempty" rule:"form=token"`
-	SameAs       string                 `json:"same_as,omitempty" rule:"form=token"`
-	Listed       string                 `json:"listed,omitempty" rule:"form=token"`
+	AtMost string `json:"at_most,omitempty" rule:"form=token"`
+	SameAs string `json:"same_as,omitempty" rule:"form=token"`
+	Listed string `json:"listed,omitempty" rule:"form=token"`
+	// Plausible bounds the value of a row, or where rows have counts only the
+	// numerator (check P01). Extreme are the strata at the ends of a scale (check
+	// P02). Pair is the indicator that is measured together with this one, as the
+	// diastolic pressure with the systolic (check D01).
+	Plausible    Bounds                 `json:"plausible,omitzero"`
+	Extreme      []string               `json:"extreme,omitempty" rule:"set"`
+	Pair         string                 `json:"pair,omitempty" rule:"form=token"`
 	Additive     bool                   `json:"additive,omitempty"`
 	RiskModel    *RiskModel             `json:"risk_model,omitempty"`
 	Versions     []Version              `json:"versions,omitempty"` // by From, at least one
@@ -222,6 +229,12 @@ type CheckParams struct {
 	From Date   `json:"from,omitzero"`
 	To   Date   `json:"to,omitzero"`
 	Note string `json:"note,omitempty" rule:"required"`
+}
+
+// Bounds is what a number can be; an open end is not bounded.
+type Bounds struct {
+	Min *float64 `json:"min,omitempty"`
+	Max *float64 `json:"max,omitempty"`
 }
 
 // Unit is a care unit at any level of the hierarchy.

@@ -181,6 +181,8 @@ func brokenCatalogs() []broken {
 		{"own coverage", "coverage: cov", "coverage: ¤hba1c", "indicators[hba1c].coverage", "its own coverage", "", false, 0},
 		{"held against itself", "coverage: cov", "at_most: ¤hba1c", "indicators[hba1c].at_most", "held against itself", "", false, 0},
 		{"unknown pair", "coverage: cov", "same_as: ¤covv", "indicators[hba1c].same_as", "no indicator", "did you mean cov?", false, 0},
+		{"a pair of one", "coverage: cov", "pair: ¤hba1c", "indicators[hba1c].pair", "held against itself", "other indicator", false, 0},
+		{"bounds the wrong way round", "coverage: cov", "plausible: ¤{min: 3, max: 2}", "indicators[hba1c].plausible", "above the largest", "swap", false, 0},
 		{"coverage that is no proportion", "coverage: cov", "coverage: ¤roll", "indicators[hba1c].coverage", "must be a proportion", "", false, 0},
 		{"unknown pilot unit", "pilot_units: [vc1]", "pilot_units: [¤vc9]", "indicators[hba1c].introduction.pilot_units[0]", "no unit", "did you mean vc1?", false, 0},
 		{"phase of an unknown unit", "introduction: {signed: 2022-01-01", "phases: [{unit: ¤vc9, from: 2023-01-01, reason: new routine, approved_by: p1}]\n    introduction: {signed: 2022-01-01", "indicators[hba1c].phases[vc9].unit", "no unit", "did you mean vc1?", false, 0},

@@ -213,10 +213,13 @@ func (v *validator) indicator(in *Indicator, p *place) {
 			v.bad(at, in.Coverage, "a coverage indicator must be a proportion, this is a "+string(of.Type), "")
 		}
 	}
-	for _, of := range []struct{ field, id string }{{"at_most", in.AtMost}, {"same_as", in.SameAs}, {"listed", in.Listed}} {
+	for _, of := range []struct{ field, id string }{{"at_most", in.AtMost}, {"same_as", in.SameAs}, {"listed", in.Listed}, {"pair", in.Pair}} {
 		if at := p.field(of.field); v.refers(at, "indicator", of.id, v.indicators) && of.id == in.ID {
 			v.bad(at, of.id, "an indicator cannot be held against itself", "name the other indicator")
 		}
+	}
+	if b := in.Plausible; b.Min != nil && b.Max != nil && *b.Min > *b.Max {
+		v.bad(p.field("plausible"), fmt.Sprint(*b.Min), "the least value is above the largest", "swap min and max")
 	}
 	v.versions(in, p)
 	intro := p.field("introduction")

@@ -25,17 +25,17 @@ type Key struct {
 
 // Compare orders keys by indicator, version, granularity, stratum, unit and
 // period: the order in which charts read them.
-func (k Key) Compare(o Key) int {
-	return cmp.Or(
-		strings.Compare(k.Region, o.Region),
-		strings.Compare(k.Registry, o.Registry),
-		strings.Compare(k.Indicator, o.Indicator),
-		strings.Compare(k.Version, o.Version),
-		strings.Compare(k.Granularity, o.Granularity),
-		strings.Compare(k.Stratum, o.Stratum),
-		strings.Compare(k.Unit, o.Unit),
-		cmp.Compare(k.PeriodStart, o.PeriodStart),
-	)
+func (k Key) Compare(o Key) int { return compare(&k, &o) }
+
+// compare looks no further than where the keys differ, and copies neither.
+func compare(k, o *Key) int {
+	for _, part := range [...][2]*string{{&k.Region, &o.Region}, {&k.Registry, &o.Registry}, {&k.Indicator, &o.Indicator},
+		{&k.Version, &o.Version}, {&k.Granularity, &o.Granularity}, {&k.Stratum, &o.Stratum}, {&k.Unit, &o.Unit}} {
+		if c := strings.Compare(*part[0], *part[1]); c != 0 {
+			return c
+		}
+	}
+	return cmp.Compare(k.PeriodStart, o.PeriodStart)
 }
 
 // String is readable and unambiguous; it names no person.

@@ -3,6 +3,7 @@ package cell
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // ErrUnsorted is wrapped by Diff when its input is not in strictly ascending
@@ -15,9 +16,11 @@ var ErrUnsorted = errors.New("cells are not in strictly ascending order of their
 // gone. What did not change is not repeated.
 //
 // prev and next are in strictly ascending order of keys. Of prev, Key,
-// Fingerprint and Tombstone are read; of next, Key and Content. The result is
-// in the order of the keys and owes nothing to how either was made, so that a
-// repeated delivery changes nothing. On an error dst is returned as it was.
+// Fingerprint and Tombstone are read; of next, Key, Content and Fingerprint,
+// which is computed where it is zero. The result is in the order of the keys and
+// owes nothing to how either was made, so that a repeated delivery changes
+// nothing. Where prev is empty dst may be next[:0], which then holds the result.
+// On an error dst is returned as it was.
 func Diff(dst, prev, next []Version, rev uint64) ([]Version, error) {
 	for _, s := range [...][]Version{prev, next} {
 		if err := ascending(s); err != nil {
@@ -33,10 +36,13 @@ func Diff(dst, prev, next []Version, rev uint64) ([]Version, error) {
 			}
 			prev = prev[1:]
 		default:
-			v := Version{Key: next[0].Key, Content: next[0].Content, Rev: rev}
-			v.Fingerprint = FingerprintOf(v.Key, v.Content, false)
-			if order > 0 || v.Fingerprint != prev[0].Fingerprint {
-				dst = append(dst, v)
+			v := &next[0]
+			fp := v.Fingerprint
+			if fp.IsZero() {
+				fp = FingerprintOf(v.Key, v.Content, false)
+			}
+			if order > 0 || fp != prev[0].Fingerprint {
+				dst = append(dst, Version{Key: v.Key, Content: v.Content, Fingerprint: fp, Rev: rev})
 			}
 			if order == 0 {
 				prev = prev[1:]
@@ -91,9 +97,17 @@ func Changes(before, after []Version) ([]Change, error) {
 	return out, nil
 }
 
+// Sort puts versions into the order of their keys. What is in order already
+// costs little.
+func Sort(versions []Version) {
+	if ascending(versions) != nil {
+		slices.SortFunc(versions, func(a, b Version) int { return compare(&a.Key, &b.Key) })
+	}
+}
+
 func ascending(s []Version) error {
 	for i := 1; i < len(s); i++ {
-		if s[i-1].Key.Compare(s[i].Key) >= 0 {
+		if compare(&s[i-1].Key, &s[i].Key) >= 0 {
 			return fmt.Errorf("%w: %s before %s", ErrUnsorted, s[i-1].Key, s[i].Key)
 		}
 	}
@@ -108,6 +122,6 @@ func front(prev, next []Version) int {
 	case len(prev) == 0:
 		return 1
 	default:
-		return prev[0].Key.Compare(next[0].Key)
+		return compare(&prev[0].Key, &next[0].Key)
 	}
 }

@@ -28,6 +28,9 @@ const (
 	Accepted Point = "accepted"
 	// RunOpened: the aggregator begins the run.
 	RunOpened Point = "run_opened"
+	// LoadedAhead: rows of a delivery are in a table that nobody reads; mostly it is
+	// not accepted yet. The aggregator drops the table: the rows come from the log.
+	LoadedAhead Point = "loaded_ahead"
 	// Loaded: the rows are in the warehouse. The aggregator finds them there.
 	Loaded Point = "loaded"
 	// CellsAppended: the changed cells are in CELLS, the LEDGER does not say
@@ -56,7 +59,7 @@ const (
 
 // All are the points in order.
 func All() []Point {
-	return []Point{RawStored, Received, BlockPublished, Accepted, RunOpened, Loaded, CellsAppended,
+	return []Point{RawStored, Received, BlockPublished, Accepted, RunOpened, LoadedAhead, Loaded, CellsAppended,
 		Flagged, Released, Checked, SetWritten, Published, PointerMoved,
 		EditionWritten, EditionPublished, EditionShown}
 }

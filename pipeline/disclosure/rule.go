@@ -128,6 +128,13 @@ func (p *Profile) Few(ind *catalog.Indicator, c *cell.Content, of Persons) bool 
 	return r.few(of.With) || twoSided(ind, c) && r.few(of.Without)
 }
 
+// Hidden reports whether a rule withholds a cell for its own sake, whatever is
+// withheld beside it so that nobody can compute it.
+func Hidden(ruleName string, lenient bool, ind *catalog.Indicator, c *cell.Content) bool {
+	p := Profile{Config{Rule: ruleName, Lenient: lenient}}
+	return !p.Exact() && !impossible(ind, c) && p.rule(ind).judge(ind, c, countsOf(ind, c), false) != NoCause
+}
+
 // outcome reports whether some of the persons have what the indicator counts.
 func outcome(ind *catalog.Indicator) bool {
 	switch ind.Type {

@@ -534,6 +534,9 @@ type FlagRaised struct {
 	// Incident names the likely cause that the flag shares with others; empty:
 	// it stands alone.
 	Incident string `json:"incident,omitempty"`
+	// Clean is in how many runs, one after the other, the check had not found it
+	// again when its cells got the versions that the flag guards now.
+	Clean int `json:"clean,omitempty"`
 }
 
 // FlagResolved closes a flag without a person: the finding is gone (resent), a

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"hash"
 	"iter"
-	"slices"
 
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/sourcegraph/conc"
@@ -84,15 +83,14 @@ type batch struct {
 	ends  []int
 }
 
-// smallBatch is what most deliveries stay below.
-const smallBatch = 2 << 20
+// maxBlocksBatch bounds the bytes of a batch of blocks. The server puts a batch
+// into a file of its own before it takes it, so that blocks as large as a message
+// may be cost half as much one by one: the sync that each then needs runs while
+// the next is made. Smaller ones share a batch and its sync.
+const maxBlocksBatch = 1 << 20
 
-// add appends a payload. A batch that is no small one gets room for a full one
-// at once, of so many bytes: growing by parts would copy each of them again.
-func (b *batch) add(payload []byte, full int) {
-	if need := len(b.bytes) + len(payload); need > cap(b.bytes) && need > smallBatch {
-		b.bytes = slices.Grow(b.bytes, max(full, need)-len(b.bytes))
-	}
+// add appends a payload.
+func (b *batch) add(payload []byte) {
 	b.bytes = append(b.bytes, payload...)
 	b.ends = append(b.ends, len(b.bytes))
 }
@@ -173,12 +171,12 @@ func (a *appender) add(b Block) error {
 		return err
 	}
 	f := &a.filling
-	if len(f.ends) == a.log.maxBatch || len(f.ends) > 0 && len(f.bytes)+len(b.Payload) > a.log.batchBytes {
+	if len(f.ends) == a.log.maxBatch || len(f.ends) > 0 && len(f.bytes)+len(b.Payload) > min(a.log.batchBytes, maxBlocksBatch) {
 		if err := a.dispatch(); err != nil {
 			return err
 		}
 	}
-	f.add(b.Payload, a.log.batchBytes)
+	f.add(b.Payload)
 	a.sum.add(0, b.Payload, b.Rows)
 	return nil
 }

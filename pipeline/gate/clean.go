@@ -20,8 +20,7 @@ const Passed = "passed"
 
 // Cleared are the open flags that a run judged anew without finding them again,
 // as clean says of each; a flag that was raised in the run is not asked about,
-// and one that the source has answered closes as Resent. BLOCKs and flags
-// without guards stay. They are ordered by flag and take effect by Apply, before
+// and one that the source has answered closes as Resent. BLOCKs stay. They are ordered by flag and take effect by Apply, before
 // Resolutions are asked for.
 func (s *State) Cleared(run string, rev uint64, asOf catalog.Date, clean func(Flag) bool) []event.FlagPassed {
 	var all []event.FlagPassed
@@ -42,7 +41,7 @@ func (s *State) passable(f *Flag, run string, rev uint64) error {
 		return fmt.Errorf("flag %s was raised or judged in run %s already", f.Flag, run)
 	case rev < f.Rev || s.released && rev < s.release.Rev:
 		return fmt.Errorf("flag %s is judged at revision %d, which has passed", f.Flag, rev)
-	case len(f.Guards) == 0 || slices.ContainsFunc(f.all(), func(g event.Guard) bool { return !s.newestIs(g, rev) }):
+	case slices.ContainsFunc(f.all(), func(g event.Guard) bool { return !s.newestIs(g, rev) }):
 		return fmt.Errorf("flag %s guards versions that are not the newest of their cells", f.Flag)
 	}
 	return nil
@@ -75,6 +74,10 @@ func (s *State) applyPassed(p event.FlagPassed) error {
 	s.floor = max(s.floor, p.Rev)
 	return nil
 }
+
+// CleanSince is in how many runs, since the flag's check found it last, the check
+// has not found it again.
+func (f *Flag) CleanSince() int { return f.clean }
 
 // unclean: what the check says of the flag begins anew.
 func (f *Flag) unclean() { f.clean, f.passedIn = 0, "" }

@@ -290,6 +290,8 @@ func (s *State) applyRaised(r event.FlagRaised) error {
 		return fmt.Errorf("%w: flag %s is about indicator %s", ErrForeign, r.Flag, r.Indicator)
 	case rank(r.Severity) == 0:
 		return fmt.Errorf("%w: flag %s has severity %q", ErrTransition, r.Flag, r.Severity)
+	case r.Clean < 0 || r.Clean >= CleanRuns:
+		return fmt.Errorf("%w: flag %s is raised after %d clean runs", ErrTransition, r.Flag, r.Clean)
 	}
 	r.Guards = canonical(r.Guards)
 	f := s.flags[r.Flag]
@@ -323,6 +325,7 @@ func (s *State) applyRaised(r event.FlagRaised) error {
 	f.FlagRaised = r
 	f.Status = Open
 	f.unclean()
+	f.clean = r.Clean
 	if r.Memory != "" {
 		f.Status = Covered
 		s.keepEarlier(f)

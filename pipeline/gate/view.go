@@ -335,7 +335,8 @@ func (s *State) settles(old *Flag, f *event.FlagRaised, asOf catalog.Date) bool 
 // revision rev has been checked and the flags of that check have been applied:
 // for every guarded cell a later version passes the check (reason "resent"),
 // or a newer flag of the check asks the question (reason "covered"). They are
-// ordered by flag and take effect by Apply. Flags without guards stay open.
+// ordered by flag and take effect by Apply. Flags without guards stay open until
+// their check has passed them.
 func (s *State) Resolutions(run string, rev uint64) []event.FlagResolved {
 	if s.released && rev < s.release.Rev {
 		return nil
@@ -343,7 +344,7 @@ func (s *State) Resolutions(run string, rev uint64) []event.FlagResolved {
 	var all []event.FlagResolved
 	for _, id := range slices.Sorted(maps.Keys(s.open)) {
 		f := s.open[id]
-		if len(f.Guards) == 0 {
+		if len(f.Guards) == 0 && f.clean < CleanRuns {
 			continue
 		}
 		if reason, ok := s.resolution(f, rev); ok {

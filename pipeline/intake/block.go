@@ -10,10 +10,16 @@ import (
 	"larstrom/pipeline/intake/pseudonym"
 )
 
-// MaxBlockRows is how many rows a block has; the last of a file has what is
-// left. The encoder may cut a block further to fit a message of the log; where
-// it cuts depends on the rows alone, too.
+// MaxBlockRows is how many rows a block has, unless they have maxBlockHashes; the
+// last of a file has what is left. The encoder may cut a block further to fit a
+// message of the log; where it cuts depends on the rows alone, too.
 const MaxBlockRows = 64_000
+
+// maxBlockHashes is after how many hashes of keys and subjects a block ends, behind
+// the row that has them. No compression makes them smaller: with more the block
+// would be cut into several messages, and would have left the processor's cache
+// before it is encoded.
+const maxBlockHashes = 32_000
 
 // maxUnhashed is how many bytes of keys and subjects a block holds before they
 // are hashed: more than most blocks have, so that it is done beside.
@@ -33,17 +39,31 @@ type blockWriter struct {
 	subjectEnds []int32
 	sums        [][16]byte
 	subjectAt   []int32
+	hashes      int // of keys and subjects, made or not
+}
+
+// full reports whether the next line begins another block.
+func (w *blockWriter) full() bool { return w.obs.Len() == MaxBlockRows || w.hashes >= maxBlockHashes }
+
+// ends reports whether the next observation, of that line, does.
+func (w *blockWriter) ends(line uint64) bool {
+	n := w.obs.Len()
+	return n == MaxBlockRows || w.hashes >= maxBlockHashes && w.obs.Line[n-1] != line
 }
 
 // emit adds the key and the subject of a row.
 func (w *blockWriter) emit(key []byte, subject int32) {
-	w.keys = append(w.keys, key...)
+	if len(key) > 0 {
+		w.keys = append(w.keys, key...)
+		w.hashes++
+	}
 	w.keyEnds = append(w.keyEnds, int32(len(w.keys)))
 	w.subjectAt = append(w.subjectAt, subject)
 }
 
 // subject adds a subject and says which it is.
 func (w *blockWriter) subject(text []byte) int32 {
+	w.hashes++
 	w.subjects = append(w.subjects, text...)
 	w.subjectEnds = append(w.subjectEnds, int32(len(w.subjects)))
 	return int32(len(w.sums) + len(w.subjectEnds) - 1)
@@ -52,21 +72,24 @@ func (w *blockWriter) subject(text []byte) int32 {
 // manyRows are enough to make room for a full block at once.
 const manyRows = 2_000
 
-// grow makes room for a full block.
+// grow makes room for a full block of rows like those that are there.
 func (w *blockWriter) grow() {
+	rows := MaxBlockRows
+	if w.hashes > 0 {
+		rows = min(rows, manyRows*maxBlockHashes/w.hashes+1)
+	}
 	o := &w.obs
-	o.Line, o.Kind, o.Indicator, o.Version = full(o.Line), full(o.Kind), full(o.Indicator), full(o.Version)
-	o.Unit, o.Stratum, o.EventDate, o.RegistrationDate = full(o.Unit), full(o.Stratum), full(o.EventDate), full(o.RegistrationDate)
-	o.Subject, o.Key, o.Has, o.Finding = full(o.Subject), full(o.Key), full(o.Has), full(o.Finding)
-	o.Numerator, o.Denominator, o.Value, o.Expected = full(o.Numerator), full(o.Denominator), full(o.Value), full(o.Expected)
-	w.keyEnds, w.subjectEnds, w.subjectAt, w.sums = full(w.keyEnds), full(w.subjectEnds), full(w.subjectAt), full(w.sums)
-	// Of the texts, for as long ones as those that are there.
-	w.keys = slices.Grow(w.keys, min(len(w.keys)*(MaxBlockRows/manyRows), maxUnhashed))
-	w.subjects = slices.Grow(w.subjects, min(len(w.subjects)*(MaxBlockRows/manyRows), maxUnhashed))
+	o.Line, o.Kind, o.Indicator, o.Version = room(o.Line, rows), room(o.Kind, rows), room(o.Indicator, rows), room(o.Version, rows)
+	o.Unit, o.Stratum, o.EventDate, o.RegistrationDate = room(o.Unit, rows), room(o.Stratum, rows), room(o.EventDate, rows), room(o.RegistrationDate, rows)
+	o.Subject, o.Key, o.Has, o.Finding = room(o.Subject, rows), room(o.Key, rows), room(o.Has, rows), room(o.Finding, rows)
+	o.Numerator, o.Denominator, o.Value, o.Expected = room(o.Numerator, rows), room(o.Denominator, rows), room(o.Value, rows), room(o.Expected, rows)
+	w.keyEnds, w.subjectEnds, w.subjectAt, w.sums = room(w.keyEnds, rows), room(w.subjectEnds, rows), room(w.subjectAt, rows), room(w.sums, rows)
+	w.keys = slices.Grow(w.keys, min(len(w.keys)*rows/manyRows, maxUnhashed))
+	w.subjects = slices.Grow(w.subjects, min(len(w.subjects)*rows/manyRows, maxUnhashed))
 }
 
-// full has the capacity for a full block.
-func full[T any](s []T) []T { return slices.Grow(s, max(MaxBlockRows-len(s), 0)) }
+// room has the capacity for so many.
+func room[T any](s []T, n int) []T { return slices.Grow(s, max(n-len(s), 0)) }
 
 // hash makes the hashes, which is the dearest part of most rows and needs
 // nothing but the block. Keys may be nil where there is nothing to hash.
@@ -76,21 +99,8 @@ func (w *blockWriter) hash(k *pseudonym.Keys) {
 		w.keyEnds = w.keyEnds[:0]
 		return
 	}
-	subjects, naturals := k.Subjects(), k.Naturals()
-	from := int32(0)
-	for _, end := range w.keyEnds {
-		var key [16]byte
-		if end > from {
-			key = naturals.Sum(w.keys[from:end])
-		}
-		w.obs.Key = append(w.obs.Key, key)
-		from = end
-	}
-	from = 0
-	for _, end := range w.subjectEnds {
-		w.sums = append(w.sums, subjects.Sum(w.subjects[from:end]))
-		from = end
-	}
+	w.obs.Key = k.Naturals().Sums(w.obs.Key, w.keys, w.keyEnds)
+	w.sums = k.Subjects().Sums(w.sums, w.subjects, w.subjectEnds)
 	w.keys, w.keyEnds, w.subjects, w.subjectEnds = w.keys[:0], w.keyEnds[:0], w.subjects[:0], w.subjectEnds[:0]
 }
 
@@ -115,7 +125,7 @@ func (w *blockWriter) begin(number uint32, o *event.Observations) {
 func (w *blockWriter) reset() {
 	w.obs.Reset()
 	w.keys, w.keyEnds = w.keys[:0], w.keyEnds[:0]
-	w.subjects, w.subjectEnds, w.sums, w.subjectAt = w.subjects[:0], w.subjectEnds[:0], w.sums[:0], w.subjectAt[:0]
+	w.subjects, w.subjectEnds, w.sums, w.subjectAt, w.hashes = w.subjects[:0], w.subjectEnds[:0], w.sums[:0], w.subjectAt[:0], 0
 }
 
 // blocksAhead bounds the blocks that are finished while the next one is filled.

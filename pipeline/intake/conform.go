@@ -59,15 +59,16 @@ type conformer struct {
 	narrow                                                            map[string]*measure // by indicator, of a long file; nil: unknown
 
 	texts map[string]string // strata of the block
-	// recentStrata are those of a file with one column of them.
-	recentStrata *recent[string]
-	dates        *recentDates
-	block        *blockWriter
-	faults       []fault
-	scratch      []byte
-	keyEnd       int // where the key's values end in scratch
-	raw          []string
-	ratio        ratio
+	// memos are the memories of columns, cells what they know of the texts of the
+	// row at hand, by position.
+	memos   []memo
+	cells   []*cellSeen
+	block   *blockWriter
+	faults  []fault
+	scratch []byte
+	keyEnd  int // where the key's values end in scratch
+	raw     []string
+	ratio   ratio
 
 	subjectPrefix    [16]byte
 	look             *look
@@ -89,8 +90,9 @@ type conformer struct {
 	loose dateSpan
 	// days are those of rows, by the length of the indicator's period.
 	days map[catalog.Granularity]*daySet
-	// last is the row before the one at hand, now what is known of that.
-	last, now lastRow
+	// last is the row before the one at hand, now what becomes of that.
+	last lastRow
+	now  outcome
 	// joined are the rows of the file that the row was made of beside the
 	// first, and absent the positions of columns
 	joined [][]string
@@ -106,7 +108,6 @@ type place struct {
 	ref
 	system string
 	known  map[string]*unitEntry
-	recent *recent[*unitEntry]
 	blank  []ref // with any of which the row is of a unit below
 }
 
@@ -164,10 +165,15 @@ func (s *dateSpan) add(day int32) {
 type measure struct {
 	ind     *catalog.Indicator
 	numbers [4]ref // numerator, denominator, value, expected: the order of event.Has
-	rate    ref
-	when    ref
-	in      []string
-	prefix  [16]byte
+	// read are those of them that are read in each row; the others are in given,
+	// as given tells by hasGiven.
+	read     []int
+	given    [4]int64
+	hasGiven event.Has
+	rate     ref
+	when     ref
+	in       []string
+	prefix   [16]byte
 	// needs are the numbers without which the row counts as missing; ones
 	// are those that are 1 where no column has them.
 	needs, ones event.Has
@@ -183,6 +189,7 @@ type versionSpan struct {
 }
 
 type unitEntry struct {
+	system string
 	code   string
 	id     string
 	ok     bool
@@ -234,7 +241,7 @@ func newConformer(feed *catalog.Feed, idx Catalog, d Delivery, sink Sink, res *R
 		number: numberForm{decimal: feed.Dialect.Decimal[0], thousands: feed.Dialect.Thousands},
 		date:   dateForm{form: feed.Dialect.Dates, zone: zone},
 		long:   len(feed.Measures) == 0,
-		narrow: map[string]*measure{}, texts: map[string]string{}, ruleIDs: ruleIDs(), recentStrata: &recent[string]{}, dates: &recentDates{},
+		narrow: map[string]*measure{}, texts: map[string]string{}, ruleIDs: ruleIDs(),
 	}
 	c.subjectPrefix = prefix("subject", feed.Registry)
 	if Pseudonymised(feed) {
@@ -275,9 +282,9 @@ func (c *conformer) bind(l *layout) error {
 		c.shared.Preamble = []byte(text) // it stands above the rejected rows, too
 	}
 	c.unit, c.indicator, c.version = l.resolve(f.Columns.Unit), l.resolve(f.Columns.Indicator), l.resolve(f.Columns.IndicatorVersion)
-	c.places = append(c.places, place{ref: c.unit, system: f.Columns.UnitSystem, known: map[string]*unitEntry{}, recent: &recent[*unitEntry]{}})
+	c.places = append(c.places, place{ref: c.unit, system: f.Columns.UnitSystem, known: map[string]*unitEntry{}})
 	for _, u := range f.Columns.UnitElse {
-		p := place{ref: l.resolve(u.Column), system: u.System, known: map[string]*unitEntry{}, recent: &recent[*unitEntry]{}}
+		p := place{ref: l.resolve(u.Column), system: u.System, known: map[string]*unitEntry{}}
 		for _, name := range u.Blank {
 			p.blank = append(p.blank, l.resolve(name))
 		}
@@ -320,6 +327,14 @@ func (c *conformer) bind(l *layout) error {
 				c.shown = append(c.shown, shownColumn{name, at})
 			}
 		}
+	}
+	c.cells = make([]*cellSeen, l.width)
+	c.remember(c.event, c.registration, c.periodEnd)
+	for _, p := range c.places {
+		c.remember(p.ref)
+	}
+	if len(c.strata) == 1 {
+		c.remember(c.strata...)
 	}
 	if f.AsOf.By == "column" {
 		c.columns[0].ref = l.resolve(f.AsOf.Column)
@@ -380,7 +395,42 @@ func (c *conformer) newMeasure(ind *catalog.Indicator, numerator, denominator, v
 			m.needs = event.HasNumerator | event.HasDenominator
 		}
 	}
+	for i := range m.numbers {
+		bit := event.HasNumerator << i
+		if v, ok := c.constant(&m.numbers[i], bit); ok {
+			m.given[i], m.hasGiven = v, m.hasGiven|bit
+		} else if has(i) {
+			m.read = append(m.read, i)
+		} else if m.ones&bit != 0 {
+			m.given[i], m.hasGiven = cell.Micro, m.hasGiven|bit
+		}
+	}
 	return m
+}
+
+// constant is the number that the feed gives in place of a column, where there
+// is nothing to say of it in any row.
+func (c *conformer) constant(at *ref, bit event.Has) (int64, bool) {
+	if !at.set || at.col >= 0 || c.missing(at.constant) || c.isReason(at.constant) || c.number.finer(at.constant) {
+		return 0, false
+	}
+	v, bad := c.micro(at.constant, bit)
+	return v, bad == numberOK
+}
+
+// isReason reports whether a text in the place of a number says why there is
+// none.
+func (c *conformer) isReason(b []byte) bool {
+	return c.feed.Reasons != nil && !c.reason.set && slices.Contains(c.feed.Reasons.Codes, string(b))
+}
+
+// micro reads a number of that kind.
+func (c *conformer) micro(b []byte, bit event.Has) (int64, numberFault) {
+	v, bad := c.number.micro(b)
+	if bit == event.HasValue && bad == numberOK && (v > maxValue || v < -maxValue) {
+		bad = valueTooLarge
+	}
+	return v, bad
 }
 
 // prefix is the hash of what all keys of an indicator, or all subjects of a
@@ -458,7 +508,7 @@ func (c *conformer) unreadable(line, lines uint64, raw []string, rule, text, hin
 	for i := range lines {
 		r := row{line: line + i, unit: anyOf, stratum: anyOf}
 		if c.unit.set && c.unit.col < 0 {
-			c.findUnit(&r, &c.places[0], c.unit.constant)
+			c.unitBy(&r, c.places[0].entry(c.unit.constant))
 		}
 		if len(c.strata) == 0 {
 			r.stratum = ""
@@ -511,6 +561,7 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 	c.now.took = true
 	c.res.Lines += c.lines()
 	c.faults = c.faults[:0]
+	c.recall(fields)
 	c.identityOf(fields)
 	for _, col := range faulty {
 		c.errorCell(col, fields)
@@ -715,6 +766,10 @@ func (c *conformer) sameValue(which int, v *columnValue, line uint64, b []byte) 
 // day reads a date. The bit says that it is one on which the row can lie: a
 // date after the as-of date is a slip, and tells as little as none.
 func (c *conformer) day(fields [][]byte, at *ref, must bool, what string, bit event.Has) (int32, event.Has) {
+	cell := c.cell(at)
+	if cell != nil && cell.knows&knowsDay != 0 && !(c.hasAsOf && cell.day > c.asOf) {
+		return cell.day, bit
+	}
 	b := get(fields, at)
 	if c.missing(b) {
 		if must {
@@ -722,11 +777,14 @@ func (c *conformer) day(fields [][]byte, at *ref, must bool, what string, bit ev
 		}
 		return 0, 0
 	}
-	day, ok := c.dates.days(c.date, b)
+	day, ok := c.date.days(b)
 	if !ok {
 		c.fault(fault{column: at.name, value: b, field: dateField, rule: RuleType,
 			text: "not a date in the declared form, or not in the calendar", hint: c.date.hint()})
 		return 0, 0
+	}
+	if cell != nil {
+		cell.day, cell.knows = day, cell.knows|knowsDay
 	}
 	if c.hasAsOf && day > c.asOf {
 		c.fault(fault{column: at.name, value: b, field: dateField, rule: RuleFuture,
@@ -738,6 +796,11 @@ func (c *conformer) day(fields [][]byte, at *ref, must bool, what string, bit ev
 
 func (c *conformer) unitOf(r *row, fields [][]byte) {
 	at := &c.places[0]
+	cell := c.cell(&at.ref)
+	if cell != nil && cell.knows&knowsUnit != 0 && r.has&event.HasEventDate != 0 && r.event >= cell.lo && r.event < cell.hi {
+		r.unit = cell.name
+		return
+	}
 	code := get(fields, &at.ref)
 	for i := 1; i < len(c.places) && c.missing(code); i++ {
 		at, code = &c.places[i], nil
@@ -752,7 +815,12 @@ func (c *conformer) unitOf(r *row, fields [][]byte) {
 		c.fault(fault{column: c.unit.name, rule: RuleUnit, text: "no unit code", hint: "every row names its unit by its " + c.feed.Columns.UnitSystem + " code"})
 		return
 	}
-	if !c.findUnit(r, at, code) && r.has&event.HasEventDate != 0 {
+	e := at.entry(code)
+	if c.unitBy(r, e) {
+		if cell != nil && len(c.places) == 1 && cell.knows&knowsStratum == 0 && r.has&event.HasEventDate != 0 {
+			cell.name, cell.lo, cell.hi, cell.knows = e.id, e.lo, e.hi, cell.knows|knowsUnit
+		}
+	} else if r.has&event.HasEventDate != 0 {
 		hint := "add the code, or its dates, to a unit of the catalog; the row waits until then"
 		if mask(code, codeField) != string(code) {
 			hint = "its value is not shown, as it may identify a person: look at the line in the file; if it is a unit's code, add it, or its dates, to that unit of the catalog, and the row waits until then; if not, correct the row, or columns.unit of the feed"
@@ -762,22 +830,18 @@ func (c *conformer) unitOf(r *row, fields [][]byte) {
 	}
 }
 
-// findUnit looks a code up at the event date; without one, whether the code
-// has only ever meant one unit.
-func (c *conformer) findUnit(r *row, at *place, code []byte) bool {
-	e, ok := at.recent.find(code)
-	if !ok {
-		e = at.entry(code)
-	}
+// unitBy takes the unit of a code at the event date; without one, that of a code
+// that has only ever meant one unit.
+func (c *conformer) unitBy(r *row, e *unitEntry) bool {
 	if r.has&event.HasEventDate == 0 {
-		if u, ok := c.idx.UnitByCode(at.system, e.code, catalog.Date{}); ok {
+		if u, ok := c.idx.UnitByCode(e.system, e.code, catalog.Date{}); ok {
 			r.unit = u.ID
 			return true
 		}
 		return false
 	}
 	if r.event < e.lo || r.event >= e.hi {
-		c.lookUp(e, at.system, r.event)
+		c.lookUp(e, r.event)
 	}
 	if e.ok {
 		r.unit = e.id
@@ -792,25 +856,24 @@ func (p *place) entry(code []byte) *unitEntry {
 		if len(p.known) >= maxCached {
 			clear(p.known)
 		}
-		e = &unitEntry{code: string(code)}
+		e = &unitEntry{system: p.system, code: string(code)}
 		p.known[e.code] = e
 	}
-	p.recent.keep(e.code, e)
 	return e
 }
 
 // lookUp asks the catalog and keeps for which days the answer holds: those of
 // the unit's own code and life.
-func (c *conformer) lookUp(e *unitEntry, system string, day int32) {
+func (c *conformer) lookUp(e *unitEntry, day int32) {
 	at := catalog.DateOfDays(day)
-	u, ok := c.idx.UnitByCode(system, e.code, at)
+	u, ok := c.idx.UnitByCode(e.system, e.code, at)
 	e.ok, e.id, e.lo, e.hi = ok, "", day, day+1
 	if !ok {
 		return
 	}
 	e.id = u.ID
 	for _, code := range u.Codes {
-		if code.System != system || code.Code != e.code || !at.Within(code.From, code.To) || !at.Within(u.From, u.To) {
+		if code.System != e.system || code.Code != e.code || !at.Within(code.From, code.To) || !at.Within(u.From, u.To) {
 			continue
 		}
 		lo1, hi1 := days(code.From, code.To)
@@ -838,10 +901,10 @@ func (c *conformer) stratumOf(r *row, fields [][]byte) {
 	if len(c.strata) == 0 {
 		return
 	}
-	one := len(c.strata) == 1 && c.strata[0].words == nil
-	if one {
-		if text, ok := c.recentStrata.find(get(fields, &c.strata[0])); ok {
-			r.stratum = text
+	var cell *cellSeen
+	if len(c.strata) == 1 {
+		if cell = c.cell(&c.strata[0]); cell != nil && cell.knows&knowsStratum != 0 {
+			r.stratum = cell.name
 			return
 		}
 	}
@@ -873,8 +936,8 @@ func (c *conformer) stratumOf(r *row, fields [][]byte) {
 		c.texts[text] = text
 	}
 	r.stratum = text
-	if one && text != "" {
-		c.recentStrata.keep(text, text)
+	if cell != nil && cell.knows&knowsUnit == 0 {
+		cell.name, cell.knows = text, cell.knows|knowsStratum
 	}
 }
 
@@ -1142,17 +1205,12 @@ const maxValue = 1_000_000_000 * cell.Micro
 // A row that says why it has no number has none, whatever the policy is.
 func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, has event.Has, finding event.Finding, ok bool) {
 	ok = true
+	n, has = m.given, m.hasGiven
 	reason, masked := r.reason, r.masked
 	numbers := ""
-	for i := range m.numbers {
+	for _, i := range m.read {
 		bit := event.HasNumerator << i
 		at := &m.numbers[i]
-		if !at.set {
-			if m.ones&bit != 0 {
-				n[i], has = cell.Micro, has|bit
-			}
-			continue
-		}
 		b := get(fields, at)
 		if c.missing(b) {
 			if c.lacks(at) {
@@ -1162,7 +1220,7 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 			}
 			continue
 		}
-		if c.feed.Reasons != nil && !c.reason.set && slices.Contains(c.feed.Reasons.Codes, string(b)) {
+		if c.isReason(b) {
 			if !reason {
 				c.count(b)
 			}
@@ -1177,10 +1235,7 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 			ok = false
 			continue
 		}
-		v, bad := c.number.micro(b)
-		if bit == event.HasValue && bad == numberOK && (v > maxValue || v < -maxValue) {
-			bad = valueTooLarge
-		}
+		v, bad := c.micro(b, bit)
 		if bad != numberOK {
 			text, hint := bad.texts(c.number)
 			if !c.told(RuleType, at.name) {
@@ -1198,7 +1253,7 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 	if m.rate.set {
 		if rate = get(fields, &m.rate); c.missing(rate) {
 			rate = nil
-		} else if c.feed.Reasons != nil && !c.reason.set && slices.Contains(c.feed.Reasons.Codes, string(rate)) {
+		} else if c.isReason(rate) {
 			reason, masked = true, masked || c.masks(rate)
 			rate = nil
 		} else if _, bad := c.number.plain(rate); bad != numberOK { // its digits count
@@ -1239,6 +1294,10 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 	if m.counts && (has&event.HasNumerator != 0 && n[0] < 0 || has&event.HasDenominator != 0 && n[1] < 0) {
 		finding |= event.Negative
 	}
+	if m.ind.Subset && m.ind.Type == catalog.Proportion && (n[0]%cell.Micro != 0 || n[1]%cell.Micro != 0) {
+		c.partial(m, fields, n)
+		return n, has, finding, false
+	}
 	if has&both == both {
 		if m.ind.Subset && m.ind.Type == catalog.Proportion && n[0] > n[1] {
 			finding |= event.NumeratorAbove
@@ -1255,13 +1314,12 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 
 // emit appends one observation and hands the block on when it is full.
 func (c *conformer) emit(kind event.Kind, id, version string, r *row, key []byte, has event.Has, finding event.Finding, n [4]int64) error {
-	switch c.block.obs.Len() {
-	case manyRows:
-		c.block.grow()
-	case MaxBlockRows:
+	if c.block.ends(r.line) {
 		if err := c.flush(); err != nil {
 			return err
 		}
+	} else if c.block.obs.Len() == manyRows {
+		c.block.grow()
 	}
 	w := c.block
 	o := &w.obs

@@ -19,26 +19,36 @@ type lastRow struct {
 	raw         []byte
 	fields      []string // of a row that was joined from several
 	joined      [][]string
-	// took says that it was one with all columns; rejected or parked it was by
-	// a fault of its own.
-	took, rejected, parked bool
+	outcome
+}
+
+// outcome is what became of a row: took says that it was one with all columns;
+// rejected or parked it was by a fault of its own.
+type outcome struct{ took, rejected, parked bool }
+
+// mark is a place between observations: that of the next one in its block, or, if
+// that is full, in the one after it.
+type mark struct {
+	block uint32
+	from  int
+	full  bool
 }
 
 // before is where the observations of the next row begin.
-func (c *conformer) before() (at lastRow) {
-	c.now = lastRow{}
-	return lastRow{block: c.block.number, from: c.block.obs.Len()}
+func (c *conformer) before() mark {
+	c.now = outcome{}
+	return mark{c.block.number, c.block.obs.Len(), c.block.full()}
 }
 
 // keep notes the row that has been read.
-func (c *conformer) keep(rec *record.Record, before lastRow) {
+func (c *conformer) keep(rec *record.Record, before mark) {
 	l := &c.last
 	if !c.now.took || c.feed.Format != "" && c.feed.Format != "delimited" {
 		return // the other formats cannot be cut so
 	}
 	l.line, l.after, l.block, l.from = rec.Line, rec.Line+rec.Lines, before.block, before.from
-	l.rejected, l.parked = c.now.rejected, c.now.parked
-	if before.from == MaxBlockRows && l.block != c.block.number {
+	l.outcome = c.now
+	if before.full && l.block != c.block.number {
 		l.block, l.from = c.block.number, 0 // the full block left before the row
 	}
 	l.raw = append(l.raw[:0], rec.Raw...)

@@ -411,7 +411,8 @@ func TestManifestOfPackedFile(t *testing.T) {
 	}
 }
 
-// TestRejectedRowsOfFormats: they go back as text with delimiters.
+// TestRejectedRowsOfFormats: objects go back as objects, and mended they are read
+// as what they should have been.
 func TestRejectedRowsOfFormats(t *testing.T) {
 	for format, text := range map[string]string{"ndjson": ndjsonText} {
 		var out bytes.Buffer
@@ -423,8 +424,16 @@ func TestRejectedRowsOfFormats(t *testing.T) {
 		if err := rows.Close(); err != nil {
 			t.Fatal(err)
 		}
-		if got := out.String(); !strings.Contains(got, ";rule;column;hint\n") || !strings.Contains(got, ";C06;ok;") || rows.Rows() != 1 {
+		got := out.String()
+		if !strings.Contains(got, `,"rule":"C06","column":"ok","hint":"`) || strings.Count(got, "\n") != 1 || rows.Rows() != 1 {
 			t.Errorf("%s: %s", format, got)
+		}
+		s, res, err := readText(t, formatFeed(format), strings.Replace(got, `"ok":"x"`, `"ok":1`, 1), delivery())
+		if err != nil || len(s.rejects) != 0 || res.Observed == 0 || res.Kind != "delta" {
+			t.Errorf("%s comes back: %+v, %v, %v", got, res, s.faults(), err)
+		}
+		if _, _, err := readText(t, formatFeed(format), strings.Replace(got, `,"rule":"C06"`, "", 1), delivery()); err == nil {
+			t.Error("a key that the feed does not know is passed over")
 		}
 	}
 }

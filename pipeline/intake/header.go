@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"larstrom/pipeline/catalog"
@@ -305,8 +306,8 @@ func addedColumns() []string { return []string{"rule", "column", "hint"} }
 
 func digits(s string) int {
 	n := 0
-	for i := range len(s) {
-		if s[i] >= '0' && s[i] <= '9' {
+	for _, r := range s {
+		if unicode.IsNumber(r) {
 			n++
 		}
 	}

@@ -160,10 +160,8 @@ func (c *conformer) identityOf(fields [][]byte) {
 		if col.at < 0 {
 			continue
 		}
-		if col.at < len(fields) && !col.column.Short(fields[col.at]) {
-			if hit, bad := col.field(fields[col.at], l.known); bad {
-				c.identityFault(col, fields[col.at], hit)
-			}
+		if col.at < len(fields) {
+			c.identityIn(col, fields[col.at])
 		}
 		for _, more := range c.joined {
 			if col.at >= len(more) {
@@ -182,6 +180,22 @@ func (c *conformer) identityOf(fields [][]byte) {
 	}
 }
 
+// identityIn looks at the field that the row at hand has in a column.
+func (c *conformer) identityIn(col *lookColumn, field []byte) {
+	cell := c.cells[col.at]
+	switch {
+	case cell != nil && cell.knows&knowsPlain != 0:
+		col.column.AddPlain()
+	case col.column.Short(field):
+	default:
+		if hit, bad := col.field(field, c.look.known); bad {
+			c.identityFault(col, field, hit)
+		} else if cell != nil && identity.Plain(field) {
+			cell.knows |= knowsPlain
+		}
+	}
+}
+
 func (c *conformer) identityFault(col *lookColumn, field []byte, hit identity.Hit) {
 	c.look.stratum = c.look.stratum || col.stratum
 	text, hint := "what looks like a "+hit.Kind.String()+" stands here", "leave it out of the export, or declare what the column holds: its identifiers under identifiers, or the forms of others under opaque of the feed"
@@ -193,11 +207,18 @@ func (c *conformer) identityFault(col *lookColumn, field []byte, hit identity.Hi
 
 // outside looks at a text that stands in no row.
 func (l *look) outside(text []byte, today catalog.Date) {
-	hit := l.scanner.Scan(text)
-	if hit.Found() && isStamp(string(text[hit.Start:hit.End]), today) {
+	rest := text
+	for {
+		hit := l.scanner.Scan(rest)
+		if !hit.Found() || !isStamp(string(rest[hit.Start:hit.End]), today) {
+			break
+		}
+		rest = rest[hit.End:] // a time, behind which a number may stand
+	}
+	if len(rest) == 0 && len(text) > 0 {
 		return
 	}
-	if hit = l.outer.Add(text); hit.Found() && !hit.Whole() {
+	if hit := l.outer.Add(rest); hit.Found() && (!hit.Whole() || len(rest) < len(text)) {
 		l.outerHit = true
 	}
 }

@@ -32,7 +32,7 @@ func CheckName(name string, today catalog.Date) (shown string, bad *event.Proble
 		return problem(RuleBytes, fmt.Sprintf("the name of the file has more than %d bytes", maxName), plain)
 	case !utf8.ValidString(name) || strings.Map(visible, name) != name:
 		return problem(RuleBytes, "the name of the file has characters that do not show", plain)
-	case holdsIdentity(name, today):
+	case nameHoldsIdentity(name, today):
 		return problem(RuleIdentity, "the name of the file holds what looks like a personal identity number", "name the file by what it delivers and when, never by whom")
 	}
 	return name, nil
@@ -99,6 +99,33 @@ func CheckManifest(feed *catalog.Feed, text []byte, today catalog.Date) error {
 // A number that begins with a date of the last years is a time stamp: names
 // are full of them, and few of those who are in registries are so young.
 const stampYears = 3
+
+// nameHoldsIdentity reports whether an identity number stands in the name of a
+// file, also one that touches letters or a number behind a dot: in a name there
+// is nothing that it would be worth to leave there.
+func nameHoldsIdentity(name string, today catalog.Date) bool {
+	apart := strings.ReplaceAll(name, ".", "_")
+	b := []byte(apart)
+	digit := func(i int) bool { return i >= 0 && i < len(b) && b[i] >= '0' && b[i] <= '9' }
+	for i, c := range apart {
+		if c|0x20 == 't' && digit(i-1) && digit(i+1) {
+			continue // a date and a time
+		}
+		if c < 0x80 && asciiLetter(byte(c)) {
+			b[i] = '_'
+		}
+	}
+	if holdsIdentity(name, today) || holdsIdentity(apart, today) || holdsIdentity(string(b), today) {
+		return true
+	}
+	for i := range apart { // a number with letters, which are no others
+		end := i + len("ddmmyy-dddx")
+		if end <= len(apart) && digit(i) && !digit(i-1) && !digit(i+6) && asciiLetter(apart[end-1]) && holdsIdentity(apart[i:end], today) {
+			return true
+		}
+	}
+	return false
+}
 
 // holdsIdentity reports whether a text that is no field holds an identity
 // number. There is no column to judge by, so what chance makes of time stamps

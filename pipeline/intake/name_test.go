@@ -10,7 +10,8 @@ import (
 func TestNames(t *testing.T) {
 	today := day("2026-03-02")
 	for _, name := range []string{"vis_2026-03-01.csv", "Väntetider mars (2).xlsx", "a", "export_20260302-0415.csv", "202603020415.csv", "2603020415.txt",
-		"case_1234567890.csv", "SE2321000016-1003_2026.csv", "hip_20250101_20251231.csv", "0101801234.csv", strings.Repeat("å", 127)} {
+		"case_1234567890.csv", "SE2321000016-1003_2026.csv", "hip_20250101_20251231.csv", "0101801234.csv", "vis_2019_12_12_1212.csv", "2019-12-12T1212_2.csv", "v1.2.191212.1212.csv",
+		"f81d4fae-7dec-11d0-a765-00a0c91e6bf6.csv", "export-1739876543210.csv", strings.Repeat("å", 127)} {
 		if shown, bad := CheckName(name, today); bad != nil || shown != name {
 			t.Errorf("%q: %q, %+v", name, shown, bad)
 		}
@@ -21,6 +22,7 @@ func TestNames(t *testing.T) {
 		"a\u2028.csv": RuleBytes, "a\x7f.csv": RuleBytes, strings.Repeat("å", 128): RuleBytes,
 		"patient_19121212-1212.csv": RuleIdentity, "191212121212.csv": RuleIdentity, "pas 13097248022 mars.csv": RuleIdentity,
 		"131052-308T.csv": RuleIdentity, "070761-4285.csv": RuleIdentity, "0707614285.csv": RuleIdentity,
+		"19121212-1212.2.csv": RuleIdentity, "pat191212121212.csv": RuleIdentity, "av13097248022a.csv": RuleIdentity, "x070761-4285.1": RuleIdentity, "av131052-308Ta.csv": RuleIdentity,
 	} {
 		shown, bad := CheckName(name, today)
 		if bad == nil || bad.Rule != rule || bad.Hint == "" {

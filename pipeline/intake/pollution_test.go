@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,130 @@ func pollutions() []pollution {
 		i := rapid.IntRange(0, len(r)).Draw(t, "position")
 		return string(r[:i]) + part + string(r[i:])
 	}
+	// nthField changes a field that holds no delimiter: the unit (0), the date (1)
+	// or the number (3).
+	field := func(n int, change func(t *rapid.T, s string) string) func(t *rapid.T, p *polluted, s string) string {
+		return func(t *rapid.T, p *polluted, s string) string {
+			d := p.tb.feed.Dialect.Delimiter
+			body := strings.TrimSuffix(s, p.tb.after)
+			from, to := 0, strings.Index(body, d)
+			if n == 1 {
+				from = to + 1
+				to = from + strings.Index(body[from:], d)
+			}
+			if n == 3 {
+				from, to = strings.LastIndex(body, d)+1, len(body)
+			}
+			inner := func(s string) string {
+				for _, q := range []string{"=" + p.tb.feed.Dialect.Quote, p.tb.feed.Dialect.Quote} {
+					if p.tb.feed.Dialect.Quote != "" && strings.HasPrefix(s, q) {
+						return q + change(t, strings.TrimSuffix(strings.TrimPrefix(s, q), p.tb.feed.Dialect.Quote)) + p.tb.feed.Dialect.Quote
+					}
+				}
+				return change(t, s)
+			}
+			return body[:from] + inner(body[from:to]) + body[to:] + p.tb.after
+		}
+	}
+	always := func(s string) func(*rapid.T, string) string { return func(*rapid.T, string) string { return s } }
+	digits := func(zero rune) func(*rapid.T, string) string {
+		return func(_ *rapid.T, s string) string {
+			return strings.Map(func(r rune) rune {
+				if r >= '0' && r <= '9' {
+					return zero + r - '0'
+				}
+				return r
+			}, s)
+		}
+	}
+	around := func(ways ...string) func(*rapid.T, string) string {
+		return func(t *rapid.T, s string) string {
+			return fmt.Sprintf(rapid.SampledFrom(ways).Draw(t, "way"), s)
+		}
+	}
 	return []pollution{
+		line("a number in digits of full width", field(3, digits('０'))),
+		line("a date in digits of full width", field(1, digits('０'))),
+		line("a number in Arabic digits", field(3, digits('٠'))),
+		line("a number with what it counts", field(3, around("%s %%", "%s%%", "%s st", "ca %s", "<%s", "~%s", "kr %s", "%s dagar"))),
+		line("a number in another notation", field(3, around("(%s)", "%s-", "0x%s", "'%s", "--%s", "+-%s", "%se", "%sE+05", "%sE5x", "1/%s", "%s:00"))),
+		line("a number that a spreadsheet has shortened", field(3, always("1,23E+05"))),
+		line("a number that is none", field(3, func(t *rapid.T, _ string) string {
+			return rapid.SampledFrom([]string{"NaN", "Inf", "-", "#DIV/0!", "#N/A", "1,2,3", "1.2.3", "O", "l", ",", ".", "1_000", "½", "²"}).Draw(t, "n")
+		})),
+		line("a number that a spreadsheet took for a date", field(3, func(t *rapid.T, _ string) string {
+			return rapid.SampledFrom([]string{"2-jan", "jan-25", "02-01-2025", "2025-01-02"}).Draw(t, "n")
+		})),
+		line("spaces around a number", field(3, around(" %s", "%s ", "\u00a0%s", "%s\u00a0\u00a0", "\t%s "))),
+		line("spaces around a unit", field(0, around(" %s", "%s ", "\u00a0%s", "%s\u00a0"))),
+		line("a space in a number", field(3, func(t *rapid.T, s string) string {
+			i := rapid.IntRange(1, len(s)).Draw(t, "at")
+			return s[:i] + rapid.SampledFrom([]string{" ", "\u00a0", "  "}).Draw(t, "space") + s[i:]
+		})),
+		line("what does not show in a number", field(3, around("\u200b%s", "%s\u00ad", "\u202a%s", "%s\u200d"))),
+		line("what does not show in a unit", field(0, around("\u200b%s", "%s\u00ad", "\u202a%s", "%s\u200d", "\ufeff%s"))),
+		line("a date as a serial number", field(1, always("45292"))),
+		line("a date with a short year", field(1, always("24-01-31"))),
+		line("a date that no calendar has", field(1, func(t *rapid.T, _ string) string {
+			return rapid.SampledFrom([]string{"2023-02-29", "31.04.2024", "2024-13-01", "00.00.0000", "20240230", "2024-W54", "2023-W53", "2024-Q5", "2024-00", "0000-01-01", "2024M13", "31-11-2024"}).Draw(t, "d")
+		})),
+		line("a date that lost a digit", field(1, func(t *rapid.T, s string) string {
+			if i := strings.LastIndexAny(s, "0123456789"); i > 0 && !strings.ContainsAny(s, ":T ") {
+				return s[:i] + s[i+1:]
+			}
+			return s
+		})),
+		line("the unit and the date exchanged", func(_ *rapid.T, p *polluted, s string) string {
+			f := strings.SplitN(s, p.tb.feed.Dialect.Delimiter, 3)
+			return strings.Join([]string{f[1], f[0], f[2]}, p.tb.feed.Dialect.Delimiter)
+		}),
+		line("a field left out and one added behind", func(_ *rapid.T, p *polluted, s string) string {
+			f := strings.SplitN(s, p.tb.feed.Dialect.Delimiter, 2)
+			return f[1] + p.tb.feed.Dialect.Delimiter
+		}),
+		line("a field added before and the last left out", func(_ *rapid.T, p *polluted, s string) string {
+			d := p.tb.feed.Dialect.Delimiter
+			s = d + strings.TrimSuffix(s, p.tb.after)
+			return s[:strings.LastIndex(s, d)] + p.tb.after
+		}),
+		{"what follows the rows", func(t *rapid.T, p *polluted, _ int) {
+			p.end[len(p.end)-1] += rapid.SampledFrom([]string{"Antal rader: 3", "-- slut --", "\x1a", "Totalt", "\x00", "}", "(3 rows affected)", "Summa" + p.tb.feed.Dialect.Delimiter + "3"}).Draw(t, "end") + p.tb.eol
+		}},
+		{"rows of another table behind", func(_ *rapid.T, p *polluted, _ int) {
+			d := p.tb.feed.Dialect.Delimiter
+			p.end[len(p.end)-1] += p.tb.eol + "kod" + d + "namn" + p.tb.eol + "SE1-N" + d + "Norra" + p.tb.eol + "SE1-S" + d + "Södra" + p.tb.eol
+		}},
+		{"a column that stands twice behind", func(_ *rapid.T, p *polluted, _ int) {
+			d := p.tb.feed.Dialect.Delimiter
+			for i := range p.lines {
+				body := strings.TrimSuffix(p.lines[i], p.tb.after)
+				p.lines[i] = body + body[strings.LastIndex(body, d):] + p.tb.after
+			}
+		}},
+		{"another encoding in a row", func(t *rapid.T, p *polluted, i int) {
+			const mark = "\u0001"
+			p.lines[i] = strings.ReplaceAll(insert(t, p.lines[i], "å"), "å", mark)
+			enc := p.tb.feed.Dialect.Encoding
+			p.raw = func(b []byte) []byte {
+				other := []byte("å")
+				if strings.HasPrefix(enc, "utf-8") {
+					other = []byte{0xe5}
+				}
+				if strings.HasPrefix(enc, "utf-16") {
+					other = []byte{0xe5, 0xe5, 0xe5}
+				}
+				return bytes.ReplaceAll(b, bytesIn(strings.TrimSuffix(enc, "-bom"), mark)[map[bool]int{true: 2}[strings.HasPrefix(enc, "utf-16")]:], other)
+			}
+		}},
+		{"half a character", func(t *rapid.T, p *polluted, i int) {
+			p.raw = func(b []byte) []byte {
+				if !strings.HasPrefix(p.tb.feed.Dialect.Encoding, "utf") {
+					return b
+				}
+				i := rapid.IntRange(0, len(b)).Draw(t, "byte")
+				return slices.Concat(b[:i], []byte{0xc3}, b[i:])
+			}
+		}},
 		line("a quote that is missing", func(t *rapid.T, p *polluted, s string) string {
 			i := nth(t, s, `"`)
 			return s[:i] + s[min(i+1, len(s)):]
@@ -207,11 +331,11 @@ func spoil(t *testing.T, how pollution) {
 				return r
 			}, text)
 		}
-		bytes := p.raw(bytesIn(encoding, text))
+		spoilt := p.raw(bytesIn(encoding, text))
 		s := &taken{}
 		del := delivery()
 		del.AsOf = catalog.Date{}
-		_, err := Read(context.Background(), strings.NewReader(string(bytes)), tb.feed, world(), del, s)
+		_, err := Read(context.Background(), strings.NewReader(string(spoilt)), tb.feed, world(), del, s)
 		var bad *FileError
 		if errors.As(err, &bad) {
 			files++

@@ -96,6 +96,7 @@ func (f *file) open(r io.Reader) (rows, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	f.in = in
 	var out rows
 	switch feed.Format {
 	case "xlsx":
@@ -111,7 +112,7 @@ func (f *file) open(r io.Reader) (rows, io.Closer, error) {
 		}
 		return table, held, nil
 	case "arrow":
-		out, err = arrowipc.NewReader(in, arrowipc.Options{Names: wanted(feed), All: true, Form: f.form(), Limits: limits})
+		out, err = arrowipc.NewReader(in, arrowipc.Options{Names: wanted(feed), All: true, Form: f.form(), Limits: limits, Unused: f.unused})
 	case "fhir":
 		out, err = fhir.NewReader(in, f.fhir())
 	case "", "delimited":
@@ -157,12 +158,17 @@ func (f *file) workbook(r io.Reader, limits compressed.Limits) (rows, io.Closer,
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, name := range book.Names() { // before any of them is told
+		if holdsIdentity(name, f.res.AsOf) {
+			return nil, nil, fileError(nameProblem("the name of a sheet"))
+		}
+	}
 	return book, book, nil
 }
 
 // parquet reads one that can be read at any place, or is held in memory.
 func (f *file) parquet(r io.Reader, limits compressed.Limits) (rows, io.Closer, error) {
-	table, err := parquet.NewReader(r, parquet.Options{Names: wanted(f.feed), All: true, Form: f.form(), Limits: limits})
+	table, err := parquet.NewReader(r, parquet.Options{Names: wanted(f.feed), All: true, Form: f.form(), Limits: limits, Unused: f.unused})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -193,7 +199,8 @@ type file struct {
 	d       Delivery
 	res     Result
 	rows    rows
-	table   rows // without what joins its rows
+	table   rows      // without what joins its rows
+	in      io.Reader // what is around them; nil: nothing is
 	c       *conformer
 	trailer *regexp.Regexp
 	sum     hash.Hash
@@ -243,6 +250,7 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 	if err := f.columns(); err != nil {
 		return err
 	}
+	returned := false
 	for n := 0; ; n++ {
 		if n%4096 == 0 && f.ctx.Err() != nil {
 			return context.Cause(f.ctx)
@@ -257,6 +265,12 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 		if n == 0 {
 			end := f.rows.End() // without a header it shows only now
 			f.c.shared.LineEnd, f.c.shared.Preamble = end.LineEnd, end.Preamble
+		}
+		if !returned && f.returned(rec) {
+			returned = true
+			if err := f.back(rowsBack(rec.Line)); err != nil {
+				return err
+			}
 		}
 		if rec.Malformed != "" {
 			f.records += int64(rec.Lines)
@@ -377,6 +391,9 @@ func (f *file) columns() error {
 	}
 	l, problems := header(f.feed, names)
 	if len(problems) > 0 {
+		if slices.ContainsFunc(names, func(name string) bool { return holdsIdentity(name, f.res.AsOf) }) {
+			problems = append(problems, nameProblem("the header, or what stands in its place,"))
+		}
 		for i := range problems {
 			problems[i].Line = max(f.headerLine, 1)
 		}
@@ -396,11 +413,47 @@ func (f *file) columns() error {
 	}
 	end := f.rows.End()
 	f.c.shared = Layout{Columns: names, LineEnd: end.LineEnd, Sheet: end.Sheet, Preamble: end.Preamble, Instruction: f.instructed}
+	if l.added {
+		if err := f.back(rowsBack(f.headerLine)); err != nil {
+			return err
+		}
+	}
 	if f.feed.Pivot != nil {
 		f.joiner = newJoiner(f.rows, f.feed, l)
 		f.rows = f.joiner
 	}
 	return f.c.bind(l)
+}
+
+// back takes a file of rejected rows that comes back, mended. It holds few of
+// the rows that a snapshot has, and taken for one it would take all others away:
+// its rows are added by their keys; without keys it is refused.
+func (f *file) back(problem event.Problem) error {
+	if f.feed.Delivery != "snapshot" || f.feed.Instruction != nil {
+		return nil
+	}
+	if len(f.feed.Key) == 0 || f.res.Lines > 0 {
+		return fileError(problem)
+	}
+	feed := *f.feed
+	feed.Delivery, feed.Scope = "delta", catalog.Scope{}
+	f.feed, f.c.feed = &feed, &feed
+	f.res.Kind, f.c.window = feed.Delivery, false
+	f.res.Findings = append(f.res.Findings, event.Problem{Line: problem.Line, Rule: RuleWhole, Text: "these are rejected rows that come back: they are added by their keys, and nothing else is taken away",
+		Hint: "a snapshot without the columns rule, column and hint replaces what it does not contain"})
+	return nil
+}
+
+// returned reports whether a record without header ends in what a file of
+// rejected rows adds.
+func (f *file) returned(rec *record.Record) bool {
+	n := len(rec.Fields) - len(addedColumns())
+	return rec.Back || f.c.header == nil && n >= f.c.layout.width && n <= f.c.layout.width+1 && f.c.ruleIDs.Match(trim(rec.Fields[n]))
+}
+
+func rowsBack(line uint64) event.Problem {
+	return event.Problem{Line: line, Rule: RuleWhole, Text: "these are rejected rows that come back, and the feed delivers snapshots: alone they would take all other rows away",
+		Hint: "mend them in the source and send the whole export; where the feed has a key, they are added by it"}
 }
 
 // outside looks at what of the file stands in no row.
@@ -410,13 +463,32 @@ func (f *file) outside() error {
 		f.aside(line)
 	}
 	f.aside(end.Trailer)
-	if book, ok := f.table.(interface{ Aside(look func([]byte)) error }); ok {
-		return fileFault(book.Aside(f.aside))
+	for _, part := range []any{f.in, f.table} {
+		if part, ok := part.(compressed.Aside); ok {
+			if err := part.Aside(f.aside); err != nil {
+				return fileFault(err)
+			}
+		}
 	}
 	return nil
 }
 
+// nameProblem is the fault of a name in the file that is told of nobody.
+func nameProblem(of string) event.Problem {
+	return event.Problem{Rule: RuleIdentity, Text: of + " holds what looks like a personal identity number", Hint: "leave it out of the export"}
+}
+
 func (f *file) aside(text []byte) { f.c.look.outside(text, f.res.AsOf) }
+
+// unused looks at a value that the dictionary of a column has and no row.
+func (f *file) unused(columns []string, text []byte) {
+	secret := func(name string) bool {
+		return f.feed.Columns.Subject == name || slices.Contains(f.feed.Identifiers, name)
+	}
+	if !slices.ContainsFunc(columns, secret) {
+		f.aside(text)
+	}
+}
 
 // unread refuses a file with columns that cannot be looked through: whole files
 // are, before they are accepted. One that the feed declares to hold identifiers

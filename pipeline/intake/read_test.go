@@ -27,7 +27,7 @@ import (
 func TestLongFile(t *testing.T) {
 	s, res, err := readText(t, longFeed(), `unit;ind;date;num;den
 SE1-N;ctl;2023-12-31;3;10
-SE1-N;ctl;2024-01-01;3,5;10
+SE1-N;ctl;2024-01-01;3,0;10
  SE1-S ;n;2024-02-10 08:15;7;
 MOVED;n;2024-02-29;1;
 MOVED;n;2024-03-01;2;
@@ -53,7 +53,7 @@ SE1-S;wait;2024-12-31;-3;2
 	}
 	equal(t, "rows", s.rows(), []string{
 		"2 obs ctl@1 north 2023-12-31 n=3 d=10",
-		"3 obs ctl@2 north 2024-01-01 n=3.5 d=10",
+		"3 obs ctl@2 north 2024-01-01 n=3 d=10",
 		"4 obs n@1 south 2024-02-10 n=7",
 		"5 obs n@1 north 2024-02-29 n=1",
 		"6 obs n@1 south 2024-03-01 n=2",
@@ -413,7 +413,9 @@ func TestHeaderProblems(t *testing.T) {
 		"unit;ind;;num;den":          {"C03  column 3 has no name", "C03 date the column is missing"},
 		"Unit;ind;date;num;den":      {"C03 unit the column is missing", "C03 Unit the feed does not know the column"},
 		"Anna Svensson;191212121212;2024-01-01;1;2": {"C03  the first line does not look like the header of this feed: 0 of its 5 fields name a column of it",
-			"C03 unit the column is missing", "C03 ind the column is missing", "C03 date the column is missing", "C03 num the column is missing", "C03 den the column is missing"},
+			"C03 unit the column is missing", "C03 ind the column is missing", "C03 date the column is missing", "C03 num the column is missing", "C03 den the column is missing",
+			"C15  the header, or what stands in its place, holds what looks like a personal identity number"},
+		"unit;ind;date;num;den;\uff11\uff19121212-1212": {"C03 dddddddd-dddd the feed does not know the column", "C15  the header, or what stands in its place, holds what looks like a personal identity number"},
 		"Anna;Anna;1;1;2": {"C03  the first line does not look like the header of this feed: 0 of its 5 fields name a column of it",
 			"C03 xxxx the column stands twice in the header", "C03 d the column stands twice in the header",
 			"C03 unit the column is missing", "C03 ind the column is missing", "C03 date the column is missing", "C03 num the column is missing", "C03 den the column is missing"},
@@ -748,8 +750,22 @@ func TestBlocksDependOnTheFileAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rows := 45_000*2 + 30_000; res.Rows != int64(rows) || !slices.Equal(want.blocks, []int{MaxBlockRows, rows - MaxBlockRows}) {
-		t.Errorf("%d rows in blocks of %v", res.Rows, want.blocks)
+	blocks, hashes := []int{0}, 0
+	for i := range 45_000 {
+		if hashes >= maxBlockHashes { // no row is in two
+			blocks, hashes = append(blocks, 0), 0
+		}
+		observations := 3 - i%3/2 // ward C has one less
+		blocks[len(blocks)-1] += observations
+		hashes += 1 + observations
+	}
+	if rows := 45_000*2 + 30_000; res.Rows != int64(rows) || !slices.Equal(want.blocks, blocks) {
+		t.Errorf("%d rows in blocks of %v, want %v", res.Rows, want.blocks, blocks)
+	}
+	keyless := wideFeed()
+	keyless.Key, keyless.Columns.Subject, keyless.IgnoreColumns = nil, "", []string{"pid", "id"}
+	if large, _, err := readText(t, keyless, text, delivery()); err != nil || !slices.Equal(large.blocks, []int{MaxBlockRows, 120_000 - MaxBlockRows}) {
+		t.Errorf("without hashes: blocks of %v, %v", large.blocks, err)
 	}
 	got := &taken{}
 	again, err := Read(context.Background(), iotest.HalfReader(strings.NewReader(text)), wideFeed(), world(), delivery(), got)
@@ -987,7 +1003,8 @@ func TestReceipt(t *testing.T) {
 // Memory does not grow with the file: what lives while the last block is
 // taken is what lived at the tenth.
 func TestMemoryIsFlat(t *testing.T) {
-	feed, idx, text := caseLevel(MaxBlockRows)
+	const rows = maxBlockHashes / 2 // a block: each has a key and a subject
+	feed, idx, text := caseLevel(rows)
 	head := bytes.IndexByte(text, '\n') + 1
 	const times = 24
 	parts := []io.Reader{bytes.NewReader(text)}
@@ -1005,11 +1022,11 @@ func TestMemoryIsFlat(t *testing.T) {
 		return nil
 	})
 	res, err := Read(context.Background(), io.MultiReader(parts...), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01"), Keys: keys()}, sink)
-	if err != nil || res.Lines != (times+1)*MaxBlockRows || at != times+1 {
+	if err != nil || res.Lines != (times+1)*rows || at != times+1 {
 		t.Fatalf("%d lines, %d blocks, %v", res.Lines, at, err)
 	}
 	if grown := int64(live[times]) - int64(live[9]); grown > 4<<20 { // how far is read ahead differs
-		t.Errorf("%d bytes more live after %d rows than after %d", grown, res.Lines, 10*MaxBlockRows)
+		t.Errorf("%d bytes more live after %d rows than after %d", grown, res.Lines, 10*rows)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/intake/delimited"
 	"larstrom/pipeline/intake/fixed"
+	"larstrom/pipeline/intake/ndjson"
 )
 
 // RejectedRows writes the rejected and parked rows of one file in the sender's
@@ -18,9 +19,10 @@ import (
 // header, where the dialect has one, comes with the first row, so that a file
 // without rejects stays empty.
 //
-// Text of fixed width goes back as such, with the three behind its columns. A
-// format that is no such text gets text with delimiters in UTF-8, with a header
-// and a semicolon where the comma is the decimal sign.
+// Text of fixed width goes back as such, with the three behind its columns, and
+// JSON lines as objects with three more keys. A format that is no such text gets
+// text with delimiters in UTF-8, with a header and a semicolon where the comma is
+// the decimal sign.
 //
 // A file in the sender's own dialect can be mended and sent again as it is: the
 // three columns are known, and passed over.
@@ -31,6 +33,8 @@ type RejectedRows struct {
 	dialect catalog.Dialect
 	above   bool // the instruction stands above the header
 	fixed   []catalog.FixedColumn
+	objects bool // one a line
+	names   []string
 	eol     string
 	out     *delimited.Writer
 	line    uint64
@@ -49,6 +53,9 @@ func NewRejectedRows(w io.Writer, feed *catalog.Feed) *RejectedRows {
 	case "fixed":
 		r.fixed = feed.Fixed
 		r.dialect.Quote, r.dialect.Delimiter = `"`, "," // which the writer wants and does not use
+	case "ndjson":
+		r.objects = true
+		r.dialect.Quote, r.dialect.Delimiter, r.dialect.Header = `"`, ",", false
 	default:
 		r.dialect.Encoding, r.dialect.Quote, r.dialect.Delimiter, r.dialect.Header = "utf-8", `"`, ",", true
 		if feed.Dialect.Decimal == "," {
@@ -90,7 +97,7 @@ func (r *RejectedRows) begin(l *Layout) error {
 	if r.out, err = delimited.NewWriter(r.w, r.dialect, l.LineEnd); err != nil {
 		return err
 	}
-	r.columns, r.eol = len(l.Columns), l.LineEnd
+	r.columns, r.names, r.eol = len(l.Columns), l.Columns, l.LineEnd
 	instruction := func(above bool) error {
 		if l.Instruction == "" || r.above != above {
 			return nil
@@ -126,7 +133,7 @@ func (r *RejectedRows) row() error {
 	r.line = 0
 	for _, raw := range append([][]string{r.raw}, r.more...) {
 		fields := slices.Clone(raw)
-		for len(fields) < r.columns && (r.fixed == nil || len(fields) > 1) {
+		for len(fields) < r.columns && (r.fixed == nil && !r.objects || len(fields) > 1) {
 			fields = append(fields, "")
 		}
 		r.n++
@@ -141,6 +148,13 @@ func (r *RejectedRows) row() error {
 func (r *RejectedRows) write(fields, added []string) error {
 	if r.fixed != nil {
 		return r.out.WriteText([]byte(fixed.Append(r.fixed, fields, added[0], added[1], added[2]) + r.eol))
+	}
+	if r.objects {
+		line, err := ndjson.Append(nil, r.names, fields, added[0], added[1], added[2])
+		if err != nil {
+			return err
+		}
+		return r.out.WriteText(append(line, r.eol...))
 	}
 	return r.out.Write(append(slices.Clone(fields), added...))
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
 )
 
@@ -125,6 +126,17 @@ func (c *conformer) untranslated(at *ref, b []byte) {
 	if !c.told(RuleType, at.name) {
 		c.fault(fault{column: at.name, value: b, field: numberField, rule: RuleType, text: "a text that the feed does not translate",
 			hint: "add it under translate of the feed"})
+	}
+}
+
+// partial faults the counts of persons or cases that are not whole: 1.234 may be
+// what is left of 1,234, and nobody would see that it is a thousandth of it.
+func (c *conformer) partial(m *measure, fields [][]byte, n [4]int64) {
+	for i := range 2 {
+		if at := &m.numbers[i]; n[i]%cell.Micro != 0 && !c.told(RuleType, at.name) {
+			c.fault(fault{column: at.name, value: get(fields, at), field: numberField, rule: RuleType, text: "a count that is not whole",
+				hint: "is its decimal sign one between thousands? Then correct the dialect or the row; parts of cases are no subset of cases: leave subset out of indicator " + m.ind.ID})
+		}
 	}
 }
 

@@ -303,12 +303,68 @@ func TestFineNumbers(t *testing.T) {
 // rule in the first.
 func TestRejectedRowsWithoutHeader(t *testing.T) {
 	feed := longFeed()
+	feed.Delivery, feed.Scope = "delta", catalog.Scope{}
 	feed.Dialect.Header, feed.Dialect.Names = false, []string{"unit", "ind", "date", "num", "den"}
 	s, _, err := readText(t, feed, "SE1-N;n;2024-01-01;1;;C06 | C07 (parked);num;mended\nSE1-N;n;2024-01-01;1;;a;b;c\n", delivery())
 	if err != nil {
 		t.Fatal(err)
 	}
 	equal(t, "rows", s.rows(), []string{"1 obs n@1 north 2024-01-01 n=1", "2 rej *@* * -"})
+}
+
+// TestRejectedRowsOfASnapshot: rejected rows that come back are a few of a
+// snapshot, and are never taken for the whole: they are added by their keys, or
+// refused.
+func TestRejectedRowsOfASnapshot(t *testing.T) {
+	for _, keyed := range []bool{true, false} {
+		for name, change := range map[string]func(*catalog.Feed) string{
+			"header": func(*catalog.Feed) string {
+				return "unit;ind;date;num;den;rule;column;hint\nSE1-N;n;2024-01-01;1;;C06;num;mended\n"
+			},
+			"no header": func(f *catalog.Feed) string {
+				f.Dialect.Header, f.Dialect.Names = false, []string{"unit", "ind", "date", "num", "den"}
+				return "SE1-N;n;2024-01-01;1;;C06;num;mended\n"
+			},
+			"fixed width": func(f *catalog.Feed) string {
+				f.Format, f.Dialect.Header, f.Columns.Indicator, f.Columns.Denominator = "fixed", false, "=n", ""
+				f.Fixed = []catalog.FixedColumn{{Name: "unit", From: 1, Width: 6}, {Name: "date", From: 7, Width: 10}, {Name: "num", From: 17, Width: 5}}
+				return "SE1-N 2024-01-011     C06                      num                                      mended\n"
+			},
+			"months": func(f *catalog.Feed) string {
+				f.Scope = catalog.Scope{Window: "months", Months: 2}
+				return "unit;ind;date;num;den;rule;column;hint\nSE1-N;n;2024-01-01;1;;C06;num;mended\n"
+			},
+		} {
+			feed := longFeed()
+			text := change(feed)
+			if keyed {
+				feed.Key = []string{"date"}
+			}
+			s, res, err := readText(t, feed, text, delivery())
+			var bad *FileError
+			switch {
+			case !keyed && (!errors.As(err, &bad) || bad.Problems[0].Rule != RuleWhole):
+				t.Errorf("%s without keys: %+v, %v", name, res, err)
+			case keyed && (err != nil || res.Kind != "delta" || len(s.rows()) != 1 || len(res.Findings) != 1):
+				t.Errorf("%s with keys: %+v, %v", name, res, err)
+			}
+		}
+	}
+}
+
+// TestCountsAreWhole: a count of cases that a wrong decimal sign has made a
+// thousandth of itself is rejected with its place; other measures may have parts.
+func TestCountsAreWhole(t *testing.T) {
+	feed := longFeed()
+	feed.Dialect.Decimal = "."
+	s, _, err := readText(t, feed, "unit;ind;date;num;den\nSE1-N;ctl;2024-01-01;1.234;2.345\nSE1-N;ctl;2024-01-02;12.0;24\nSE1-N;ctl;2024-01-03;1;2.5\nSE1-N;n;2024-01-02;1.5;\n", delivery())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "rows", s.rows(), []string{"2 rej ctl@2 north 2024-01-01", "3 obs ctl@2 north 2024-01-02 n=12 d=24", "4 rej ctl@2 north 2024-01-03", "5 obs n@1 north 2024-01-02 n=1.5"})
+	if len(s.rejects) != 3 || s.rejects[0].Column != "num" || s.rejects[1].Column != "den" || s.rejects[2].Line != 4 || s.rejects[2].Rule != RuleType || s.rejects[2].Value != "2.5" {
+		t.Errorf("rejects %v", s.faults())
+	}
 }
 
 func TestFromName(t *testing.T) {
@@ -499,6 +555,7 @@ func TestFixedRejectedRows(t *testing.T) {
 			feed := longFeed()
 			feed.Format, feed.Dialect.Encoding, feed.Dialect.Header = "fixed", enc, header
 			feed.Dialect.Preamble.Lines = 1
+			feed.Delivery, feed.Scope = "delta", catalog.Scope{}
 			feed.Columns = catalog.Columns{Unit: "unit", UnitSystem: "hsa", Indicator: "=n", EventDate: "date", Strata: []string{"kön"}, Numerator: "num"}
 			feed.Fixed = []catalog.FixedColumn{{Name: "unit", From: 1, Width: 6}, {Name: "date", From: 8, Width: 10}, {Name: "kön", From: 18, Width: 3}, {Name: "num", From: 22, Width: 5}}
 			text := "Körning\r\n"

@@ -10,6 +10,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/queue"
 )
 
 // Budgets of new tasks: per super-user and ISO week, per steward and day.
@@ -27,6 +28,8 @@ type Input struct {
 	Through   uint64
 	Questions []Question
 	Advice    []Advice
+	// Introductions await a signature.
+	Introductions []queue.Introduction
 	// Sent are all notices before.
 	Sent []event.NoticeSent
 	// Explain says what a check is about; nil: nothing is said.
@@ -54,6 +57,9 @@ func newBoard(in Input) *board {
 	for _, a := range in.Advice {
 		b.advise(a)
 	}
+	for _, n := range in.Introductions {
+		b.introduce(n)
+	}
 	return b
 }
 
@@ -72,6 +78,11 @@ func boardOf(in Input, addressed bool) *board {
 	for i := range in.Questions {
 		if d := in.Questions[i].OpenedOn; d.Before(from) {
 			from = d
+		}
+	}
+	for _, n := range in.Introductions {
+		if n.Since.Before(from) {
+			from = n.Since
 		}
 	}
 	for _, r := range in.Catalog.Registries {
@@ -220,6 +231,20 @@ func (b *board) advise(a Advice) {
 	}
 }
 
+// introduce gives an indicator version that awaits its signature to all who may
+// sign: it is one person's work, and nobody's to withhold from the others.
+func (b *board) introduce(n queue.Introduction) {
+	w := b.workdays[n.Registry]
+	for _, p := range b.people {
+		if len(queue.For([]queue.Introduction{n}, b.actors[p.ID])) == 0 {
+			continue
+		}
+		t := b.task(p.ID, idOf(string(Introduce), n.Indicator, n.Version, n.Protocol, n.Since.String()))
+		t.duty, t.introduction = Introduce, n
+		t.stage, t.due = stageOf(w.Between(n.Since, b.in.On), Days(Introduce, "")), w.After(n.Since, Days(Introduce, ""))
+	}
+}
+
 // told is what a person has been told before.
 type told struct {
 	offered map[string]bool
@@ -276,6 +301,9 @@ func (b *board) works(tasks map[string]*task) bool {
 				return true
 			}
 		}
+		if t.duty == Introduce && b.workdays[t.introduction.Registry].On(b.in.On) {
+			return true
+		}
 	}
 	// Advice is about no registry.
 	return slices.ContainsFunc(slices.Collect(maps.Keys(b.workdays)), func(r string) bool { return b.workdays[r].On(b.in.On) }) &&
@@ -298,7 +326,7 @@ func Digests(in Input) []Message {
 			switch {
 			case !t.offered[id]:
 				m.fresh = append(m.fresh, o)
-			case o.duty != Tune && o.stage > o.stageOn(t.digest, b.days):
+			case o.duty != Tune && o.stage > o.stageOn(t.digest, b):
 				m.again = append(m.again, o)
 			}
 		}
@@ -323,7 +351,7 @@ func Immediate(in Input) []Message {
 	in.Questions = slices.DeleteFunc(slices.Clone(in.Questions), func(q Question) bool {
 		return q.Severity != event.Block || !q.Published || q.duty() != Review
 	})
-	in.Advice = nil
+	in.Advice, in.Introductions = nil, nil
 	if len(in.Questions) == 0 {
 		return nil
 	}

@@ -4,7 +4,8 @@
 //
 // It owns the working days of a country, the time that each duty has (SLA), its
 // reminders at half and at the whole of it and the escalation at one and a half
-// (check L05), the fact that a duty was not done in it, whose task a flag is, the budget of new tasks and which of them
+// (check L05), the reminder of indicator versions that await their introduction
+// protocol, the fact that a duty was not done in it, whose task a flag is, the budget of new tasks and which of them
 // go first within it, and the words of a message in the reader's language.
 //
 // It refuses to own what a flag is and who may decide it (package gate), how a

@@ -113,6 +113,10 @@ func (b *board) line(body *strings.Builder, t *task, w words, lang string) {
 		fmt.Fprintf(body, "- "+what+"\n    larstrom flags learn\n", t.advice.Check, t.advice.Version)
 		return
 	}
+	if t.duty == Introduce {
+		b.introduced(body, t, w, lang)
+		return
+	}
 	var indicators, units, checks []string
 	for _, q := range t.of {
 		name := q.Indicator
@@ -142,6 +146,23 @@ func (b *board) line(body *strings.Builder, t *task, w words, lang string) {
 	if b.in.Pages != "" {
 		fmt.Fprintf(body, "    %s/flags/%s\n", b.in.Pages, url.PathEscape(t.first().FlagRaised.Flag))
 	}
+}
+
+// introduced is a line about an indicator version that awaits its protocol.
+func (b *board) introduced(body *strings.Builder, t *task, w words, lang string) {
+	n := t.introduction
+	name := n.Indicator
+	if ind, ok := b.in.Catalog.Index().Indicator(n.Indicator); ok {
+		name = ind.Name.In(lang)
+	}
+	what, command := w.draw, "larstrom protocol draw"
+	if n.Protocol != "" {
+		what, command = w.sign, "larstrom protocol sign"
+	}
+	if n.Revoked && n.Protocol == "" {
+		what = w.redraw
+	}
+	fmt.Fprintf(body, "- %s · "+w.version+"\n    %s; %s\n    %s\n", name, n.Version, what, fmt.Sprintf(w.when(t.stage), t.due), command)
 }
 
 func distinct(all []string) []string {

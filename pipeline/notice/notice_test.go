@@ -12,6 +12,7 @@ import (
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/notice"
+	"larstrom/pipeline/queue"
 	"larstrom/pipeline/run"
 )
 
@@ -428,4 +429,52 @@ func TestQuestionsFollowTheLedger(t *testing.T) {
 		t.Fatalf("proposed while the source owes an answer: %+v", q)
 	}
 	put(event.NoticeSubject("nord"), event.NoticeSent{Notice: "n", Kind: event.NoticeDigest, Person: "p"})
+}
+
+// An indicator version that awaits its protocol is a task of those who may sign it,
+// of nobody else, in one digest; it is said again when half of its time has passed,
+// when all of it has, and late, and is another task once a sample is drawn.
+func TestIntroductionsAwaitTheirStewards(t *testing.T) {
+	n := queue.Introduction{Indicator: "reperf", Version: "2", Registry: "stroke", Since: day(t, "2025-09-01")} // a Monday
+	in := input(t, "2025-09-02")
+	in.Introductions = []queue.Introduction{n}
+	digest := func(on string) string {
+		t.Helper()
+		in.On = day(t, on)
+		all := notice.Digests(in)
+		for _, m := range all {
+			in.Sent = append(in.Sent, m.Sent)
+		}
+		if len(all) == 0 {
+			return ""
+		}
+		return to(all) + ": " + all[0].Body
+	}
+	first := digest("2025-09-02")
+	for _, want := range []string{"nat: New tasks: 1\n", "Reperfusion in time · version 2\n", "shown to pilot units only: draw a sample for the introduction protocol; by 2025-09-15", "larstrom protocol draw"} {
+		if !strings.Contains(first, want) {
+			t.Errorf("the digest lacks %q:\n%s", want, first)
+		}
+	}
+	for on, want := range map[string]string{"2025-09-03": "", "2025-09-06": "", "2025-09-07": ""} { // a day without news, and a week-end
+		if got := digest(on); got != want {
+			t.Errorf("%s: %s", on, got)
+		}
+	}
+	for _, x := range [][2]string{{"2025-09-08", "half of the time has passed"}, {"2025-09-09", ""}, {"2025-09-15", "the time is up"}, {"2025-09-22", "late, was due 2025-09-15"}} {
+		if got := digest(x[0]); x[1] == "" && got != "" || !strings.Contains(got, x[1]) || x[1] != "" && !strings.Contains(got, "Reminders: 1") {
+			t.Errorf("%s: want %q, got %s", x[0], x[1], got)
+		}
+	}
+	in.Introductions[0].Protocol, in.Introductions[0].Since = "p1", day(t, "2025-09-22")
+	if got := digest("2025-09-23"); !strings.Contains(got, "New tasks: 1") || !strings.Contains(got, "check the cases against the record, and sign") {
+		t.Errorf("after the sample was drawn: %s", got)
+	}
+	in.Introductions = nil
+	if got := digest("2025-10-06"); got != "" {
+		t.Errorf("after the signature: %s", got)
+	}
+	if got := notice.Immediate(notice.Input{Catalog: in.Catalog, On: in.On, Introductions: []queue.Introduction{n}}); len(got) != 0 {
+		t.Errorf("at once: %v", got)
+	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/queue"
 )
 
 // Duty is what somebody is to do.
@@ -26,6 +27,9 @@ const (
 	Confirm Duty = "confirm"
 	// Tune is looking at a check that its decisions speak against, or for.
 	Tune Duty = "tune"
+	// Introduce is signing the introduction protocol of an indicator version, or
+	// drawing its sample first.
+	Introduce Duty = "introduce"
 )
 
 // Days is how many working days there are for a duty about a flag of the
@@ -41,6 +45,10 @@ func Days(d Duty, s event.Severity) int {
 		return 5
 	case Confirm:
 		return 2
+	case Introduce:
+		// Nobody waits for it but the units that do not see the version: two weeks,
+		// for cases have to be looked up in records.
+		return 10
 	}
 	return 0
 }
@@ -125,11 +133,13 @@ type task struct {
 	incident string
 	of       []*Question
 	advice   Advice
-	stage    Stage
-	due      catalog.Date
-	severity event.Severity
-	impact   float64
-	opened   uint64
+	// introduction is that of the duty Introduce.
+	introduction queue.Introduction
+	stage        Stage
+	due          catalog.Date
+	severity     event.Severity
+	impact       float64
+	opened       uint64
 }
 
 // idOf names a task, anew each time that the duty begins anew, or a message.
@@ -178,10 +188,13 @@ func (t *task) add(q *Question, d Duty, on catalog.Date, w Workdays) {
 }
 
 // stageOn is the stage that the task had at the end of an earlier day.
-func (t *task) stageOn(on catalog.Date, workdays func(*Question) Workdays) Stage {
+func (t *task) stageOn(on catalog.Date, b *board) Stage {
+	if t.duty == Introduce {
+		return stageOf(b.workdays[t.introduction.Registry].Between(t.introduction.Since, on), Days(Introduce, ""))
+	}
 	s := Fresh
 	for _, q := range t.of {
-		s = max(s, stageOf(q.used(t.duty, on, workdays(q)), Days(t.duty, q.Severity)))
+		s = max(s, stageOf(q.used(t.duty, on, b.days(q)), Days(t.duty, q.Severity)))
 	}
 	return s
 }
@@ -218,7 +231,8 @@ func rank(a, b *task) int {
 // byName orders tasks as they are listed.
 func byName(tasks []*task) {
 	slices.SortStableFunc(tasks, func(a, b *task) int {
-		return cmp.Or(cmp.Compare(a.advice.Check, b.advice.Check), cmp.Compare(a.first().Indicator, b.first().Indicator),
+		return cmp.Or(cmp.Compare(a.advice.Check, b.advice.Check), cmp.Compare(a.introduction.Indicator, b.introduction.Indicator),
+			cmp.Compare(a.introduction.Version, b.introduction.Version), cmp.Compare(a.first().Indicator, b.first().Indicator),
 			cmp.Compare(a.first().Unit, b.first().Unit), cmp.Compare(a.id, b.id))
 	})
 }

@@ -31,31 +31,57 @@ type Input struct {
 
 // Build is the result set of one indicator.
 func Build(in Input) (Set, error) {
-	raw := in.grid(asDelivered)
-	joined := raw
+	b, err := in.build(nil)
+	if err != nil {
+		return Set{}, err
+	}
+	return Seal(in.Indicator.ID, b.tables), nil
+}
+
+// built is a set before it has a name, with the series as they were delivered and
+// the newest period by granularity.
+type built struct {
+	raw    []series
+	last   map[string]int32
+	tables []Table
+}
+
+// build makes the tables of a set; of a part of the series of a set that was made,
+// without those that compare units.
+func (in *Input) build(part *Made) (built, error) {
+	b := built{last: in.latest()}
+	if part != nil {
+		b.last = part.last
+	}
+	b.raw = in.grid(asDelivered, b.last)
+	joined := b.raw
 	if in.joins() {
-		joined = in.grid(in.joined)
+		joined = in.grid(in.joined, b.last)
 	}
 	var charts Table
 	// The charts cost about as much as the rest together.
 	beside := pool.New().WithErrors().WithFirstError()
 	beside.Go(func() (err error) {
-		own := in
+		own := *in
 		own.ends = nil
 		if charts, err = own.charts(joined); err != nil {
 			return fmt.Errorf("indicator %s: charts: %w", in.Indicator.ID, err)
 		}
 		return nil
 	})
-	cells := in.cells(raw)
-	funnels, variations, err := in.between(joined)
-	if err != nil {
-		err = fmt.Errorf("indicator %s: %w", in.Indicator.ID, err)
+	cells := in.cells(b.raw)
+	var funnels, variations Table
+	var err error
+	if part == nil {
+		if funnels, variations, err = in.between(joined); err != nil {
+			err = fmt.Errorf("indicator %s: %w", in.Indicator.ID, err)
+		}
 	}
-	if err := errors.Join(beside.Wait(), err); err != nil {
-		return Set{}, err
+	err = errors.Join(beside.Wait(), err)
+	if b.tables = []Table{cells, charts}; part == nil {
+		b.tables = append(b.tables, funnels, variations)
 	}
-	return Seal(in.Indicator.ID, []Table{cells, charts, funnels, variations}), nil
+	return b, err
 }
 
 // rows collects the key columns that all tables of an indicator share.
@@ -538,45 +564,63 @@ type yearOfUnit struct {
 // twelve mature months. Cross-sections and rolling windows hold the same
 // people again and again, so of these only the newest mature period counts.
 func (in *Input) between(all []series) (Table, Table, error) {
+	var spans []yearSpan
+	var units [][]*yearOfUnit
+	for i := 0; i < len(all); {
+		k, last := all[i].key, int32(none)
+		k.unit = ""
+		j := i
+		for ; j < len(all) && all[j].key.version == k.version && all[j].key.granularity == k.granularity && all[j].key.stratum == k.stratum; j++ {
+			last = max(last, all[j].mature())
+		}
+		if last != none {
+			span := in.span(k, last)
+			var of []*yearOfUnit
+			for ; i < j; i++ {
+				if u := year(&all[i], span); u != nil {
+					of = append(of, u)
+				}
+			}
+			spans, units = append(spans, span), append(units, of)
+		}
+		i = j
+	}
+	return in.compared(spans, units)
+}
+
+// compared makes the funnels and the variation of units in each span.
+func (in *Input) compared(spans []yearSpan, units [][]*yearOfUnit) (Table, Table, error) {
 	var fr, vr rows
 	var f funnelColumns
 	var v variationColumns
-	for i := 0; i < len(all); {
-		j := i + 1
-		for j < len(all) && all[j].key.version == all[i].key.version && all[j].key.granularity == all[i].key.granularity &&
-			all[j].key.stratum == all[i].key.stratum {
-			j++
+	for i, span := range spans {
+		if len(units[i]) == 0 {
+			continue
 		}
-		from, to, units := in.lastYear(all[i:j])
-		if len(units) > 0 {
-			if err := in.funnel(&fr, &f, from, to, units); err != nil {
-				return Table{}, Table{}, fmt.Errorf("funnel of stratum %q: %w", all[i].key.stratum, err)
-			}
-			if err := in.variation(&vr, &v, from, to, units); err != nil {
-				return Table{}, Table{}, fmt.Errorf("variation of stratum %q: %w", all[i].key.stratum, err)
-			}
+		if err := in.funnel(&fr, &f, span.first, span.to, units[i]); err != nil {
+			return Table{}, Table{}, fmt.Errorf("funnel of stratum %q: %w", span.key.stratum, err)
 		}
-		i = j
+		if err := in.variation(&vr, &v, span.first, span.to, units[i]); err != nil {
+			return Table{}, Table{}, fmt.Errorf("variation of stratum %q: %w", span.key.stratum, err)
+		}
 	}
 	return Table{"funnel", append(fr.columns(), f.columns()...)}, Table{"variation", append(vr.variationColumns(), v.columns()...)}, nil
 }
 
-// lastYear adds up the value points of each series in the newest mature
-// periods.
-func (in *Input) lastYear(group []series) (from, to int32, units []yearOfUnit) {
-	k := group[0].key
-	g := catalog.Granularity(k.granularity)
-	last := int32(math.MinInt32)
-	for _, s := range group {
-		for _, p := range s.points {
-			if p.mature {
-				last = max(last, p.period)
-			}
+// mature is the newest mature period of the series.
+func (s *series) mature() int32 {
+	last := int32(none)
+	for i := range s.points {
+		if s.points[i].mature {
+			last = max(last, s.points[i].period)
 		}
 	}
-	if last == math.MinInt32 {
-		return 0, 0, nil
-	}
+	return last
+}
+
+// span is that of the funnel whose newest mature period is given.
+func (in *Input) span(k seriesKey, last int32) yearSpan {
+	g := catalog.Granularity(k.granularity)
 	n := periodsPerYear(g)
 	if in.Indicator.Measurement != "event" {
 		n = 1
@@ -585,34 +629,43 @@ func (in *Input) lastYear(group []series) (from, to int32, units []yearOfUnit) {
 	for range n - 1 {
 		first = g.PeriodStart(first.AddDays(-1))
 	}
-	for _, s := range group {
-		u := yearOfUnit{key: s.key, state: spc.StateNotApplicable}
-		worst := -1
-		for _, p := range s.points {
-			if p.period < first.Days() || p.period > last {
-				continue
-			}
-			if p.state == spc.StateHeldPrevious || p.state == spc.StateHeldEmpty {
-				u.held++
-			}
-			if p.state == spc.StateValue {
-				if u.state == spc.StateValue {
-					u.point = join(u.point, p)
-				} else {
-					u.point = p
-				}
-				u.state = spc.StateValue
-			} else if u.state != spc.StateValue && gravity(p.state) > worst {
-				u.state, u.point, worst = p.state, p, gravity(p.state)
-			} else if p.state == u.state && p.drawn() {
-				u.point = join(u.point, p)
-			}
+	return yearSpan{k, first.Days(), last, g.PeriodEnd(catalog.DateOfDays(last)).Days()}
+}
+
+// year adds up the value points of a series in a span; nil where it has no place
+// in the funnel. Nothing of the series is kept.
+func year(s *series, span yearSpan) *yearOfUnit {
+	u := yearOfUnit{key: s.key, state: spc.StateNotApplicable}
+	worst := -1
+	for i := range s.points {
+		p := s.points[i]
+		if p.period < span.first || p.period > span.last {
+			continue
 		}
-		if u.state != spc.StateNotApplicable {
-			units = append(units, u)
+		if p.state == spc.StateHeldPrevious || p.state == spc.StateHeldEmpty {
+			u.held++
+		}
+		if p.state == spc.StateValue {
+			if u.state == spc.StateValue {
+				u.point = join(u.point, p)
+			} else {
+				u.point = p
+			}
+			u.state = spc.StateValue
+		} else if u.state != spc.StateValue && gravity(p.state) > worst {
+			u.state, u.point, worst = p.state, p, gravity(p.state)
+		} else if p.state == u.state && p.drawn() {
+			u.point = join(u.point, p)
 		}
 	}
-	return first.Days(), g.PeriodEnd(catalog.DateOfDays(last)).Days(), units
+	if u.state == spc.StateNotApplicable {
+		return nil
+	}
+	if u.point.fingerprint = ""; u.point.content != nil {
+		own := *u.point.content
+		u.point.content = &own
+	}
+	return &u
 }
 
 // unplaced is the state of a unit that is drawn elsewhere and has no place in a
@@ -640,7 +693,7 @@ func (f *funnelColumns) columns() []Column {
 		{"units", f.units}, {"why", f.why}}
 }
 
-func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []yearOfUnit) error {
+func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []*yearOfUnit) error {
 	o := funnel.Options{Multiplier: in.multiplier()}
 	switch {
 	case in.binomial():
@@ -691,7 +744,7 @@ func (in *Input) funnel(r *rows, f *funnelColumns, from, to int32, units []yearO
 
 // leftOut says how much of the units that are compared is under question and so not
 // in their values, with a blank before the sentence; nothing for none.
-func leftOut(units []yearOfUnit) string {
+func leftOut(units []*yearOfUnit) string {
 	periods, of := 0, 0
 	for _, u := range units {
 		if u.held > 0 && u.state == spc.StateValue {
@@ -737,7 +790,7 @@ func (v *variationColumns) columns() []Column {
 	return out
 }
 
-func (in *Input) variation(r *rows, v *variationColumns, from, to int32, units []yearOfUnit) error {
+func (in *Input) variation(r *rows, v *variationColumns, from, to int32, units []*yearOfUnit) error {
 	o := variation.Options{Multiplier: in.multiplier()}
 	switch {
 	case in.binomial():

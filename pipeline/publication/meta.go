@@ -34,6 +34,8 @@ type MetaInput struct {
 	Catalog    *catalog.Catalog
 	Flags      []Flag
 	Deliveries []Delivery
+	// Affirmed is by unit the last day up to which somebody stands by what is shown.
+	Affirmed map[string]catalog.Date
 }
 
 // shared are the columns that every view has.
@@ -175,7 +177,7 @@ func (in *MetaInput) indicators() Table {
 }
 
 // annotations say on charts what happened to a unit: it began, ended, or was
-// carried on by another.
+// carried on by another; and up to when somebody stands by what is shown of it.
 func (in *MetaInput) annotations() Table {
 	var c shared
 	var unit, kind, text []string
@@ -201,6 +203,9 @@ func (in *MetaInput) annotations() Table {
 		}
 		if !u.To.IsZero() && !carried {
 			add(u.ID, u.To, "unit_to", "The unit ends")
+		}
+		if a := in.Affirmed[u.ID]; !a.IsZero() {
+			add(u.ID, a, "affirmed", "Affirmed through "+a.String())
 		}
 	}
 	return Table{"annotation", append(c.columns(), Column{"unit", unit}, Column{"period_start", period},

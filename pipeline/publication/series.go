@@ -86,19 +86,26 @@ func gravity(s spc.State) int {
 	}
 }
 
+// latest is the newest period of the indicator, by granularity.
+func (in *Input) latest() map[string]int32 {
+	last := map[string]int32{}
+	for i := range in.Cells {
+		c := &in.Cells[i]
+		if at, ok := last[c.Key.Granularity]; c.counts() && (!ok || at < c.Key.PeriodStart) {
+			last[c.Key.Granularity] = c.Key.PeriodStart
+		}
+	}
+	return last
+}
+
+// counts reports whether the cell makes its period one of the indicator's.
+func (c *Cell) counts() bool { return !c.Tombstone || c.State == spc.StateHeldEmpty }
+
 // grid turns cells into series without holes: every period from a series'
 // first to the newest period of the indicator, or to the end of its unit or
 // version, has a point, missing ones by their state. seriesOf says to which
 // series a cell belongs; cells that meet in one point are added.
-func (in *Input) grid(seriesOf func(cell.Key) seriesKey) []series {
-	last := map[string]int32{} // by granularity
-	for i := range in.Cells {
-		c := &in.Cells[i]
-		at, ok := last[c.Key.Granularity]
-		if (!c.Tombstone || c.State == spc.StateHeldEmpty) && (!ok || at < c.Key.PeriodStart) {
-			last[c.Key.Granularity] = c.Key.PeriodStart
-		}
-	}
+func (in *Input) grid(seriesOf func(cell.Key) seriesKey, last map[string]int32) []series {
 	if out, ok := in.inOrder(seriesOf, last); ok {
 		return out
 	}

@@ -19,6 +19,15 @@ type Set struct {
 	Tables []Table
 }
 
+// Rows is the number of rows of all tables.
+func (s Set) Rows() int {
+	n := 0
+	for _, t := range s.Tables {
+		n += t.Rows()
+	}
+	return n
+}
+
 // Table is the rows of one table, as columns of equal length.
 type Table struct {
 	Name    string // without the prefix result_
@@ -102,6 +111,12 @@ const ArraySeparator = "\x1f"
 // XXH64 of the row's column bits in order, little-endian. It does not depend
 // on the order of rows and changes with every value.
 func (t Table) Checksum() (rows int, sum uint64) {
+	t.each(func(row uint64) { rows, sum = rows+1, sum+row })
+	return rows, sum
+}
+
+// each gives what each row adds to the checksum, in their order.
+func (t Table) each(yield func(sum uint64)) {
 	width, n := 8*len(t.Columns), t.Rows()
 	b := make([]byte, min(n, checksumRows)*width)
 	for from := 0; from < n; from += checksumRows {
@@ -112,10 +127,9 @@ func (t Table) Checksum() (rows int, sum uint64) {
 			})
 		}
 		for i := range to - from {
-			sum += xxhash.Sum64(b[i*width : (i+1)*width])
+			yield(xxhash.Sum64(b[i*width : (i+1)*width]))
 		}
 	}
-	return n, sum
 }
 
 // checksumRows are taken at a time, column by column.

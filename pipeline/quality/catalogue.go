@@ -2,6 +2,7 @@ package quality
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -15,8 +16,8 @@ func Catalogue() []Check {
 	all := slices.Concat([]Check{
 		c05(), c06(), c07(), c08(), c09(), c10(), c11(), c12(), c17(), k01(), k09(), t04(),
 		c13(), k02(), k03(), k05(), k06(), k07(), k08(), k10(), k11(), k12(), k13(),
-		p02(), p03(), p04(), p05(), t01(), t09(), t10(),
-		d01(), d02(), d03(), d05(), d06(), d07(), l01(), l02(), l04(), x01(),
+		p01(Check{ID: "P01", Version: 2, Severity: event.Block, Count: 1, Explain: explain("P01")}), p02(), p03(), p04(), p05(), t01(), t09(), t10(),
+		d01(), d02(), d03(), d05(), d06(), d07(), l01(), l02(), x01(),
 	}, panelChecks(), others())
 	for i := range all {
 		c := &all[i]
@@ -27,6 +28,10 @@ func Catalogue() []Check {
 			rows := all[i]
 			rows.Count = 2 // a row is one value: two suffice
 			c.Night = func(n *Night) []Finding { return p03Rows(n, rows) }
+		case "L03":
+			c.Deliveries = l03
+		case "T09":
+			c.Partly = "hours and gaps of summer time are not judged: an observation keeps the day of an event, not its hour"
 		case "T08":
 			whole := all[i]
 			c.Night = func(n *Night) []Finding { return staleFeed(n, whole) }
@@ -68,11 +73,10 @@ func others() []Check {
 		{"C02", event.Reject, "held by intake as files are read; what it turned away is on record"},
 		{"C03", event.Reject, "held by intake as files are read; what it turned away is on record"},
 		{"C04", event.Block, "held by intake as files are read; what it turned away is on record"},
-		{"C14", event.Reject, "held by intake: rows of units and indicators outside the catalog are not stored"},
 		{"C15", event.Reject, "held by intake as rows are read; what it found is a security event"},
 		{"C16", event.Hold, "held by the catalog: codes, units and regions are one to one at every date before a catalog is adopted"},
-		{"P01", event.Reject, "held by intake: an implausible value follows the missing-value policy of its indicator"},
-		{"L03", event.Block, "held by the order of deliveries: those after a gap wait until it is filled or skipped by decision"},
+		{"L03", event.Block, "held by the order of deliveries: those after a gap wait until it is filled or skipped by decision; what waits is on record"},
+		{"L04", event.Info, "held by intake: an export that is dated after the day on which it came is rejected; the minute of an export is not known, only its day"},
 		{"L05", event.Note, "held by the reminders of the review: working days of the unit's country, escalation at one and a half times the time"},
 		{"X07", event.Hold, "held by the introduction protocol: a version without a signed sample is shown to its pilot units only"},
 	} {
@@ -83,6 +87,7 @@ func others() []Check {
 		severity event.Severity
 		absent   string
 	}{
+		{"C14", event.Reject, "no list of who takes part is in the catalog: its own units and indicators are that list, and rows of others are never in a cell (C07, C08)"},
 		{"C18", event.Block, "sources send counts, not confidence intervals: intervals are computed here"},
 		{"P07", event.Reject, "observations carry neither sex nor age of a person, by design"},
 		{"X02", event.Hold, "records are not linked between sources: pseudonyms differ by source, by design"},
@@ -91,6 +96,20 @@ func others() []Check {
 		{"X05", event.Note, "records are not linked between sources: pseudonyms differ by source, by design"},
 	} {
 		all = append(all, Check{ID: o.id, Version: 1, Severity: o.severity, Explain: explain(o.id), Absent: o.absent})
+	}
+	return all
+}
+
+// l03 puts on record that deliveries wait behind a gap.
+func l03(d Deliveries) []Finding {
+	var all []Finding
+	for _, g := range d.Gaps {
+		text := fmt.Sprintf("%d deliveries of feed %s wait: two have the same number.", g.Waiting, g.Feed)
+		if g.Missing != 0 {
+			text = fmt.Sprintf("Delivery %d of feed %s has not come; %d wait behind it.", g.Missing, g.Feed, g.Waiting)
+		}
+		n := float64(g.Waiting)
+		all = append(all, Finding{Check: "L03", CheckVersion: 1, Severity: event.Block, Status: Flagged, Observed: n, Low: n, High: n, Instances: int64(max(g.Waiting, 1)), Text: text})
 	}
 	return all
 }

@@ -12,6 +12,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/quality/surveil"
 )
 
 // Checks that look at the cells of one indicator.
@@ -142,22 +143,31 @@ func k03() Check {
 // together is one remark about a field that is incomplete in many cells: that
 // is how the feed is, and one answer is enough.
 func together(alike []Finding, fraction float64) Finding {
-	all := Finding{Direction: "up", Unit: alike[0].Unit}
+	all := merged(alike)
+	all.Direction = "up"
 	units := map[string]bool{}
 	for _, f := range alike {
-		all.Guards = append(all.Guards, f.Guards...)
-		all.Observed += f.Observed
-		all.Expected += f.Expected
 		units[f.Unit] = true
-		if f.Unit != all.Unit {
-			all.Unit = ""
-		}
 	}
 	share := 0.0
 	if all.Expected > 0 {
 		share = fraction * all.Observed / all.Expected
 	}
 	all.Text = fmt.Sprintf("In %d cells of %d units the value that the indicator is made of is missing in %.0f %% of rows: the field is always incomplete.", len(alike), len(units), 100*share)
+	return all
+}
+
+// merged is one finding about the cells of several, of their unit if that is one.
+func merged(alike []Finding) Finding {
+	all := Finding{Unit: alike[0].Unit}
+	for _, f := range alike {
+		all.Guards = append(all.Guards, f.Guards...)
+		all.Observed += f.Observed
+		all.Expected += f.Expected
+		if f.Unit != all.Unit {
+			all.Unit = ""
+		}
+	}
 	return all
 }
 
@@ -178,48 +188,70 @@ func (in *Input) filling() map[int32]bool {
 	return out
 }
 
-// k08 remarks that the month before last is still filling: it has less than
-// three quarters of what a month of the year before last had in the end.
+// k08 remarks that the month before last has less than three quarters of what a
+// month of the year before last had in the end, and less than chance explains: it
+// is still filling. Where the indicator's own maturity says so it is shown as
+// preliminary anyway. What many units have in common is one remark.
 func k08() Check {
-	c := Check{ID: "K08", Version: 1, Severity: event.Note, Count: 1, Fraction: 0.75, Explain: explain("K08")}
+	c := Check{ID: "K08", Version: 2, Severity: event.Note, Count: 1, Fraction: 0.75, P: 0.001, Explain: explain("K08")}
 	c.Run = func(in Input) []Finding {
 		if in.Indicator.Period != catalog.Month {
 			return notApplicable(c, &in, "the indicator's periods are not months")
 		}
 		t := newInstance(c, &in)
 		return t.run(func() {
-			tonight := catalog.Month.PeriodStart(in.AsOf)
-			second := tonight.AddMonths(-2)
+			second := catalog.Month.PeriodStart(in.AsOf).AddMonths(-2)
 			if len(in.Series) == 0 {
 				t.skip("no history was given", 1)
 			}
 			from, to := second.AddMonths(-23+2).Days(), second.AddMonths(-12+2).Days()
+			year := make([][]float64, len(in.Series)) // of each series, a year before
+			for i := range in.Series {
+				if s := &in.Series[i]; s.valid() == nil {
+					for j, p := range s.Period {
+						if p >= from && p <= to && s.Mature[j] && !s.Excluded[j] {
+							year[i] = append(year[i], s.Volume[j])
+						}
+					}
+				}
+			}
+			alpha := Dispersion(year)
+			var alike []Finding
 			for i := range in.Series {
 				s := &in.Series[i]
 				if s.valid() != nil {
 					continue
 				}
 				at := slices.Index(s.Period, second.Days())
-				var sum float64
-				n := 0
-				for j, p := range s.Period {
-					if p >= from && p <= to && s.Mature[j] && !s.Excluded[j] {
-						sum += s.Volume[j]
-						n++
-					}
-				}
 				switch {
 				case at < 0 || s.Tombstone[at]:
 					t.skip("there is no month before last", 1)
-				case n < minBaseline:
+					continue
+				case !s.Mature[at]:
+					t.skip("the month is not mature, and is shown as preliminary", 1)
+					continue
+				case len(year[i]) < minBaseline:
 					t.skip(fmt.Sprintf("fewer than %d months of the year before", minBaseline), 1)
-				case s.Volume[at] >= t.fraction*sum/float64(n) || sum/float64(n)-s.Volume[at] < t.count:
-					t.pass()
-				default:
-					t.flag(Finding{Unit: s.Unit, Stratum: s.Stratum, Period: second, Observed: s.Volume[at], Expected: sum / float64(n), Direction: "down",
-						Guards: []event.Guard{event.GuardOf(s.key(&in, s.Period[at]), s.Fingerprint[at])},
-						Text:   fmt.Sprintf("%.0f records, %.0f in a month of the year before: the month is preliminary.", s.Volume[at], sum/float64(n))})
+					continue
 				}
+				usual := mean(year[i])
+				if s.Volume[at] >= t.fraction*usual || usual-s.Volume[at] < t.count ||
+					surveil.NegativeBinomial(int(math.Round(max(s.Volume[at], 0))), usual, alpha).Lower >= t.p {
+					t.pass()
+					continue
+				}
+				alike = append(alike, Finding{Unit: s.Unit, Stratum: s.Stratum, Period: second, Observed: s.Volume[at], Expected: usual, Direction: "down",
+					Guards: []event.Guard{event.GuardOf(s.key(&in, s.Period[at]), s.Fingerprint[at])},
+					Text:   fmt.Sprintf("%.0f records, %.0f in a month of the year before: the month is preliminary.", s.Volume[at], usual)})
+			}
+			if len(alike) >= several {
+				all := merged(alike)
+				all.Period, all.Direction = second, "down"
+				all.Text = fmt.Sprintf("In %d cells the month has %.0f records together, %.0f in a month of the year before: it is preliminary.", len(alike), all.Observed, all.Expected)
+				alike = []Finding{all}
+			}
+			for _, f := range alike {
+				t.flag(f)
 			}
 		})
 	}
@@ -239,7 +271,7 @@ func k11() Check {
 			mature := map[seriesID]map[int32]bool{}
 			for i := range in.Series {
 				s := &in.Series[i]
-				if s.valid() != nil {
+				if !in.Reached.IsZero() || s.valid() != nil { // see closed
 					continue
 				}
 				at := map[int32]bool{}

@@ -53,6 +53,9 @@ type Check struct {
 	Absent string
 	// Elsewhere names what holds the check where that is not this package.
 	Elsewhere string
+	// Partly says what of the definition the data cannot support, and why; empty:
+	// all of it is judged.
+	Partly string
 }
 
 // Deliveries are what intake says of the deliveries of one run.
@@ -60,6 +63,18 @@ type Deliveries struct {
 	Accepted []event.DeliveryAccepted
 	Repeated []event.DeliveryRepeated
 	Rejected []event.DeliveryRejected
+	// Gaps are the feeds whose deliveries wait because numbers before them are
+	// missing or taken twice.
+	Gaps []Gap
+}
+
+// Gap is what is wrong with the numbers of one feed's deliveries.
+type Gap struct {
+	Feed string
+	// Missing is the first number that has not come, 0: all have; Waiting is how
+	// many deliveries wait behind it or dispute a number.
+	Missing int64
+	Waiting int
 }
 
 // Evaluate runs the checks on one indicator and orders their findings. A check

@@ -23,8 +23,6 @@ type Feed struct {
 	Due catalog.Date
 	// Indicators are those that the feed can bring.
 	Indicators []string
-	// Ahead is by how many minutes the export's own time lies in the future.
-	Ahead float64
 	// Days are the feed's deliveries, the newest last.
 	Days []FeedDay
 }
@@ -227,16 +225,6 @@ func l02() Check {
 			return []Finding{record(c, Pass, 1, "")}
 		}
 		return flagged(c, event.Note, now, usual, fmt.Sprintf("Nine of ten events of feed %s arrive within %.0f days, %.0f were usual.", f.ID, now, usual))
-	})
-}
-
-// l04 puts on record that an export says it is of the future.
-func l04() Check {
-	return feedCheck(Check{ID: "L04", Version: 1, Severity: event.Info, Count: 5}, lately, func(c Check, f *Feed) []Finding {
-		if f.Ahead <= c.Count {
-			return []Finding{record(c, Pass, 1, "")}
-		}
-		return flagged(c, event.Info, f.Ahead, 0, fmt.Sprintf("The export of feed %s is dated %.0f minutes after it came.", f.ID, f.Ahead))
 	})
 }
 

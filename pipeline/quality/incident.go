@@ -16,16 +16,17 @@ import (
 
 // Causes that an incident may have.
 const (
-	CauseMoved    = "merge_or_split"
-	CauseStale    = "stale_copy"
-	CauseSilent   = "silent_unit"
-	CauseCommon   = "common_mode"
-	CauseDelivery = "delivery"
-	CauseRestated = "restated"
-	CauseFeed     = "feed"      // one check, one feed, its indicators
-	CauseUnit     = "unit"      // one check, one unit, several indicators
-	CauseCheck    = "indicator" // one check, one indicator, several units
-	CauseBudget   = "budget"    // more questions than a steward can answer in a day
+	CauseMoved     = "merge_or_split"
+	CauseStale     = "stale_copy"
+	CauseSilent    = "silent_unit"
+	CauseCommon    = "common_mode"
+	CauseDelivery  = "delivery"
+	CauseRestated  = "restated"
+	CauseFeed      = "feed"      // one check, one feed, its indicators
+	CauseUnit      = "unit"      // one check, one unit, several indicators
+	CauseCheck     = "indicator" // one check, one indicator, several units
+	CauseExplained = "explained" // one explains the others
+	CauseBudget    = "budget"    // more questions than a steward can answer in a day
 )
 
 // Incident is flags with one likely cause, to be decided together. Each keeps
@@ -54,11 +55,15 @@ const ofFeed = "feed "
 const several = 3
 
 // foldIncidents gives findings with one cause the name of their incident.
-func foldIncidents(n *Night, all []Finding) []Incident {
+// Beside are by finding those in whose incident they are; see mergeGuards.
+func foldIncidents(n *Night, all []Finding, beside map[int]int) []Incident {
 	groups := map[[2]string][]int{} // cause and target
 	taken := make([]bool, len(all))
 	group := func(cause, target string, i int) {
 		groups[[2]string{cause, target}] = append(groups[[2]string{cause, target}], i)
+		taken[i] = true
+	}
+	for i := range beside {
 		taken[i] = true
 	}
 	for registry, list := range n.ofDelivery(all) {
@@ -89,6 +94,8 @@ func foldIncidents(n *Night, all []Finding) []Incident {
 			group(CauseRestated, f.Check, i)
 		case "C06", "C09", "C10", "P03":
 			group(CauseDelivery, f.Check+" "+n.registry(f), i)
+		case "K03", "K08": // what a registry's fields and months are like
+			group(CauseFeed, f.Check+" "+n.registry(f), i)
 		case "C11", "C12": // changed places show as either
 			group(CauseDelivery, "C11 "+n.registry(f), i)
 		default:
@@ -128,6 +135,7 @@ func foldIncidents(n *Night, all []Finding) []Incident {
 	for _, i := range overBudget(n, all, taken, len(groups)) {
 		group(CauseBudget, "", i)
 	}
+	join(groups, beside)
 	var out []Incident
 	of := map[string]int{} // incident of a flag
 	for _, key := range slices.SortedFunc(maps.Keys(groups), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
@@ -176,6 +184,87 @@ func foldIncidents(n *Night, all []Finding) []Incident {
 	}
 	slices.SortFunc(out, func(a, b Incident) int { return cmp.Compare(a.ID, b.ID) })
 	return out
+}
+
+// join puts findings into the groups of those beside which they are; where such
+// a one is in none the two are one.
+func join(groups map[[2]string][]int, beside map[int]int) {
+	at := map[int][2]string{}
+	for key, list := range groups {
+		for _, i := range list {
+			at[i] = key
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(beside)) {
+		root := beside[i]
+		key, ok := at[root]
+		if !ok {
+			key = [2]string{CauseExplained, fmt.Sprint(root)}
+			at[root], groups[key] = key, []int{root}
+		}
+		groups[key] = append(groups[key], i)
+	}
+}
+
+// mergeGuards gives every flag the guards of what it explains: one decision
+// about it holds or releases all of them. What a flag cannot guard asks for
+// itself, in its incident: cells of another indicator, or a graver finding than
+// the flag. Beside are those by their places, with the flag that explains them.
+// What explains nothing that anybody is asked, because its check only looks on,
+// keeps nothing from being asked.
+func mergeGuards(all []Finding) (beside map[int]int) {
+	byID := map[string]int{}
+	for i := range all {
+		if all[i].Status == Flagged {
+			byID[FlagID(all[i])] = i
+		}
+	}
+	root := func(i int) int {
+		for range all {
+			at, ok := byID[all[i].FoldedInto]
+			if !ok || all[i].FoldedInto == "" {
+				break
+			}
+			i = at
+		}
+		return i
+	}
+	into := map[int]int{}
+	beside = map[int]int{}
+	for i := range all {
+		if all[i].FoldedInto != "" {
+			into[i] = root(i)
+		}
+	}
+	for _, i := range slices.Sorted(maps.Keys(into)) {
+		at := into[i]
+		f, r := &all[i], &all[at]
+		holds := f.Severity == event.Hold || f.Severity == event.Block
+		switch {
+		case at == i || f.Indicator == "":
+		case !r.Raises():
+			f.FoldedInto = ""
+			delete(into, i)
+		case !holds || len(f.Guards) == 0:
+		case r.Indicator != f.Indicator || severityRank(f.Severity) > severityRank(r.Severity):
+			f.FoldedInto = ""
+			delete(into, i)
+			if f.Raises() {
+				beside[i] = at
+			}
+		default:
+			r.Guards = append(r.Guards, f.Guards...)
+		}
+	}
+	for _, at := range into {
+		all[at].Guards = sortedGuards(all[at].Guards)
+	}
+	for i, at := range into {
+		if at != i {
+			all[i].FoldedInto = FlagID(all[at])
+		}
+	}
+	return beside
 }
 
 // partOfUnits is the share of a registry's units from which what is missing of

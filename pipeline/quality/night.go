@@ -48,8 +48,9 @@ type Night struct {
 	// Workers compute at the same time; 0: 2. The result does not depend on it.
 	Workers int
 
-	byID  map[string]*Input
-	peers []peer
+	byID   map[string]*Input
+	peers  []peer
+	judged Judged
 }
 
 // Relation says that the numerator of Lower is at most that of Upper in the
@@ -62,6 +63,8 @@ type Result struct {
 	Findings []Finding
 	// Incidents are sorted by id.
 	Incidents []Incident
+	// Judged is what the checks of the panel have looked at.
+	Judged Judged
 }
 
 // Of are the findings of one indicator.
@@ -117,9 +120,9 @@ func EvaluateNight(n Night, checks []Check) Result {
 		all[i].Guards = sortedGuards(all[i].Guards)
 	}
 	foldNight(all)
-	incidents := foldIncidents(&n, all)
+	incidents := foldIncidents(&n, all, mergeGuards(all))
 	sortFindings(all)
-	return Result{Findings: all, Incidents: incidents}
+	return Result{Findings: all, Incidents: incidents, Judged: n.judged}
 }
 
 // attemptNight turns a crash of a check into "could not run" for everything
@@ -312,6 +315,7 @@ func (n *Night) surveil(checks []Check, before []Finding) []Finding {
 		}
 		return out
 	}
+	n.judged = Judged{n.Panel, r.Judged}
 	tested := map[string]int64{}
 	for id, k := range r.Tested {
 		tested[id] = int64(k)

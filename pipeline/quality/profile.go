@@ -39,6 +39,9 @@ type Profile struct {
 	// Decimals is the commonest number of decimals; DecimalsBefore that of the
 	// last accepted delivery, -1: not known.
 	Decimals, DecimalsBefore int
+	// Outside counts by unit the rows that the indicator's bounds of what is
+	// plausible do not allow.
+	Outside map[string]int64
 	// Values counts values above 0 by unit and size (SizesPerFold), ValuesBefore
 	// those of earlier deliveries; nil: the rows have none.
 	Values, ValuesBefore map[string]map[int]int64
@@ -123,6 +126,58 @@ func k10() Check {
 		}
 		return flagged(c, c.Severity, has, had, fmt.Sprintf("Column %s of feed %s has %.0f different codes, %.0f were in the last delivery.", p.Column, p.Feed, has, had))
 	})
+}
+
+// p01 blocks what the rows of a unit changed where they say what cannot be: the
+// source must correct it.
+func p01(c Check) Check {
+	c.Night = func(n *Night) []Finding {
+		var out []Finding
+		for i := range n.Inputs {
+			in := &n.Inputs[i]
+			t := newInstance(c, in)
+			out = append(out, t.run(func() {
+				if b := in.Indicator.Plausible; b.Min == nil && b.Max == nil {
+					t.skip("the indicator has no bounds of what is plausible", 1)
+					return
+				}
+				for j := range n.Profiles {
+					if p := &n.Profiles[j]; p.Indicator == in.Indicator.ID {
+						t.outside(p)
+					}
+				}
+			})...)
+		}
+		return out
+	}
+	return c
+}
+
+// outside judges the rows of each unit.
+func (t *instance) outside(p *Profile) {
+	b := t.in.Indicator.Plausible
+	for _, unit := range slices.Sorted(maps.Keys(p.Outside)) {
+		of := t.of(unit)
+		guards := t.in.touched(unit)
+		rows := p.Outside[unit]
+		if of == nil || float64(rows) < max(of.count, 1) || len(guards) == 0 {
+			t.pass()
+			continue
+		}
+		of.flag(Finding{Unit: unit, Guards: guards, Observed: float64(rows), Direction: "up",
+			Text: fmt.Sprintf("%d rows of the unit are outside what is plausible (%s to %s).", rows, end(b.Min), end(b.Max))})
+	}
+	if len(p.Outside) == 0 {
+		t.pass()
+	}
+}
+
+// end writes a bound.
+func end(v *float64) string {
+	if v == nil {
+		return "any"
+	}
+	return fmt.Sprintf("%.10g", *v)
 }
 
 // p02 notices that the categories at the ends of a scale are overfull.

@@ -61,10 +61,10 @@ func explainFile(id string) catalog.Text {
 			"Konfidensintervallet er vendt om eller indeholder ikke andelen.",
 			"The confidence interval is out of order or does not contain the rate.")
 	case "P01":
-		return four("Ett värde ligger utanför vad som är möjligt. Det räknas enligt indikatorns regel för saknade värden.",
-			"En verdi ligger utenfor det som er mulig. Den telles etter indikatorens regel for manglende verdier.",
-			"En værdi ligger uden for det mulige. Den tælles efter indikatorens regel for manglende værdier.",
-			"A value lies outside what is possible. It is counted by the indicator's rule for missing values.")
+		return four("Värden ligger utanför vad som är möjligt. Källan måste rätta dem; till dess visas inget som de ingår i.",
+			"Verdier ligger utenfor det som er mulig. Kilden må rette dem; til da vises ingenting som de inngår i.",
+			"Værdier ligger uden for det mulige. Kilden må rette dem; indtil da vises intet, som de indgår i.",
+			"Values lie outside what is possible. The source must correct them; nothing that they are part of is shown until then.")
 	case "P07":
 		return four("Kön eller ålder är omöjligt för indikatorn.", "Kjønn eller alder er umulig for indikatoren.", "Køn eller alder er umulig for indikatoren.", "Sex or age is impossible for the indicator.")
 	case "T01":

@@ -2,6 +2,9 @@
 // flags that she may decide are her tasks, and which are folded away because
 // nobody can give more of them the time that they deserve.
 //
+// It also knows which indicator versions have data and no signed introduction
+// protocol: they are tasks of those who sign.
+//
 // It refuses to own what a decision does and who may take it (package gate),
 // who is written to and when (package notice), and how a queue is drawn. It is
 // pure. What is folded is named, and can be opened and decided like any other.

@@ -105,6 +105,9 @@ type Folded struct {
 type Queue struct {
 	Tasks  []Task `json:"tasks"`
 	Folded Folded `json:"folded"`
+	// Introductions are the indicator versions that await the person's signature;
+	// they cost no budget.
+	Introductions []Introduction `json:"introductions"`
 }
 
 // Of is the queue of the person on a day. What is assigned to somebody else is
@@ -112,7 +115,7 @@ type Queue struct {
 // until their day has passed.
 func Of(items []Item, person string, b Budget, on catalog.Date) Queue {
 	var pool []*Task
-	q := Queue{Tasks: []Task{}, Folded: Folded{Flags: []string{}}}
+	q := Queue{Tasks: []Task{}, Folded: Folded{Flags: []string{}}, Introductions: []Introduction{}}
 	for _, t := range group(items, person, on) {
 		if t.Assigned {
 			q.Tasks = append(q.Tasks, *t)

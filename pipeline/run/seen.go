@@ -13,6 +13,13 @@ import (
 type seen struct {
 	flags map[string]map[string]event.FlagSeen // by flag and person, the last
 	units map[string]event.UnitAffirmed        // by unit, that which reaches furthest
+	said  []affirmed                           // in the order of the LEDGER
+}
+
+// affirmed is an affirmation at its place in the LEDGER.
+type affirmed struct {
+	event.UnitAffirmed
+	seq uint64
 }
 
 func (s *seen) flag(b event.FlagSeen) {
@@ -27,7 +34,8 @@ func (s *seen) flag(b event.FlagSeen) {
 	}
 }
 
-func (s *seen) unit(b event.UnitAffirmed) {
+func (s *seen) unit(b event.UnitAffirmed, seq uint64) {
+	s.said = append(s.said, affirmed{b, seq})
 	if s.units == nil {
 		s.units = map[string]event.UnitAffirmed{}
 	}
@@ -46,6 +54,17 @@ func (s *State) SeenBy(flag string) []event.FlagSeen {
 func (s *State) Affirmed(unit string) (event.UnitAffirmed, bool) {
 	b, ok := s.seen.units[unit]
 	return b, ok
+}
+
+// AffirmedAt is by unit the last day that was affirmed as of a LEDGER sequence.
+func (s *State) AffirmedAt(through uint64) map[string]catalog.Date {
+	out := map[string]catalog.Date{}
+	for _, a := range s.seen.said {
+		if a.seq <= through && out[a.Unit].Before(a.Through) {
+			out[a.Unit] = a.Through
+		}
+	}
+	return out
 }
 
 // PreliminaryMonths is for how long after its end a period that nobody has

@@ -258,7 +258,7 @@ func (s *State) apply(e event.Event) error {
 		_, err := event.Decode[event.DataRead](e)
 		return err
 	case event.TypeUnitAffirmed:
-		return decoded(e, s.seen.unit)
+		return decoded(e, func(b event.UnitAffirmed) { s.seen.unit(b, e.Sequence) })
 	case event.TypeFlagRaised, event.TypeFlagResolved, event.TypeDecisionMade,
 		event.TypeDecisionProposed, event.TypeDecisionConfirmed, event.TypeReleaseMade,
 		event.TypeDecisionRefused, event.TypeDecisionWithdrawn, event.TypeFlagReopened, event.TypeFlagJudged, event.TypeImpactViewed,

@@ -7,8 +7,8 @@ import "fmt"
 //
 //   - SE: serial numbers 238 and 239, which the tax agency keeps for tests;
 //   - NO: the month plus 80, as in synthetic test populations;
-//   - DK: the day plus 60, as in substitute numbers, with the modulus 11 of
-//     numbers before 2007;
+//   - DK: birth in 1858 to 1863: nobody of them lived when numbers were given
+//     first, in 1968; with the modulus 11 of numbers before 2007;
 //   - FI: individual numbers from 900 on, which are temporary.
 func identity(country string, d stream) string {
 	for {
@@ -19,7 +19,7 @@ func identity(country string, d stream) string {
 				return s
 			}
 		case "DK":
-			if s, ok := danish(fmt.Sprintf("%02d%02d%02d%03d", day+60, month, year, d.IntN(400))); ok {
+			if s, ok := danish(fmt.Sprintf("%02d%02d%02d%03d", day, month, 58+year%6, 500+d.IntN(400))); ok {
 				return s
 			}
 		case "FI":

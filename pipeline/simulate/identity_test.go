@@ -3,7 +3,6 @@ package simulate
 import (
 	"regexp"
 	"strconv"
-	"strings"
 	"testing"
 )
 
@@ -41,8 +40,8 @@ func TestIdentityNumbers(t *testing.T) {
 		if se := identity("SE", d); !regexp.MustCompile(`^(19)?\d{6}-23[89]\d$`).MatchString(se) {
 			t.Fatalf("personnummer %s is not of the range for tests", se)
 		}
-		if dk := identity("DK", d); dk[0] < '6' || !strings.Contains(dk, "-") {
-			t.Fatalf("CPR %s is not of the range of substitutes", dk)
+		if dk := identity("DK", d); !regexp.MustCompile(`^[0-2]\d[01]\d(5[89]|6[0-3])-[5-8]\d{3}$`).MatchString(dk) {
+			t.Fatalf("CPR %s is not of one who was dead before there were any", dk)
 		}
 		if fi := identity("FI", d); fi[7] != '9' {
 			t.Fatalf("HETU %s is not of the temporary range", fi)

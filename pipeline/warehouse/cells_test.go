@@ -3,6 +3,7 @@ package warehouse_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,6 +34,9 @@ func fromMemory(payloads [][]byte) warehouse.Blocks {
 type limit struct {
 	cases, most int
 	failed      bool
+	// Of the cases of the model, those of observed rows alone and those whose
+	// keys are not packed.
+	observed, unpacked int
 }
 
 // reached counts a case, and says whether there have been enough.
@@ -62,11 +66,19 @@ func TestCellsAgainstTheModel(t *testing.T) {
 			return
 		}
 		w := drawWorld(t, fmt.Sprintf("f%d", l.cases))
+		if oneIn(t, 3, "nothing but observed") {
+			w.observedOnly()
+			l.observed++
+		}
 		for _, s := range w.sent {
 			load(t, store, w, s)
 		}
 		n := len(w.sent)
 		scope := w.scope(w.ledger(t), n)
+		if oneIn(t, 4, "too many keys to be packed") {
+			scope.PackAtMost(1)
+			l.unpacked++
+		}
 		if rapid.Bool().Draw(t, "earlier") { // and of a part of all time
 			n = rapid.IntRange(1, n).Draw(t, "after")
 			scope = w.scope(w.ledger(t), n)
@@ -80,8 +92,19 @@ func TestCellsAgainstTheModel(t *testing.T) {
 			t.Fatalf("after %d deliveries of\n%s(-want +got):\n%s", n, w, d)
 		}
 	})
-	if l.cases < l.most {
-		t.Errorf("only %d cases", l.cases)
+	if l.cases < l.most || l.observed == 0 || l.unpacked == 0 {
+		t.Errorf("only %d cases, %d of observed rows alone, %d that are not packed", l.cases, l.observed, l.unpacked)
+	}
+}
+
+// observedOnly takes every other row away.
+func (w *world) observedOnly() {
+	for i := range w.sent {
+		s := &w.sent[i]
+		for j := range s.blocks {
+			s.blocks[j] = slices.DeleteFunc(s.blocks[j], func(r obs) bool { return r.kind != event.Observed })
+		}
+		s.blocks = slices.DeleteFunc(s.blocks, func(rows []obs) bool { return len(rows) == 0 })
 	}
 }
 

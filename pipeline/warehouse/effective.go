@@ -20,6 +20,8 @@ type Scope struct {
 	Others []Source
 	// From and To bound the first days of the periods: half-open, zero open.
 	From, To catalog.Date
+	// packAtMost is for tests: another mostPacked. 0: that.
+	packAtMost uint64
 }
 
 // Source is one feed and what holds of it.
@@ -28,6 +30,16 @@ type Source struct {
 	Effective run.Effective
 	// Indicators whose observations the feed can bring.
 	Indicators []*catalog.Indicator
+	// every is what all of its rows are known to be: what need not be asked of
+	// each row again.
+	every every
+}
+
+// every holds of all rows of a source. The zero value says nothing of them.
+type every struct {
+	// observed: none is deleted, rejected or parked. dated: each has the date by
+	// which it falls into a period.
+	observed, dated bool
 }
 
 // sources are those of which any row holds.
@@ -132,13 +144,31 @@ func (s Source) rowsSQL() string {
 	for i, d := range s.Effective.Deliveries {
 		ids, ords = append(ids, d.ID), append(ords, strconv.Itoa(i+1))
 	}
-	return fmt.Sprintf(`SELECT o.kind AS kind, transform(o.delivery, %s, [%s], 0) AS ord, o.indicator AS indicator,
+	ord := fmt.Sprintf("transform(o.delivery, %s, [%s], 0)", texts(ids), strings.Join(ords, ", "))
+	if len(ids) == 1 {
+		ord = "1"
+	}
+	dated, kinds := datedExpr(s.Indicators), fmt.Sprintf(" AND o.kind != %d", event.Parked)
+	if s.every.dated {
+		dated = "1"
+	}
+	if s.every.observed {
+		kinds = ""
+	}
+	return fmt.Sprintf(`SELECT o.kind AS kind, %s AS ord, o.indicator AS indicator,
 	o.version AS version, o.unit AS unit, o.stratum AS stratum, %s AS dated, %s AS d, o.has AS has, o.finding AS finding,
 	o.numerator AS numerator, o.denominator AS denominator, o.value AS value, o.expected AS expected, o.key AS key, o.line AS line
 FROM obs AS o
-WHERE o.feed = %s AND o.delivery IN (%s) AND o.kind != %d`,
-		texts(ids), strings.Join(ords, ", "), datedExpr(s.Indicators), dateExpr(s.Indicators),
-		text(s.Effective.Feed), strings.Trim(texts(ids), "[]"), event.Parked)
+WHERE o.feed = %s AND o.delivery IN (%s)%s`,
+		ord, dated, dateExpr(s.Indicators), text(s.Effective.Feed), strings.Trim(texts(ids), "[]"), kinds)
+}
+
+// kindIsNot is the condition that a row is of another kind.
+func (s Source) kindIsNot(k event.Kind) string {
+	if s.every.observed && k != event.Observed {
+		return "1"
+	}
+	return fmt.Sprintf("kind != %d", k)
 }
 
 // isSnapshot is whether a row is of a snapshot.
@@ -245,8 +275,8 @@ func (s Source) effectiveSQL(g catalog.Granularity, within, repeated string) str
 	if repeated != "" {
 		once = fmt.Sprintf(" AND key NOT IN (%s)", repeated)
 	}
-	plain := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE kind != %d AND %s AND %s%s",
-		columns, s.rowsSQL(), event.Deleted, holds, within, once)
+	plain := fmt.Sprintf("SELECT %s, toUInt64(0) AS dup FROM (%s) WHERE %s AND %s AND %s%s",
+		columns, s.rowsSQL(), s.kindIsNot(event.Deleted), holds, within, once)
 	if repeated == "" {
 		return plain
 	}
@@ -284,27 +314,50 @@ func (s Scope) dates(g catalog.Granularity) string {
 	return cond
 }
 
-// present are the numbers and findings that any row of a scope has. What none
-// has needs no sum in each cell.
+// present are the numbers and findings that any row of a scope has, and the
+// numbers that every one has. What none has needs no sum in each cell, and what
+// all have no question in each row.
 type present struct {
-	has     event.Has
-	finding event.Finding
+	has, all event.Has
+	finding  event.Finding
 }
 
-// presentSQL selects what any row of the source's deliveries has.
-func (s Source) presentSQL() string {
+// obsOf selects expressions of all rows of the source's deliveries.
+func (s Source) obsOf(exprs string) string {
 	ids := make([]string, len(s.Effective.Deliveries))
 	for i, d := range s.Effective.Deliveries {
 		ids[i] = d.ID
 	}
-	return fmt.Sprintf("SELECT groupBitOr(has), groupBitOr(finding) FROM obs WHERE feed = %s AND delivery IN (%s)",
-		text(s.Effective.Feed), strings.Trim(texts(ids), "[]"))
+	return fmt.Sprintf("SELECT %s FROM obs WHERE feed = %s AND delivery IN (%s)", exprs, text(s.Effective.Feed), strings.Trim(texts(ids), "[]"))
+}
+
+// presentSQL selects what any row of the source's deliveries has, what every one
+// has, and whether all are observed.
+func (s Source) presentSQL() string {
+	return s.obsOf(fmt.Sprintf("groupBitOr(has), groupBitAnd(has), groupBitOr(finding), toUInt8(groupBitOr(kind) = %d)", event.Observed))
+}
+
+// learn keeps what holds of all rows of the source, of which each has the numbers
+// and dates all.
+func (s *Source) learn(all event.Has, observed bool) {
+	dates := event.HasEventDate
+	for _, i := range s.Indicators {
+		if i.PeriodBy == "registration_date" {
+			dates |= event.HasRegistrationDate
+		}
+	}
+	s.every = every{observed: observed, dated: all&dates == dates}
 }
 
 // cellsSQL aggregates the effective rows of the indicators with granularity g
-// into cells, in any order, with the columns of a cell that any row has.
-// Repeated are, for each source, the keys that more than one row competes for.
-func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, repeated []string, any present) string {
+// into cells, with the columns of a cell that any row has. Repeated are, for each
+// source, the keys that more than one row competes for.
+//
+// Packed, the rows are grouped by one number (see packing), which is several
+// times as fast as by texts, and the cells come in the order of their keys; where
+// there is no room for it in a number the query fails with tooWide. Else they come
+// in any order.
+func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, repeated []string, any present, packed bool) string {
 	ids := make([]string, len(indicators))
 	var histograms []string
 	for i, ind := range indicators {
@@ -313,8 +366,14 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, 
 			histograms = append(histograms, ind.ID)
 		}
 	}
-	columns := []string{"indicator", "version", "stratum", "unit", "p AS period_start", "toInt64(count()) AS rows", "toInt64(sum(dup)) AS duplicates"}
-	column := func(expr, name string) { columns = append(columns, fmt.Sprintf("%s AS `%s`", expr, name)) }
+	var columns, names []string
+	column := func(expr, name string) {
+		columns, names = append(columns, fmt.Sprintf("%s AS `%s`", expr, name)), append(names, "`"+name+"`")
+	}
+	column("toInt64(count())", "rows")
+	if strings.Join(repeated, "") != "" {
+		column("toInt64(sum(dup))", "duplicates")
+	}
 	has := func(bit event.Has) string { return fmt.Sprintf("bitAnd(has, %d) != 0", bit) }
 	count := func(bit event.Has, name string) {
 		if any.has&bit != 0 {
@@ -327,7 +386,10 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, 
 		}
 	}
 	sum := func(expr string, bit event.Has, name string) {
-		if any.has&bit != 0 {
+		switch {
+		case any.all&bit != 0:
+			column(fmt.Sprintf("reinterpretAsFixedString(sum(%s))", expr), name)
+		case any.has&bit != 0:
 			column(fmt.Sprintf("reinterpretAsFixedString(sumIf(%s, %s))", expr, has(bit)), name)
 		}
 	}
@@ -349,14 +411,68 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, 
 	found(event.UnknownCode, "unknown_codes")
 	found(event.Masked, "masked")
 	var rows []string
+	taken := []string{fmt.Sprintf("kind = %d AND dated", event.Observed)}
+	if !slices.ContainsFunc(s.sources(), func(o Source) bool { return !o.every.observed || !o.every.dated }) {
+		taken = nil
+	}
 	for i, o := range s.sources() {
 		rows = append(rows, o.effectiveSQL(g, s.dates(g), repeated[i]))
 	}
-	return fmt.Sprintf(`SELECT %s
-FROM (SELECT *, %s AS p FROM (%s) WHERE kind = %d AND dated AND has(%s, indicator))
-WHERE %s
-GROUP BY indicator, version, stratum, unit, p%s, prefer_column_name_to_alias = 1, output_format_arrow_low_cardinality_as_dictionary = 1`,
-		strings.Join(columns, ", "), periodExpr(g, "d"), strings.Join(rows, " UNION ALL "), event.Observed, texts(ids), s.within("p"), wideDates)
+	taken = append(taken, fmt.Sprintf("has(%s, indicator)", texts(ids)))
+	of := fmt.Sprintf("(SELECT *, %s AS p FROM (%s) WHERE %s)\nWHERE %s",
+		periodExpr(g, "d"), strings.Join(rows, " UNION ALL "), strings.Join(taken, " AND "), s.within("p"))
+	const asked = ", prefer_column_name_to_alias = 1, output_format_arrow_low_cardinality_as_dictionary = 1"
+	if packed {
+		return s.packedSQL(columns, names, of) + wideDates + asked
+	}
+	return fmt.Sprintf("SELECT indicator, version, stratum, unit, p AS period_start, %s\nFROM %s\nGROUP BY indicator, version, stratum, unit, p%s",
+		strings.Join(columns, ", "), of, wideDates+asked)
+}
+
+// What identifies a cell within a granularity is packed into one number: the
+// places of indicator, version, stratum and unit among those that there are, in
+// their order, and the day, so that the numbers have the order of the keys.
+const (
+	// daysPacked is above every number of days since firstPacked, the first day
+	// of the engine's dates.
+	daysPacked  = 1 << 18
+	firstPacked = -25567
+	// mostPacked is above what the places may take: the rest of 63 bits.
+	mostPacked = 1 << 45
+	// tooWide is the engine's code for what does not go into a number.
+	tooWide = 395
+)
+
+// packedSQL selects the cells of rows, which are the FROM and WHERE of a query
+// with the texts of a key and the period p.
+func (s Scope) packedSQL(columns, names []string, rows string) string {
+	most := uint64(mostPacked)
+	if s.packAtMost > 0 {
+		most = s.packAtMost
+	}
+	texts := [...]string{"indicator", "version", "stratum", "unit"}
+	var lists, lengths, back []string
+	packed, unit := "0", fmt.Sprint(daysPacked)
+	for i, t := range texts {
+		var distinct []string
+		for _, o := range s.sources() {
+			distinct = append(distinct, o.obsOf("DISTINCT "+t+" AS t"))
+		}
+		all := "all_" + t
+		lists = append(lists, fmt.Sprintf("(SELECT if(count() = 0, [''], arraySort(groupUniqArray(toString(t)))) FROM (%s)) AS %s", strings.Join(distinct, " UNION ALL "), all))
+		lengths = append(lengths, "toFloat64(length("+all+"))")
+		packed = fmt.Sprintf("(%s) * length(%s) + transform(%s, %[2]s, range(length(%[2]s)), toUInt64(0))", packed, all, t)
+		last := texts[len(texts)-1-i]
+		back = append(back, fmt.Sprintf("toLowCardinality(transform(intDiv(k, %s) %% length(all_%s), range(length(all_%[2]s)), all_%[2]s, '')) AS %[2]s", unit, last))
+		unit = fmt.Sprintf("(%s * length(all_%s))", unit, last)
+	}
+	return fmt.Sprintf(`WITH %s
+SELECT %s, toDate32(toInt32(k %% %d) + %d) AS period_start, %s
+FROM (SELECT (%s) * %d + toUInt64(toInt32(p) - %d) AS k, %s
+FROM %s AND throwIf(%s >= %d, 'too many different keys to be packed') = 0
+GROUP BY k)
+ORDER BY k`, strings.Join(lists, ",\n"), strings.Join(back, ", "), daysPacked, firstPacked, strings.Join(names, ", "),
+		packed, daysPacked, firstPacked, strings.Join(columns, ", "), rows, strings.Join(lengths, " * "), most)
 }
 
 // rejectedSQL counts the effective rejected rows by what could be read.

@@ -82,6 +82,59 @@ GROUP BY i, u, s`, perFold, text(feed.ID), text(delivery), event.Observed, event
 	return out, rows.Err()
 }
 
+// Outside counts by indicator and unit the rows of a delivery that say what the
+// indicator's bounds do not allow: their value, or where rows have counts only
+// their numerator.
+func (w *Warehouse) Outside(ctx context.Context, feed *catalog.Feed, delivery string, indicators []*catalog.Indicator) (map[string]map[string]int64, error) {
+	out := map[string]map[string]int64{}
+	var bad []string
+	for _, ind := range indicators {
+		number, has := "numerator", event.HasNumerator
+		if measures(ind) {
+			number, has = "value", event.HasValue
+		}
+		for _, of := range []struct {
+			end *float64
+			is  string
+		}{{ind.Plausible.Min, "<"}, {ind.Plausible.Max, ">"}} {
+			if of.end != nil {
+				bad = append(bad, fmt.Sprintf("indicator = %s AND bitAnd(has, %d) != 0 AND %s / 1e6 %s %v", text(ind.ID), has, number, of.is, *of.end))
+			}
+		}
+	}
+	if len(bad) == 0 {
+		return out, nil
+	}
+	rows, err := w.conn.Query(ctx, fmt.Sprintf(`SELECT toString(indicator) AS i, toString(unit) AS u, count()
+FROM obs WHERE feed = %s AND delivery = %s AND kind = %d AND (%s) GROUP BY i, u`, text(feed.ID), text(delivery), event.Observed, strings.Join(bad, " OR ")))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var indicator, unit string
+		var n uint64
+		if err := rows.Scan(&indicator, &unit, &n); err != nil {
+			return nil, err
+		}
+		if out[indicator] == nil {
+			out[indicator] = map[string]int64{}
+		}
+		out[indicator][unit] = int64(n)
+	}
+	return out, rows.Err()
+}
+
+// Rounded counts the rows of a delivery in which two indicators have whole
+// values, and of them those that both end in 0: rows of one line of the file.
+func (w *Warehouse) Rounded(ctx context.Context, feed *catalog.Feed, delivery, indicator, pair string) (both, pairs int64, err error) {
+	var b, p uint64
+	err = w.conn.QueryRow(ctx, fmt.Sprintf(`SELECT countIf(rounded = 2), count() FROM (SELECT countIf(value %% 10000000 = 0) AS rounded
+	FROM obs WHERE feed = %s AND delivery = %s AND kind = %d AND bitAnd(has, %d) != 0 AND value %% 1000000 = 0 AND indicator IN (%s, %s)
+	GROUP BY block, line HAVING uniqExact(indicator) = 2)`, text(feed.ID), text(delivery), event.Observed, event.HasValue, text(indicator), text(pair))).Scan(&b, &p)
+	return int64(b), int64(p), err
+}
+
 // measures reports whether the indicator is made of values with a unit of
 // measure.
 func measures(ind *catalog.Indicator) bool {

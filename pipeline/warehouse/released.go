@@ -25,8 +25,9 @@ var ErrUnverified = errors.New("the released store does not hold the result set 
 
 // Released is the store that dashboards read. Only the publisher writes it.
 type Released struct {
-	conn driver.Conn
-	sets held
+	conn    driver.Conn
+	sets    held
+	patches patches
 }
 
 // NewReleased wraps a connection whose database is the released store.
@@ -43,6 +44,18 @@ type Pointer struct {
 	// which in older publications and in editions holds the lists too.
 	Sets []string
 	Meta string
+	// Patched are those of Sets that the store holds as patches. MovePointer, which
+	// knows them, does not read it.
+	Patched []Patched
+}
+
+// All are the sets that the pointer needs, with what patches are made of.
+func (p *Pointer) All() []string {
+	out := append(slices.Clone(p.Sets), p.Meta)
+	for _, x := range p.Patched {
+		out = append(out, x.Base, x.Patch)
+	}
+	return out
 }
 
 // indicatorTables are those of an indicator's set, in the order in which their
@@ -70,6 +83,9 @@ func (r *Released) WriteSets(ctx context.Context, sets []Named) error {
 	for part := range slices.Chunk(sets, setsPerInsert) {
 		if err := r.writeSets(ctx, part); err != nil {
 			return err
+		}
+		for _, s := range part {
+			r.patches.forget(s.Set.ID) // now it is held whole
 		}
 	}
 	return nil
@@ -134,6 +150,9 @@ func (r *Released) writeSets(ctx context.Context, sets []Named) error {
 
 // there are the sets of which the store has any row.
 func (r *Released) there(ctx context.Context, sets []Named) (map[string]bool, error) {
+	if of, known := r.sets.among(sets); known {
+		return of, nil
+	}
 	ids := idsOf(sets)
 	var parts []string
 	for _, t := range sets[0].Set.Tables {
@@ -215,12 +234,32 @@ func (r *Released) storedIDs(ctx context.Context, sets []Named) ([]stored, error
 	}
 	var parts []string
 	for j, t := range sets[0].Set.Tables {
-		parts = append(parts, fmt.Sprintf("SELECT toUInt8(%d) AS place, toString(result_set) AS id, count(), sumWithOverflow(xxHash64(concat(%s))) FROM result_%s WHERE result_set IN (%s) GROUP BY id",
-			j, bitsSQL(t), t.Name, idsOf(sets)))
+		parts = append(parts, sumSQL(j, t, "result_set IN ("+idsOf(sets)+")"))
 	}
-	rows, err := r.conn.Query(ctx, strings.Join(parts, " UNION ALL "))
+	err := r.sums(ctx, parts, func(place uint8, id string, n, sum uint64) {
+		sums[at[id]][place].Rows, sums[at[id]][place].Sum = n, sum
+		out[at[id]].rows += n
+	})
 	if err != nil {
 		return nil, err
+	}
+	for i, s := range sets {
+		out[i].id = publication.SetID(s.Of, sums[i])
+	}
+	return out, nil
+}
+
+// sumSQL is the query for the checksums of the table at a place, by partition.
+func sumSQL(place int, t publication.Table, where string) string {
+	return fmt.Sprintf("SELECT toUInt8(%d) AS place, toString(result_set) AS id, count(), sumWithOverflow(xxHash64(concat(%s))) FROM result_%s WHERE %s GROUP BY id",
+		place, bitsSQL(t), t.Name, where)
+}
+
+// sums asks several queries for checksums together.
+func (r *Released) sums(ctx context.Context, queries []string, yield func(place uint8, id string, n, sum uint64)) error {
+	rows, err := r.conn.Query(ctx, strings.Join(queries, " UNION ALL "))
+	if err != nil {
+		return err
 	}
 	defer func() { _ = rows.Close() }()
 	for rows.Next() {
@@ -228,18 +267,11 @@ func (r *Released) storedIDs(ctx context.Context, sets []Named) ([]stored, error
 		var id string
 		var n, sum uint64
 		if err := rows.Scan(&place, &id, &n, &sum); err != nil {
-			return nil, err
+			return err
 		}
-		sums[at[id]][place].Rows, sums[at[id]][place].Sum = n, sum
-		out[at[id]].rows += n
+		yield(place, id, n, sum)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	for i, s := range sets {
-		out[i].id = publication.SetID(s.Of, sums[i])
-	}
-	return out, nil
+	return rows.Err()
 }
 
 // bitsSQL is publication.Column.Bits in SQL, for every column of the table.
@@ -268,9 +300,14 @@ func bitsSQL(t publication.Table) string {
 
 // MovePointer shows a publication. Its sets must have been written before.
 func (r *Released) MovePointer(ctx context.Context, p Pointer) error {
-	q := fmt.Sprintf(`INSERT INTO pointer (publication, run, as_of, catalog, published_at, sets, meta)
-SELECT %d, %s, %s, %s, fromUnixTimestamp64Milli(toInt64(%d), 'UTC'), CAST(%s AS Array(String)), %s`,
-		p.Publication, text(p.Run), day(p.AsOf), text(p.Catalog), p.PublishedAt.UnixMilli(), texts(p.Sets), text(p.Meta))
+	var whole, base, patch []string
+	for _, x := range r.patches.among(p.Sets) {
+		whole, base, patch = append(whole, x.Whole), append(base, x.Base), append(patch, x.Patch)
+	}
+	q := fmt.Sprintf(`INSERT INTO pointer (publication, run, as_of, catalog, published_at, sets, meta, patched, moved)
+SELECT %d, %s, %s, %s, fromUnixTimestamp64Milli(toInt64(%d), 'UTC'), CAST(%s AS Array(String)), %s,
+	arrayZip(CAST(%s AS Array(String)), CAST(%s AS Array(String)), CAST(%s AS Array(String))), toUInt64(toUnixTimestamp64Nano(now64(9)))`,
+		p.Publication, text(p.Run), day(p.AsOf), text(p.Catalog), p.PublishedAt.UnixMilli(), texts(p.Sets), text(p.Meta), texts(whole), texts(base), texts(patch))
 	if err := r.conn.Exec(ctx, q); err != nil {
 		return fmt.Errorf("pointer: %w", err)
 	}
@@ -279,28 +316,33 @@ SELECT %d, %s, %s, %s, fromUnixTimestamp64Milli(toInt64(%d), 'UTC'), CAST(%s AS 
 
 // Pointer is the publication that the views show; ok is false before the first.
 func (r *Released) Pointer(ctx context.Context) (p Pointer, ok bool, err error) {
-	rows, err := r.conn.Query(ctx, `SELECT publication, run, as_of, catalog, published_at, sets, meta
-		FROM pointer ORDER BY publication DESC LIMIT 1`)
+	rows, err := r.conn.Query(ctx, `SELECT publication, run, as_of, catalog, published_at, sets, meta, patched.whole, patched.base, patched.patch
+		FROM pointer ORDER BY publication DESC, moved DESC LIMIT 1`)
 	if err != nil {
 		return Pointer{}, false, fmt.Errorf("pointer: %w", err)
 	}
 	defer func() { _ = rows.Close() }()
 	if rows.Next() {
 		var as time.Time
-		if err := rows.Scan(&p.Publication, &p.Run, &as, &p.Catalog, &p.PublishedAt, &p.Sets, &p.Meta); err != nil {
+		var whole, base, patch []string
+		if err := rows.Scan(&p.Publication, &p.Run, &as, &p.Catalog, &p.PublishedAt, &p.Sets, &p.Meta, &whole, &base, &patch); err != nil {
 			return Pointer{}, false, fmt.Errorf("pointer: %w", err)
+		}
+		for i := range whole {
+			p.Patched = append(p.Patched, Patched{whole[i], base[i], patch[i]})
 		}
 		p.AsOf, ok = catalog.DateOf(as), true
 	}
 	return p, ok, rows.Err()
 }
 
-// DropUnused removes the sets that none of the kept ids names. Readers that
+// DropUnused removes the sets that none of the kept ids names, nor what is kept is
+// a patch of. Readers that
 // are in the middle of a query keep what they read. Which sets there are is read
 // from the store once; from then on it follows from what was written.
 func (r *Released) DropUnused(ctx context.Context, keep []string) error {
 	if !r.sets.known() {
-		for _, t := range slices.Concat(indicatorTables(), metaTables()) {
+		for _, t := range slices.Concat(indicatorTables(), metaTables(), []string{publication.Replaced}) {
 			ids, err := r.setIDs(ctx, t)
 			if err != nil {
 				return err
@@ -309,7 +351,18 @@ func (r *Released) DropUnused(ctx context.Context, keep []string) error {
 		}
 		r.sets.all()
 	}
-	unused := r.sets.but(keep)
+	needed := map[string]bool{}
+	for _, id := range keep {
+		needed[id] = true
+	}
+	for _, p := range r.patches.among(keep) {
+		delete(needed, p.Whole)
+	}
+	for _, p := range r.patches.among(keep) {
+		needed[p.Base], needed[p.Patch] = true, true
+	}
+	unused := r.sets.but(needed)
+	r.patches.dropped(unused)
 	byTable := map[string][]string{}
 	for id, tables := range unused {
 		for _, t := range tables {
@@ -352,6 +405,20 @@ func (h *held) add(set, table string) {
 	}
 }
 
+// among are those of the sets of which the store may hold something; known is
+// false while that is not known.
+func (h *held) among(sets []Named) (of map[string]bool, known bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	of = map[string]bool{}
+	for _, s := range sets {
+		if len(h.tables[s.Set.ID]) > 0 {
+			of[s.Set.ID] = true
+		}
+	}
+	return of, h.complete
+}
+
 func (h *held) written(sets []Named) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -385,11 +452,11 @@ func (h *held) known() bool {
 }
 
 // but are the sets that are not to be kept.
-func (h *held) but(keep []string) map[string][]string {
+func (h *held) but(keep map[string]bool) map[string][]string {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	out := maps.Clone(h.tables)
-	for _, id := range keep {
+	for id := range keep {
 		delete(out, id)
 	}
 	return out
@@ -427,6 +494,15 @@ func (r *Released) Whole(ctx context.Context, sets map[string]string, template p
 			}
 		}
 	}
+	asked := map[string]string{}
+	for _, of := range broken {
+		asked[of] = sets[of]
+	}
+	patched, err := r.wholeByPatch(ctx, asked, template)
+	if err != nil {
+		return nil, err
+	}
+	broken = slices.DeleteFunc(broken, func(of string) bool { return patched[of] })
 	slices.Sort(broken)
 	return broken, nil
 }

@@ -81,6 +81,33 @@ func (w *Warehouse) TableOfCells(ctx context.Context, region, indicator string, 
 		" AND (registry, version, granularity, stratum, unit, period_start) IN ("+strings.Join(named, ", ")+")")
 }
 
+// TableOfSeries is the table of the series that the named cells are of, and of
+// those that have a version newer than revision since.
+func (w *Warehouse) TableOfSeries(ctx context.Context, region, indicator string, rev uint64, cells []cell.Key, since uint64) (*cell.Table, error) {
+	var named []string
+	for i, k := range cells {
+		s := cell.SeriesOf(k)
+		if i == 0 || s != cell.SeriesOf(cells[i-1]) {
+			named = append(named, fmt.Sprintf("(%s, %s, %s, %s)", text(s.Version), text(s.Granularity), text(s.Stratum), text(s.Unit)))
+		}
+	}
+	if len(named) > mostNamed {
+		return w.Table(ctx, region, indicator, rev)
+	}
+	const series = "(version, granularity, stratum, unit)"
+	var of []string
+	if len(named) > 0 {
+		of = append(of, series+" IN ("+strings.Join(named, ", ")+")")
+	}
+	if since < rev {
+		of = append(of, fmt.Sprintf("%s IN (SELECT version, granularity, stratum, unit FROM cell WHERE indicator = %s AND rev > %d AND rev <= %d)", series, text(indicator), since, rev))
+	}
+	if len(of) == 0 {
+		return cell.TableOf(region, indicator, nil)
+	}
+	return w.readTable(ctx, tableOf{region, indicator, rev}, " AND ("+strings.Join(of, " OR ")+")")
+}
+
 // Revs are the newest revisions up to rev of any cell of each indicator.
 func (w *Warehouse) Revs(ctx context.Context, rev uint64) (map[string]uint64, error) {
 	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT toString(indicator) AS id, max(rev) FROM cell WHERE rev <= %d GROUP BY id", rev))

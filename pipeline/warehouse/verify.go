@@ -5,11 +5,13 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/publication"
 )
 
 // Sum is a number of rows and the wrapping sum of the XXH64 of each row: equal
@@ -75,12 +77,13 @@ func (w *Warehouse) AllVersions(ctx context.Context, indicator string) ([]cell.V
 // Truncate empties the released store, for a rebuild: first the pointer, so that
 // no view shows a part.
 func (r *Released) Truncate(ctx context.Context) error {
-	for _, t := range append(append([]string{"pointer"}, prefixed(indicatorTables())...), prefixed(metaTables())...) {
+	for _, t := range slices.Concat([]string{"pointer"}, prefixed(indicatorTables()), prefixed(metaTables()), prefixed([]string{publication.Replaced})) {
 		if err := r.conn.Exec(ctx, "TRUNCATE TABLE "+t); err != nil {
 			return fmt.Errorf("truncate %s: %w", t, err)
 		}
 	}
 	r.sets.forget()
+	r.patches.forgetAll()
 	return nil
 }
 

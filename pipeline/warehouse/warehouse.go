@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -28,6 +29,7 @@ var ErrUnreconciled = errors.New("the warehouse does not hold exactly the rows o
 type Warehouse struct {
 	conn   driver.Conn
 	tables tables
+	aheads aheads
 }
 
 // NewWarehouse wraps a connection whose database is the warehouse.
@@ -42,10 +44,12 @@ const (
 	// once: two saturate two cores.
 	insertersPerLoad = 2
 	// rowsPerInsert are the most rows of one insert: each makes a part, which
-	// costs the engine files, syncs and, later, merges. They are fewer than the
-	// rows that the engine makes a part of (partRows, asked for with each insert),
-	// so that an insert is there whole or not at all.
-	rowsPerInsert = 1_048_000
+	// costs the engine files, syncs and, later, merges; and the engine begins with
+	// them when it has them all, and holds them in memory. Half a million cost no
+	// more than more, and half of that a tenth. They are fewer than the rows that
+	// the engine makes a part of (partRows, asked for with each insert), so that an
+	// insert is there whole or not at all.
+	rowsPerInsert = 524_000
 	partRows      = 1_048_576
 )
 
@@ -326,13 +330,9 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 	for _, i := range s.Indicators {
 		byGranularity[i.Period] = append(byGranularity[i.Period], i)
 	}
-	var any present
-	for _, o := range s.sources() {
-		var has, finding uint8
-		if err := w.conn.QueryRow(ctx, o.presentSQL()).Scan(&has, &finding); err != nil {
-			return nil, fmt.Errorf("numbers of feed %s: %w", o.Feed.ID, err)
-		}
-		any.has, any.finding = any.has|event.Has(has), any.finding|event.Finding(finding)
+	any, err := w.present(ctx, &s)
+	if err != nil {
+		return nil, err
 	}
 	var out []cell.Version
 	repeated := map[repeatedOf]string{}
@@ -371,11 +371,34 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 		}
 		out = append(out, vs...)
 	}
-	slices.SortFunc(out, func(a, b cell.Version) int { return a.Key.Compare(b.Key) })
+	cell.Sort(out)
 	for i := range out {
 		out[i].Fingerprint = cell.FingerprintOf(out[i].Key, out[i].Content, false)
 	}
 	return out, nil
+}
+
+// present is what any row of the scope has and what every one. It leaves with
+// each source what holds of all its rows.
+func (w *Warehouse) present(ctx context.Context, s *Scope) (present, error) {
+	found := present{all: math.MaxUint8}
+	s.Others = slices.Clone(s.Others) // they are the caller's
+	sources := []*Source{&s.Source}
+	for i := range s.Others {
+		sources = append(sources, &s.Others[i])
+	}
+	for _, o := range sources {
+		if len(o.Effective.Deliveries) == 0 {
+			continue
+		}
+		var has, all, finding, observed uint8
+		if err := w.conn.QueryRow(ctx, o.presentSQL()).Scan(&has, &all, &finding, &observed); err != nil {
+			return found, fmt.Errorf("numbers of feed %s: %w", o.Feed.ID, err)
+		}
+		o.learn(event.Has(all), observed != 0)
+		found.has, found.all, found.finding = found.has|event.Has(has), found.all&event.Has(all), found.finding|event.Finding(finding)
+	}
+	return found, nil
 }
 
 // probablyOnce reports whether no key is likely to be repeated, as among the
@@ -427,12 +450,11 @@ func (w *Warehouse) repeated(ctx context.Context, o Source, g catalog.Granularit
 }
 
 func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catalog.Granularity, indicators []*catalog.Indicator, repeated []string, any present) ([]cell.Version, error) {
-	r, err := w.conn.QueryFormat(ctx, "ArrowStream", s.cellsSQL(g, indicators, repeated, any))
-	if err != nil {
-		return nil, err
+	out, err := w.contents(ctx, s.cellsSQL(g, indicators, repeated, any, true))
+	if refused, ok := errors.AsType[*clickhouse.Exception](err); ok && refused.Code == tooWide {
+		out, err = w.contents(ctx, s.cellsSQL(g, indicators, repeated, any, false))
 	}
-	out, err := block.ReadContents(r)
-	if err := errors.Join(err, r.Close()); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	for i := range out {
@@ -480,6 +502,16 @@ func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catal
 		}
 	}
 	return out, nil
+}
+
+// contents reads the cells that a query makes.
+func (w *Warehouse) contents(ctx context.Context, query string) ([]cell.Version, error) {
+	r, err := w.conn.QueryFormat(ctx, "ArrowStream", query)
+	if err != nil {
+		return nil, err
+	}
+	out, err := block.ReadContents(r)
+	return out, errors.Join(err, r.Close())
 }
 
 // unread is a number of rejected rows of a source of which only the key could

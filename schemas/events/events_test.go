@@ -89,7 +89,7 @@ func samples() map[event.Type][2]event.Body {
 		event.TypeFlagRaised: {
 			event.FlagRaised{Flag: "f1", Check: "C05", CheckVersion: 1, Severity: event.Hold, Indicator: "ind1", Unit: "u", Stratum: "f",
 				Period: day, Observed: 0.5, Expected: 0.25, Direction: "up", Low: -1, High: 1.5, Text: "t", Run: "r1", Rev: 7,
-				Guards: []event.Guard{guard}, Memory: "f0", Catalog: "h", AsOf: day, Incident: "i1"},
+				Guards: []event.Guard{guard}, Memory: "f0", Catalog: "h", AsOf: day, Incident: "i1", Clean: 1},
 			event.FlagRaised{Flag: "f1", Check: "C05", CheckVersion: 1, Severity: event.Info, Indicator: "ind1", Run: "r1", Catalog: "h"}},
 		event.TypeFlagResolved: {event.FlagResolved{Flag: "f1", Reason: "resent", Run: "r1", Rev: 7}, event.FlagResolved{Flag: "f1", Reason: "covered", Run: "r1"}},
 		event.TypeDecisionMade: {event.DecisionMade{Decision: "x", Flag: "f1", Kind: event.Accept, By: "s1", Cause: "c", Note: "n", On: day, Until: day, Low: 1, High: 2,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/sourcegraph/conc/pool"
@@ -24,7 +25,14 @@ type built struct {
 	rev   uint64 // newest delivery that changed a cell of the indicator
 	reach catalog.Date
 	set   string
+	// made is what of the set the next one can be made from, and release the
+	// revision up to which its gate had released; nil: nothing.
+	made    *publication.Made
+	release uint64
 }
+
+// same reports whether both were made from the same.
+func (b *built) same(o *built) bool { return b.gate == o.gate && b.rev == o.rev && b.reach == o.reach }
 
 // publish computes the result sets of the run's cells as the gate shows them,
 // writes and verifies them, tells the LEDGER, and moves the pointer last.
@@ -63,7 +71,7 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished, 
 	if err != nil {
 		return err
 	}
-	in := publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through)}
+	in := publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through), Affirmed: s.state.AffirmedAt(p.Through)}
 	// The store takes them while the indicators are computed.
 	beside := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
 	take := func(of string, set publication.Set) {
@@ -89,12 +97,18 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished, 
 // writeIndicators makes the sets of the indicators.
 func (s *Service) writeIndicators(ctx context.Context, r *run.Run, from map[string]built, p *event.RunPublished) error {
 	var fresh []warehouse.Named
+	var patches []warehouse.NamedPatch
 	rows := 0
+	all := map[string]built{}
 	write := func() error {
-		err := s.cfg.Released.WriteSets(ctx, fresh)
-		fresh, rows = nil, 0
+		if err := errors.Join(s.cfg.Released.WriteSets(ctx, fresh), s.cfg.Released.WritePatches(ctx, patches)); err != nil {
+			return err
+		}
+		maps.Copy(s.built, all) // what is not stored has to be made again
+		fresh, patches, rows = nil, nil, 0
+		clear(all)
 		s.cfg.Crash.Hit(crashpoint.SetWritten)
-		return err
+		return nil
 	}
 	indicators := s.cfg.Catalog.Indicators
 	for len(indicators) > 0 {
@@ -106,14 +120,15 @@ func (s *Service) writeIndicators(ctx context.Context, r *run.Run, from map[stri
 		}
 		for i, m := range made {
 			id := part[i].ID
-			s.built[id] = m.built
+			all[id] = m.built
 			p.Sets[id] = m.built.set
-			if m.fresh == nil {
-				continue
-			}
-			fresh = append(fresh, warehouse.Named{Of: id, Set: *m.fresh})
-			for _, t := range m.fresh.Tables {
-				rows += t.Rows()
+			switch {
+			case m.fresh != nil:
+				fresh = append(fresh, warehouse.Named{Of: id, Set: *m.fresh})
+				rows += m.fresh.Rows()
+			case m.patch != nil:
+				patches = append(patches, warehouse.NamedPatch{Of: id, Patch: *m.patch})
+				rows += m.patch.Rows.Rows()
 			}
 			if rows > rowsPerWrite {
 				if err := write(); err != nil {
@@ -159,10 +174,12 @@ const rowsPerWrite = 500_000
 // others compute.
 const setsAtOnce = 4
 
-// made is the set of an indicator: fresh is nil where the last one still holds.
+// made is the set of an indicator, whole or as a patch; without both the last one
+// still holds.
 type made struct {
 	built
 	fresh *publication.Set
+	patch *publication.Patch
 }
 
 // sets makes the result sets of some indicators.
@@ -171,7 +188,7 @@ func (s *Service) sets(ctx context.Context, r *run.Run, indicators []catalog.Ind
 	p := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
 	for i := range indicators {
 		p.Go(func(ctx context.Context) (err error) {
-			out[i].built, out[i].fresh, err = s.set(ctx, r, &indicators[i], from[indicators[i].ID], through)
+			out[i], err = s.set(ctx, r, &indicators[i], from[indicators[i].ID], through)
 			return err
 		})
 	}
@@ -181,31 +198,95 @@ func (s *Service) sets(ctx context.Context, r *run.Run, indicators []catalog.Ind
 // set makes the result set of one indicator, unless the last one still holds:
 // then there is none to write. from is the indicator's of sources. It changes
 // nothing of s.
-func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, from built, through uint64) (built, *publication.Set, error) {
+func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, from built, through uint64) (made, error) {
 	b := from
 	b.gate = s.gateSeq(ind.ID, through)
-	if was, ok := s.built[ind.ID]; ok && was.gate == b.gate && was.rev == b.rev && was.reach == b.reach {
-		return was, nil, nil
+	was, ok := s.built[ind.ID]
+	if ok && was.same(&b) {
+		return made{built: was}, nil
 	}
 	if set, ok := s.carried(r, ind.ID, b.gate); ok {
 		b.set = set
-		return b, nil, nil
+		return made{built: b}, nil
+	}
+	if m, ok, err := s.updated(ctx, r, ind, was, b, through); ok || err != nil {
+		return m, err
 	}
 	cells, err := s.cfg.Warehouse.Table(ctx, s.cfg.Catalog.Region.Code, ind.ID, s.state.Rev(r))
 	if err != nil {
-		return b, nil, err
+		return made{}, err
 	}
 	g, err := s.gate(ind.ID, cells, through)
 	if err != nil {
-		return b, nil, err
+		return made{}, err
 	}
-	set, err := publication.Build(publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
-		Cells: publication.Visible(g, cells, ind, s.cfg.Catalog.Units, b.reach), Reach: b.reach})
+	set, of, err := publication.BuildMade(s.shows(ind, g, cells, b.reach))
 	if err != nil {
-		return b, nil, err
+		return made{}, err
 	}
-	b.set = set.ID
-	return b, &set, nil
+	b.set, b.made = set.ID, of
+	if last, released := g.LastRelease(); released {
+		b.release = last.Rev
+	}
+	return made{built: b, fresh: &set}, nil
+}
+
+// shows is what the gate shows of cells, for a publication.
+func (s *Service) shows(ind *catalog.Indicator, g *gate.State, cells *cell.Table, reach catalog.Date) publication.Input {
+	return publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
+		Cells: publication.Visible(g, cells, ind, s.cfg.Catalog.Units, reach), Reach: reach}
+}
+
+// updated makes the set of an indicator from the last one, which the store shows
+// and which was made as was says. What is seen of a cell follows from its versions
+// and from the last release, unless an event names it: so only series can have
+// changed that have a cell which some event names, or a version that the last
+// release had not reached. ok is false where this does not do.
+func (s *Service) updated(ctx context.Context, r *run.Run, ind *catalog.Indicator, was, b built, through uint64) (m made, ok bool, err error) {
+	last := s.state.Publication
+	if was.made == nil || was.release == 0 || was.reach != b.reach || was.gate > b.gate || last == nil || s.verified != last.Publication ||
+		last.Catalog != s.cfg.Catalog.Hash || last.Sets[ind.ID] != was.set || s.introduces(ind.ID, was.gate, through) {
+		return made{}, false, nil
+	}
+	events := s.gateEvents(ind.ID, through)
+	keys, err := gate.Concerned(s.cfg.Catalog.Region.Code, ind.ID, events)
+	if err != nil {
+		return made{}, false, err
+	}
+	since := was.release
+	if b.rev <= since {
+		since = s.state.Rev(r) // nothing is newer
+	}
+	cells, err := s.cfg.Warehouse.TableOfSeries(ctx, s.cfg.Catalog.Region.Code, ind.ID, s.state.Rev(r), keys, since)
+	if err != nil {
+		return made{}, false, err
+	}
+	g, err := gate.FoldTable(cells, events)
+	if err != nil {
+		return made{}, false, err
+	}
+	release, released := g.LastRelease()
+	if !released {
+		return made{}, false, nil
+	}
+	patch, of, ok, err := was.made.Update(s.shows(ind, g, cells, b.reach))
+	if !ok || err != nil {
+		return made{}, false, err
+	}
+	b.set, b.made, b.release = of.ID, of, release.Rev
+	if of.ID == was.set {
+		return made{built: b}, true, nil
+	}
+	return made{built: b, patch: &patch}, true, nil
+}
+
+// introduces reports whether the indicator's gate has events, after one LEDGER
+// sequence and up to another, by which all cells of a version may begin or end to
+// be seen.
+func (s *Service) introduces(indicator string, after, through uint64) bool {
+	return slices.ContainsFunc(s.state.GateEvents(indicator), func(e event.Event) bool {
+		return e.Sequence > after && e.Sequence <= through && (e.Type == event.TypeProtocolSigned || e.Type == event.TypeProtocolRevoked)
+	})
 }
 
 // flags are all flags as they were at a LEDGER sequence.
@@ -249,12 +330,17 @@ func (s *Service) gateSeq(indicator string, through uint64) uint64 {
 
 // gate folds the indicator's gate up to a LEDGER sequence.
 func (s *Service) gate(indicator string, cells *cell.Table, through uint64) (*gate.State, error) {
+	return gate.FoldTable(cells, s.gateEvents(indicator, through))
+}
+
+// gateEvents are those of the indicator's gate up to a LEDGER sequence.
+func (s *Service) gateEvents(indicator string, through uint64) []event.Event {
 	events := s.state.GateEvents(indicator)
 	n := len(events)
 	for n > 0 && events[n-1].Sequence > through {
 		n--
 	}
-	return gate.FoldTable(cells, events[:n])
+	return events[:n]
 }
 
 // deliveries are those of the runs up to and including r, and those that were
@@ -323,7 +409,7 @@ func (s *Service) restorePointer(ctx context.Context) error {
 	}
 	s.show(p.Publication)
 	if ok {
-		keep = append(append(keep, at.Sets...), at.Meta)
+		keep = append(keep, at.All()...)
 	}
 	if p.Publication%dropEvery != 0 && ok && at.Run == p.Run {
 		return nil

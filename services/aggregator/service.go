@@ -30,10 +30,13 @@ type Config struct {
 	Released  *warehouse.Released
 	// Audiences are the wider audiences of the catalog.
 	Audiences []Audience
-	Clock     func() time.Time
-	Logger    *slog.Logger
-	Metrics   *Metrics
-	Crash     crashpoint.Hook
+	// AheadBytes is how much of a delivery is in the log when its rows begin to be
+	// loaded before it is accepted. 0: 4 MiB.
+	AheadBytes int
+	Clock      func() time.Time
+	Logger     *slog.Logger
+	Metrics    *Metrics
+	Crash      crashpoint.Hook
 }
 
 // Validate joins everything that is missing.
@@ -72,6 +75,7 @@ type Service struct {
 	}
 	// audiences are the wider ones that have a store here.
 	audiences []*audience
+	ahead     ahead
 }
 
 // New is a service that is ready to run.
@@ -84,6 +88,7 @@ func New(cfg Config) (*Service, error) {
 		s.audiences = append(s.audiences, &audience{Audience: a, key: disclosure.KeyID(a.Key)})
 	}
 	s.shown.changed = make(chan struct{})
+	s.ahead.s = s
 	return s, nil
 }
 
@@ -94,6 +99,11 @@ const pause = time.Second
 // then waits for the LEDGER to grow. When a store goes away it waits and
 // recovers; when something contradicts itself it stops.
 func (s *Service) Run(ctx context.Context) error {
+	stop, err := s.LoadAhead(ctx)
+	if err != nil {
+		return fmt.Errorf("aggregator: %w", err)
+	}
+	defer stop()
 	for {
 		err := s.work(ctx)
 		switch {
@@ -161,6 +171,9 @@ func (s *Service) Recover(ctx context.Context) error {
 	if err := s.state.Sync(ctx, s.cfg.Log); err != nil {
 		return err
 	}
+	if err := s.cfg.Warehouse.DropAhead(ctx); err != nil {
+		return err
+	}
 	if err := s.reload(ctx); err != nil {
 		return err
 	}
@@ -213,6 +226,7 @@ func (s *Service) blocks(stream string, r event.Range) warehouse.Blocks {
 }
 
 func (s *Service) load(ctx context.Context, d *run.Delivery) error {
+	s.ahead.accept(ctx, d)
 	return s.cfg.Warehouse.LoadObservations(ctx, *d.Accepted, s.blocks(eventlog.OBS, d.Accepted.Blocks))
 }
 
@@ -279,6 +293,9 @@ func (s *Service) changed(ctx context.Context, r *run.Run, d *run.Delivery) ([]c
 	before, err := s.cfg.Warehouse.CurrentCells(ctx, scope, d.Rev)
 	if err != nil {
 		return nil, err
+	}
+	if len(before) == 0 {
+		return cell.Diff(now[:0], nil, now, d.Rev) // all are new
 	}
 	return cell.Diff(make([]cell.Version, 0, max(len(now)-len(before), 0)), before, now, d.Rev)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -22,7 +23,7 @@ import (
 // session of the portal.
 func newReview(a *app.App, sessions *portal.Sessions, behindProxy bool, log *slog.Logger) (*review.Handler, error) {
 	d := app.Desk{App: a}
-	return review.New(review.Config{Catalog: a.Catalog, Reader: d, Decider: d, Introducer: d, Clock: time.Now, Sessions: sessions,
+	return review.New(review.Config{Catalog: a.Catalog, Reader: d, Decider: d, Introducer: d, Recorder: d, Auditor: d, Clock: time.Now, Sessions: sessions,
 		BehindProxy: behindProxy, Logger: log.With("service", "validator", "part", "review")})
 }
 
@@ -37,9 +38,33 @@ func (d desk) person(id string) (catalog.Person, error) {
 	return *p, nil
 }
 
+// Affirm puts on record that the person stands by what is shown of a unit.
+func (d desk) Affirm(ctx context.Context, person, unit string, through catalog.Date) error {
+	who, err := d.person(person)
+	if err != nil {
+		return err
+	}
+	_, err = d.app.Affirm(ctx, who, event.UnitAffirmed{Unit: unit, Through: through, Client: clientNamed("portal")})
+	return err
+}
+
+// See puts on record that the person was shown a flag. On this machine everybody
+// reads, also what her roles do not reach: that is not read as her.
+func (d desk) See(ctx context.Context, person, flag string) error {
+	who, err := d.person(person)
+	if err != nil {
+		return err
+	}
+	if err := d.app.See(ctx, who, flag, clientNamed("portal")); !errors.Is(err, gate.ErrForbidden) {
+		return err
+	}
+	return nil
+}
+
 // orderOf is the order in the validator's words.
 func orderOf(o portal.Order) validator.Order {
 	out := validator.Order{Command: o.Command}
+	out.Client = clientNamed("portal")
 	if o.Numerator != nil || o.Denominator != nil || o.Expected != nil {
 		out.Revisions = []validator.Revision{{Numerator: o.Numerator, Denominator: o.Denominator, Expected: o.Expected}}
 	}

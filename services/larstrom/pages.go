@@ -43,7 +43,7 @@ func newPortal(ctx context.Context, o portalOptions, a *app.App, reg *prometheus
 	if o.pages {
 		sessions := portal.NewSessions(time.Now)
 		cfg.Pages = &portal.Pages{Released: a.ReleasedReader(), Delivered: a.WarehouseReader(), Ledger: w, Catalog: a.Catalog, Clock: time.Now,
-			Receipts: receipts{a}, Login: login{a}, Scope: scope{a}, Data: o.data, Desk: desk{a}, Several: desk{a}, Tasks: desk{a}, Sessions: sessions}
+			Receipts: receipts{a}, Login: login{a}, Scope: scope{a}, Data: o.data, Desk: desk{a}, Several: desk{a}, Tasks: desk{a}, Viewings: desk{a}, Affirming: desk{a}, Sessions: sessions}
 		asked, err := newReview(a, sessions, o.behindProxy, log)
 		if err != nil {
 			return nil, err

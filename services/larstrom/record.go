@@ -41,10 +41,21 @@ func (q *flagsQueueCmd) Run(ctx context.Context, c *console) error {
 }
 
 func queueTable(q queue.Queue) []string {
-	if len(q.Tasks) == 0 {
+	if len(q.Tasks) == 0 && len(q.Introductions) == 0 {
 		return []string{"nothing awaits you"}
 	}
-	rows := []string{"SEVERITY\tCHECK\tINDICATOR\tUNIT\tOPENED\tINCIDENT\tFLAGS"}
+	var rows []string
+	for _, n := range q.Introductions {
+		what := "draw a sample (larstrom protocol draw)"
+		if n.Protocol != "" {
+			what = "check the cases and sign protocol " + n.Protocol + " (larstrom protocol sign)"
+		}
+		rows = append(rows, fmt.Sprintf("indicator %s version %s is shown to its pilot units only, since %s: %s", n.Indicator, n.Version, n.Since, what))
+	}
+	if len(q.Tasks) == 0 {
+		return rows
+	}
+	rows = append(rows, "SEVERITY\tCHECK\tINDICATOR\tUNIT\tOPENED\tINCIDENT\tFLAGS")
 	for _, t := range q.Tasks {
 		flags := t.Flags[0]
 		if n := len(t.Flags) - 1; n > 0 {
@@ -142,10 +153,13 @@ func (a *flagsAuditCmd) verify(c *console) error {
 	return err
 }
 
-// client names this program in what it puts on record.
-func client() string {
+// client names the command line in what it puts on record.
+func client() string { return clientNamed("command line") }
+
+// clientNamed names a part of this program, and its version.
+func clientNamed(part string) string {
 	version, revision := buildVersion()
-	return "larstrom command line " + version + " " + revision
+	return "larstrom " + part + " " + version + " " + revision
 }
 
 func (d direct) Queue(ctx context.Context, id control.Identity) (queue.Queue, error) {

@@ -562,6 +562,9 @@ func (d direct) FlagFor(ctx context.Context, id control.Identity, flag string) (
 	if err != nil {
 		return control.Flag{}, err
 	}
+	if err := d.app.See(ctx, who, flag, client()); err != nil {
+		return control.Flag{}, err
+	}
 	f, err := d.app.FlagFor(ctx, who, flag)
 	if err != nil {
 		return control.Flag{}, err

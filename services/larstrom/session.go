@@ -40,12 +40,14 @@ type session struct {
 	control.Introducer
 	control.Learner
 	control.Recorder
+	control.Asker
 	// settle does what follows from what the command did; where a process
 	// runs, it does so itself.
 	settle func(context.Context) error
 	close  func() error
-	// portal is where a running process has its pages.
-	portal string
+	// running: a process has the folder; portal is where it has its pages.
+	running bool
+	portal  string
 }
 
 // open gives a session of the data folder. The caller closes it.
@@ -58,14 +60,14 @@ func open(ctx context.Context, c *console, data string, crash crashFlags) (*sess
 		return nil, err
 	}
 	if client != nil {
-		return &session{client, client, client, client, client, client, client, client, client, func(context.Context) error { return nil }, func() error { return nil }, client.Portal}, nil
+		return &session{client, client, client, client, client, client, client, client, client, client, func(context.Context) error { return nil }, func() error { return nil }, true, client.Portal}, nil
 	}
 	a, err := openApp(ctx, app.Config{Data: data, KeyFile: c.getenv(envKeyFile), Logger: c.logger(slog.LevelWarn)}, crash)
 	if err != nil {
 		return nil, errors.Join(err, lock.Release())
 	}
 	d := direct{a}
-	return &session{d, d, d, d, d, d, d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, ""}, nil
+	return &session{d, d, d, d, d, d, d, d, d, d, a.Settle, func() error { return errors.Join(a.Close(), lock.Release()) }, false, ""}, nil
 }
 
 // ownsLog refuses the folder of services whose log is a server's: a command
@@ -191,7 +193,16 @@ func (d direct) status(ctx context.Context, st control.Status, open map[event.Se
 // SQL reads only: what is in a store comes from the log, and the released one
 // is the publisher's alone.
 func (d direct) SQL(ctx context.Context, store, format, query string, w io.Writer) error {
-	return d.app.SQL(ctx, store, format, query, w)
+	return d.app.SQLFor(ctx, nil, client(), store, format, query, w)
+}
+
+// SQLAs is SQL by a person.
+func (d direct) SQLAs(ctx context.Context, r control.SQLRequest, w io.Writer) error {
+	who, err := control.Authenticate(d.app.Catalog, r.As, r.Token)
+	if err != nil {
+		return err
+	}
+	return d.app.SQLFor(ctx, &who, r.Client, r.Store, r.Format, r.Query, w)
 }
 
 func (d direct) Catalog(context.Context) (*catalog.Catalog, error) { return d.app.Catalog, nil }

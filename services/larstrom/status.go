@@ -15,14 +15,22 @@ func (s *statusCmd) Run(ctx context.Context, c *console) error {
 		if err != nil {
 			return err
 		}
-		st.Portal = on.portal
+		st.Running, st.Portal = on.running, on.portal
 		if s.JSON {
 			return writeJSON(c.out, "status", st)
 		}
-		var rows []string
+		rows := []string{"Process\t" + process(on.running, s.Data)}
 		for _, f := range facts(st) {
 			rows = append(rows, f.Name+"\t"+f.Text)
 		}
 		return writeTable(c.out, rows)
 	})
+}
+
+// process says whether anything works on the folder.
+func process(running bool, data string) string {
+	if running {
+		return "running"
+	}
+	return "stopped: no process works on this folder, and what comes waits; start one with larstrom up --data " + quoted(data)
 }

@@ -10,11 +10,14 @@ import (
 	"strings"
 
 	"larstrom/services/larstrom/app"
+	"larstrom/services/larstrom/control"
 )
 
 type sqlCmd struct {
 	Query string `arg:"" name:"QUERY" help:"One statement."`
 	dataFlag
+	As string `placeholder:"USER" help:"Ask as this person, who must be allowed to read all parts; the token must be hers. What is read of the warehouse is on record as hers, else as the operator's."`
+	tokenFlag
 	Store  string `default:"released" placeholder:"STORE" help:"released, warehouse, or released:PROFILE for what a wider audience of the catalog sees (default: ${default})."`
 	Format string `placeholder:"F" help:"A ClickHouse format (default: PrettyCompact on a terminal, TabSeparated in a pipe)."`
 }
@@ -30,8 +33,20 @@ func (q *sqlCmd) Run(ctx context.Context, c *console) error {
 			format = "PrettyCompact"
 		}
 	}
+	var id control.Identity
+	if q.As != "" {
+		var err error
+		if id, err = (asFlag{q.As, q.tokenFlag}).identity(c); err != nil {
+			return err
+		}
+	}
 	return with(ctx, c, q.Data, crashFlags{}, func(s *session) error {
-		err := s.SQL(ctx, q.Store, format, q.Query, c.out)
+		var err error
+		if q.As != "" {
+			err = s.SQLAs(ctx, control.SQLRequest{Identity: id, Store: q.Store, Format: format, Query: q.Query, Client: client()}, c.out)
+		} else {
+			err = s.SQL(ctx, q.Store, format, q.Query, c.out)
+		}
 		if err != nil && strings.Contains(err.Error(), "Unknown format") {
 			return &usageError{fmt.Sprintf("--format %s: there is no such format; ClickHouse has PrettyCompact, Vertical, Markdown, TabSeparatedWithNames, CSVWithNames, JSONEachRow, JSON, Arrow, Parquet and others", format)}
 		}

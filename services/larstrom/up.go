@@ -160,7 +160,7 @@ func isFolder(dir string) error {
 // serve runs the services, the portal and the control API until ctx ends.
 func (u *upCmd) serve(ctx context.Context, log *slog.Logger, lock *control.Lock, listener net.Listener, a *app.App, reg *prometheus.Registry, started time.Time, told app.Notify) error {
 	d := direct{a}
-	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Seal: a.Incoming(), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Learner: d, Recorder: d, Logger: log})
+	api, err := control.Listen(ctx, control.Config{Incoming: filepath.Join(u.Data, "incoming", "control"), Seal: a.Incoming(), Submitter: d, Reader: d, Reviewer: d, Custodian: d, Steward: d, Scoped: d, Introducer: d, Learner: d, Recorder: d, Asker: d, Logger: log})
 	if err != nil {
 		return err
 	}

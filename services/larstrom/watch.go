@@ -45,6 +45,7 @@ func (w *watch) status(ctx context.Context) (control.Status, error) {
 	if err != nil {
 		return control.Status{}, err
 	}
+	st.Running = true // it is this process that answers
 	return w.direct.status(ctx, st, open)
 }
 

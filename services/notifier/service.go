@@ -16,6 +16,7 @@ import (
 	"larstrom/pipeline/learning"
 	"larstrom/pipeline/notice"
 	"larstrom/pipeline/quality"
+	"larstrom/pipeline/queue"
 	"larstrom/pipeline/run"
 )
 
@@ -287,7 +288,7 @@ func (s *Service) step(ctx context.Context) (next time.Duration, err error) {
 	}
 	if due := s.digestOn(now); ok && !now.Before(due) {
 		// What was told at once is not new in the digest.
-		if in.Sent = s.sent; len(in.Questions)+len(in.Advice) > 0 {
+		if in.Sent = s.sent; len(in.Questions)+len(in.Advice)+len(in.Introductions) > 0 {
 			if ok, err = s.deliver(ctx, notice.Digests(in), now); err != nil {
 				return 0, err
 			}
@@ -387,6 +388,9 @@ func (s *Service) input(now time.Time) (notice.Input, error) {
 		Explain: func(check string) catalog.Text { return s.explain[check] }}
 	var err error
 	if in.Questions, err = notice.Questions(&s.state, s.zone); err != nil {
+		return in, err
+	}
+	if in.Introductions, err = queue.Introductions(&s.state, s.cfg.Catalog, s.zone, in.On); err != nil {
 		return in, err
 	}
 	stats, err := Learned(&s.state, s.cfg.Catalog)

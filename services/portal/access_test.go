@@ -40,6 +40,10 @@ func (c closed) PreviewAll(context.Context, string, []Order) (map[string]impact.
 	c.t.Error("somebody looks")
 	return nil, nil, nil
 }
+func (c closed) Affirm(context.Context, string, string, catalog.Date) error {
+	c.t.Error("somebody affirms")
+	return nil
+}
 func (closed) Login(_ context.Context, id, _ string) bool { return id == "nobody" }
 func (closed) Reader(string) Reader                       { return readsNothing{} }
 
@@ -57,7 +61,7 @@ func TestEveryPatternHasARule(t *testing.T) {
 	c := closed{t}
 	all, err := New(Config{Source: statusless{}, Registry: prometheus.NewRegistry(), Logger: slog.New(slog.DiscardHandler),
 		Pages: &Pages{Released: nothing{}, Ledger: c, Catalog: &catalog.Catalog{Registries: []catalog.Registry{{Code: "reg"}}}, Clock: time.Now,
-			Login: c, Scope: c, Desk: c, Several: c, Sessions: NewSessions(time.Now)}})
+			Login: c, Scope: c, Desk: c, Several: c, Affirming: c, Sessions: NewSessions(time.Now)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,6 +33,12 @@ type Desk interface {
 	Preview(ctx context.Context, person string, o Order) (impact.Impact, error)
 }
 
+// Viewings put on record that a person was shown a flag, once for each version
+// of it.
+type Viewings interface {
+	See(ctx context.Context, person, flag string) error
+}
+
 // maxForm is the size of a form.
 const maxForm = 64 << 10
 
@@ -48,6 +54,9 @@ func (p *Portal) forms(loopback bool, d *door) []entry {
 	if p.cfg.Pages.Several != nil {
 		// Each flag is held against the person by the desk.
 		out = append(out, entry{pattern: "POST /flags", may: forAll, do: p.form(p.severalForm)})
+	}
+	if p.cfg.Pages.Affirming != nil {
+		out = append(out, entry{pattern: "POST /units/{unit}/affirmations", may: forUnit, do: p.form(p.affirmForm)})
 	}
 	if loopback && p.cfg.Pages.Sessions != nil && p.cfg.Pages.Login != nil {
 		out = append(out,
@@ -186,6 +195,21 @@ func dateField(text string) (catalog.Date, error) {
 	return catalog.ParseDate(text)
 }
 
+// unread reports whether an order names neither the version of the flag that was
+// read nor the decision that it is about: it could overrule what nobody has seen.
+// What decides nothing need not.
+func (o Order) unread() bool {
+	switch o.Kind {
+	case event.Comment, gate.Judge:
+		return false
+	case gate.Undo, gate.Confirm, gate.Refuse:
+		if o.Decision != "" {
+			return false
+		}
+	}
+	return o.ExpectedVersion < 1
+}
+
 // ordered is the order of the form and who gives it.
 func (p *Portal) ordered(w http.ResponseWriter, r *http.Request) (person string, o Order, ok bool) {
 	if person, ok = p.person(r); !ok {
@@ -233,6 +257,10 @@ func (p *Portal) refused(kind string, err error) panelOutcome {
 func (p *Portal) decideForm(w http.ResponseWriter, r *http.Request) {
 	person, o, ok := p.ordered(w, r)
 	if !ok {
+		return
+	}
+	if o.unread() {
+		p.showOutcome(w, r, panelOutcome{Status: http.StatusPreconditionRequired, Problem: "version", Kind: o.Kind})
 		return
 	}
 	ctx, stop := context.WithTimeout(context.WithoutCancel(r.Context()), requestTime)

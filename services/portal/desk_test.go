@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -137,11 +138,11 @@ func TestDecidingOnThisMachine(t *testing.T) {
 	}
 	for kind, proposed := range map[string]bool{"comment": false, "accept": true} {
 		desk.proposed = proposed
-		if w := b.do("POST", at+"/decisions", url.Values{"kind": {kind}, "note": {"x"}}); w.Code != 303 || w.Header().Get("Location") != at {
+		if w := b.do("POST", at+"/decisions", url.Values{"kind": {kind}, "note": {"x"}, "version": {"2"}}); w.Code != 303 || w.Header().Get("Location") != at {
 			t.Errorf("%s (proposed %v): %d %s, want to stay", kind, proposed, w.Code, w.Header().Get("Location"))
 		}
 	}
-	if w := b.do("POST", at+"/decisions", url.Values{"kind": {"correct"}, "numerator": {"46,5"}}); w.Code != 303 || *desk.orders[3].Numerator != 46.5 || desk.orders[3].Denominator != nil {
+	if w := b.do("POST", at+"/decisions", url.Values{"kind": {"correct"}, "numerator": {"46,5"}, "version": {"2"}}); w.Code != 303 || *desk.orders[3].Numerator != 46.5 || desk.orders[3].Denominator != nil {
 		t.Errorf("correct: %d %+v", w.Code, desk.orders)
 	}
 	if w := b.do("POST", at+"/decisions", url.Values{"kind": {"correct"}, "numerator": {"many"}}); w.Code != 422 || len(desk.orders) != 4 {
@@ -229,10 +230,71 @@ func TestRefusals(t *testing.T) {
 	} {
 		desk.err = x.err
 		for _, path := range []string{"/decisions", "/preview"} {
-			if w := b.do("POST", "/flags/K09-held"+path, url.Values{"kind": {event.Accept}}); w.Code != x.status || !strings.Contains(text(w.Body.String()), x.has) {
+			if w := b.do("POST", "/flags/K09-held"+path, url.Values{"kind": {event.Accept}, "version": {"2"}}); w.Code != x.status || !strings.Contains(text(w.Body.String()), x.has) {
 				t.Errorf("%v: %d %s", x.err, w.Code, text(w.Body.String()))
 			}
 		}
+	}
+}
+
+// TestAFormNamesTheVersion: what decides says which version of the flag was read;
+// without one nobody can be overruled unseen.
+func TestAFormNamesTheVersion(t *testing.T) {
+	b, desk, _ := deciding(t, true)
+	b.do("POST", "/flags/K09-held/session", url.Values{"id": {"bo"}, "token": {"b"}})
+	for _, kind := range []string{"accept", "reject", "correct", "snooze", "waive", "answer", "confirm", "refuse", "undo"} {
+		for _, version := range []string{"", "0", "-1"} {
+			form := url.Values{"kind": {kind}, "version": {version}, "note": {"what she wrote"}}
+			w := b.do("POST", "/flags/K09-held/decisions", form)
+			if w.Code != http.StatusPreconditionRequired || len(desk.orders) != 0 || !strings.Contains(text(w.Body.String()), "which version of the flag you have read") {
+				t.Errorf("%s with the version %q: %d, %d orders", kind, version, w.Code, len(desk.orders))
+			}
+		}
+	}
+	took := 0
+	for _, form := range []url.Values{{"kind": {"comment"}}, {"kind": {"judge"}}, {"kind": {"confirm"}, "decision": {"x"}}, {"kind": {"refuse"}, "decision": {"x"}},
+		{"kind": {"undo"}, "decision": {"x"}}, {"kind": {"accept"}, "version": {"2"}}} {
+		took++
+		if w := b.do("POST", "/flags/K09-held/decisions", form); w.Code != http.StatusSeeOther || len(desk.orders) != took {
+			t.Errorf("%v: %d, %d orders", form, w.Code, len(desk.orders))
+		}
+	}
+}
+
+// viewings are who was shown which flag.
+type viewings struct {
+	seen []string
+	err  error
+}
+
+func (v *viewings) See(_ context.Context, person, flag string) error {
+	v.seen = append(v.seen, person+" "+flag)
+	return v.err
+}
+
+// TestAViewingIsKept: that a person was shown a flag is on record before she is;
+// of who has not said who she is there is nothing to keep.
+func TestAViewingIsKept(t *testing.T) {
+	v := &viewings{}
+	now := time.Date(2026, 4, 10, 9, 0, 0, 0, time.UTC)
+	h := pages(t, func(cfg *portal.Config) {
+		cfg.Pages.Clock = func() time.Time { return now }
+		cfg.Pages.Login, cfg.Pages.Desk, cfg.Pages.Sessions, cfg.Pages.Viewings = people{"bo": "b"}, &counter{}, portal.NewSessions(cfg.Pages.Clock), v
+	}).Handler(true)
+	b := newBrowser(t, h)
+	if b.do("GET", "/flags/K09-held", nil); len(v.seen) != 0 {
+		t.Errorf("nobody has said who she is: %v", v.seen)
+	}
+	b.do("POST", "/flags/K09-held/session", url.Values{"id": {"bo"}, "token": {"b"}})
+	b.do("GET", "/flags/K09-held", nil)
+	b.do("GET", "/flags/no-such", nil)
+	b.do("GET", "/flags", nil)
+	if !slices.Equal(v.seen, []string{"bo K09-held"}) {
+		t.Errorf("on record: %v", v.seen)
+	}
+	v.err = errors.New("the log is away")
+	if w := b.do("GET", "/flags/K09-held", nil); w.Code < 500 || strings.Contains(w.Body.String(), "Fewer") {
+		t.Errorf("what cannot be put on record is shown: %d", w.Code)
 	}
 }
 

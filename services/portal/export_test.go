@@ -18,3 +18,12 @@ func EnglishSentences() []string {
 	}
 	return out
 }
+
+// Patterns are all that the portal answers about the data over a network.
+func (p *Portal) Patterns() []string {
+	var out []string
+	for _, e := range p.table(false, nil) {
+		out = append(out, e.pattern)
+	}
+	return out
+}

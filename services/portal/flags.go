@@ -215,6 +215,11 @@ func (p *Portal) flag(r *http.Request) (*view, error) {
 	if err != nil {
 		return nil, err
 	}
+	if person, ok := p.person(r); ok && p.cfg.Pages.Viewings != nil {
+		if err := p.cfg.Pages.Viewings.See(ctx, person, f.Flag); err != nil {
+			return nil, err
+		}
+	}
 	b := &flagBody{story: f, Why: p.whyOf(f.Check), Night: f.AsOf, Periods: p.words.t("flag.several"),
 		Observed: p.words.figures(f.Observed), Expected: p.words.figures(f.Expected)}
 	c := &called{}

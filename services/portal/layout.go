@@ -85,6 +85,14 @@ func newLayout(w *words) (*layout, error) {
 		},
 		"of":    func(p panel, kind string) panelForm { return panelForm{p, kind} },
 		"lower": strings.ToLower,
+		"check": func(id string) string { return w.checks.title[id] },
+		"advice": func(rule string) string {
+			if w.has("advice." + rule) {
+				return w.t("advice." + rule)
+			}
+			return ""
+		},
+		"fact": w.fact,
 	}
 	l := &layout{words: w, pages: map[string]*template.Template{}}
 	base, err := template.New("layout").Funcs(funcs).ParseFS(pageText, "page/layout.html", "page/parts.html")

@@ -118,7 +118,7 @@ func TestWaiting(t *testing.T) {
 // number.
 func TestTheKindsOfNothing(t *testing.T) {
 	page := get(t, pages(t, nil).Handler(true), "/units/b/care").Body.String()
-	row := regexp.MustCompile(`(?s)<tr class="s-([a-z_]+)"><th scope="row">.*?<time datetime="([0-9-]+)">.*?</th><td class="n">([^<]*)</td><td>([^<]*)</td>`)
+	row := regexp.MustCompile(`(?s)<tr class="s-([a-z_]+)"><th scope="row">.*?<time datetime="([0-9-]+)">.*?</th><td class="n">([^<]*)</td><td>([^<]*)(?: <span class="tag">[^<]*</span>)?</td>`)
 	got := map[string]string{}
 	for _, m := range row.FindAllStringSubmatch(page, -1) {
 		got[m[2]] = m[1] + " " + m[3] + " " + m[4]

@@ -111,6 +111,11 @@ type Pages struct {
 	Several Several
 	// Tasks say what a person is asked to decide first; nil: all flags are equal.
 	Tasks Tasks
+	// Affirming takes a person's word for what is shown of a unit; nil: nobody can
+	// give it here.
+	Affirming Affirming
+	// Viewings keep who was shown a flag, before she is; nil: nobody does.
+	Viewings Viewings
 	// Sessions of people who decide on loopback, where nobody logs in to read;
 	// nil: nobody can there.
 	Sessions *Sessions

@@ -417,6 +417,12 @@ func (p *Portal) openFlagKeys(ctx context.Context) ([]flagKey, error) {
 		"SELECT flag, check, severity, indicator, unit, stratum, period_start, raised_run, cells FROM flag WHERE state = 'open'")
 }
 
+// openFlagKeysOf are those about a unit.
+func (p *Portal) openFlagKeysOf(ctx context.Context, unit string) ([]flagKey, error) {
+	return selectRows[flagKey](ctx, p.cfg.Pages.Released,
+		"SELECT flag, check, severity, indicator, unit, stratum, period_start, raised_run, cells FROM flag WHERE state = 'open' AND unit = {unit:String}", named("unit", unit))
+}
+
 // flagText is what is read of the flags that a page shows.
 type flagText struct {
 	Flag        string `ch:"flag"`
@@ -492,9 +498,42 @@ type charted struct {
 	Held   uint64 `ch:"held"`
 }
 
-func (p *Portal) chartedUnits(ctx context.Context) ([]charted, error) {
+// chartedUnits counts by unit what the reader may read; nil: everything.
+func (p *Portal) chartedUnits(ctx context.Context, rd Reader) ([]charted, error) {
+	if rd != nil {
+		return p.chartedFor(ctx, rd)
+	}
 	return selectRows[charted](ctx, p.cfg.Pages.Released, `SELECT unit AS id, uniqExact(indicator) AS others,
 		countIf(startsWith(state, 'held_')) AS held FROM chart GROUP BY unit`)
+}
+
+// chartedSeries is a unit's held points in one indicator.
+type chartedSeries struct {
+	Unit      string `ch:"unit"`
+	Indicator string `ch:"indicator"`
+	Held      uint64 `ch:"held"`
+}
+
+func (p *Portal) chartedFor(ctx context.Context, rd Reader) ([]charted, error) {
+	rows, err := selectRows[chartedSeries](ctx, p.cfg.Pages.Released,
+		"SELECT unit, indicator, countIf(startsWith(state, 'held_')) AS held FROM chart GROUP BY unit, indicator")
+	if err != nil {
+		return nil, err
+	}
+	at, out := map[string]int{}, []charted{}
+	for _, r := range rows {
+		if !rd.Cells(p.registryOf(r.Indicator), r.Unit) {
+			continue
+		}
+		i, ok := at[r.Unit]
+		if !ok {
+			i = len(out)
+			at[r.Unit], out = i, append(out, charted{ID: r.Unit})
+		}
+		out[i].Others++
+		out[i].Held += r.Held
+	}
+	return out, nil
 }
 
 func (p *Portal) chartedIndicators(ctx context.Context) ([]charted, error) {
@@ -510,6 +549,8 @@ type annotationRow struct {
 	Text string    `ch:"text"`
 }
 
+// annotationRows leaves out what is told as it is now, and not as it was published:
+// who stands by the unit's values.
 func (p *Portal) annotationRows(ctx context.Context) ([]annotationRow, error) {
-	return selectRows[annotationRow](ctx, p.cfg.Pages.Released, "SELECT unit, period_start, kind, text FROM annotation ORDER BY unit, period_start, kind, text")
+	return selectRows[annotationRow](ctx, p.cfg.Pages.Released, "SELECT unit, period_start, kind, text FROM annotation WHERE kind != 'affirmed' ORDER BY unit, period_start, kind, text")
 }

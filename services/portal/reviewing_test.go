@@ -166,7 +166,7 @@ func TestSeveralAtOnce(t *testing.T) {
 		t.Errorf("of nobody: %d", w.Code)
 	}
 	b.do("POST", "/flags/K09-held/session", url.Values{"id": {"bo"}, "token": {"b"}})
-	if said := html.UnescapeString(text(b.do("GET", "/flags", nil).Body.String())); !strings.Contains(said, "Your tasks") || !strings.Contains(said, "HOLD K09 Care <in> time & place Zeta centre 2 10 April 2026") ||
+	if said := html.UnescapeString(text(b.do("GET", "/flags", nil).Body.String())); !strings.Contains(said, "Your tasks") || !strings.Contains(said, "HOLD K09 Fewer records than before Care <in> time & place Zeta centre 2 10 April 2026") ||
 		!strings.Contains(said, "7 more tasks wait") {
 		t.Errorf("the tasks: %s", said)
 	}
@@ -232,6 +232,30 @@ func TestNoEnglishInSwedish(t *testing.T) {
 		// The choice lasts without being named again.
 		if page := b.do("GET", "/units", nil).Body.String(); !strings.Contains(page, `<html lang="`+lang+`">`) {
 			t.Errorf("%s is not remembered", lang)
+		}
+	}
+}
+
+// introducing is a queue with indicator versions that await a signature.
+type introducing struct{}
+
+func (introducing) QueueFor(context.Context, string) (queue.Queue, error) {
+	return queue.Queue{Introductions: []queue.Introduction{{Indicator: "care", Version: "2", Since: tonight}, {Indicator: "visits", Version: "1", Since: tonight, Protocol: "p1"}}}, nil
+}
+
+// TestIntroductionsAreTasks: who signs sees which versions only pilot units see, and
+// what to do.
+func TestIntroductionsAreTasks(t *testing.T) {
+	b := newBrowser(t, pages(t, func(cfg *portal.Config) {
+		cfg.Pages.Login, cfg.Pages.Desk, cfg.Pages.Sessions, cfg.Pages.Tasks = people{"bo": "b"}, &counter{}, portal.NewSessions(cfg.Pages.Clock), introducing{}
+	}).Handler(true))
+	b.do("POST", "/flags/K09-held/session", url.Values{"id": {"bo"}, "token": {"b"}})
+	said := html.UnescapeString(text(b.do("GET", "/flags", nil).Body.String()))
+	for _, want := range []string{"Care <in> time & place, version 2: draw a sample for the introduction protocol (since 10 April 2026 )",
+		"larstrom protocol draw --indicator care --indicator-version 2 --seed TEXT --data 'my data' --as USER",
+		"Visits, version 1: the sample is drawn: check the cases against the record and sign the protocol", "larstrom protocol sign p1 --indicator visits"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the tasks lack %q: %s", want, said)
 		}
 	}
 }

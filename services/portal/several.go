@@ -122,8 +122,8 @@ func (p *Portal) severalOrders(r *http.Request, kind string) ([]Order, string) {
 	for _, text := range f["flag"] {
 		flag, version, _ := strings.Cut(text, "@")
 		n, err := strconv.Atoi(version)
-		if err != nil || flag == "" {
-			return nil, "flag"
+		if err != nil || n < 1 || flag == "" {
+			return nil, "flag" // without the version that was read nothing is decided
 		}
 		o := Order{Command: gate.Command{Flag: flag, Kind: kind, Cause: f.Get("cause"), Note: f.Get("note"), ExpectedVersion: n}}
 		switch kind {

@@ -18,6 +18,16 @@ type tasksBody struct {
 	Tasks []taskLine
 	// Folded tasks wait for the next week or day; they can be decided all the same.
 	Folded, Blocks int
+	// Introductions are indicator versions that await her signature.
+	Introductions []introductionLine
+}
+
+// introductionLine is an indicator version that only its pilot units see.
+type introductionLine struct {
+	Indicator, Version string
+	Since              catalog.Date
+	// What is to be done, and the command that does it.
+	What, Command string
 }
 
 // taskLine is one task: flags that are decided together.
@@ -54,6 +64,16 @@ func (p *Portal) tasksOf(r *http.Request, c *called) *tasksBody {
 			l.Unit = c.unit(t.Unit)
 		}
 		b.Tasks = append(b.Tasks, l)
+	}
+	for _, n := range q.Introductions {
+		l := introductionLine{Indicator: c.indicator(n.Indicator), Version: n.Version, Since: n.Since, What: p.words.t("introduce.draw"),
+			Command: "larstrom protocol draw --indicator " + quoted(n.Indicator) + " --indicator-version " + quoted(n.Version) + " --seed TEXT --data " + p.data() + " --as USER"}
+		if n.Protocol != "" {
+			l.What = p.words.t("introduce.sign")
+			l.Command = "larstrom protocol sign " + quoted(n.Protocol) + " --indicator " + quoted(n.Indicator) + " --indicator-version " + quoted(n.Version) +
+				" --specification TEXT --comparison TEXT --checker USER --inside-checked N --inside-agreed N --outside-checked N --outside-agreed N --data " + p.data() + " --as USER"
+		}
+		b.Introductions = append(b.Introductions, l)
 	}
 	return b
 }

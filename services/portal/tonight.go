@@ -10,7 +10,6 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
-	"larstrom/pipeline/quality"
 	"larstrom/pipeline/run"
 )
 
@@ -163,16 +162,6 @@ func (p *Portal) held(ctx context.Context, t *tonight) error {
 
 func holds(severity string) bool {
 	return severity == string(event.Block) || severity == string(event.Hold)
-}
-
-// whyOf is what a check's finding means, in the words of the check.
-func (p *Portal) whyOf(check string) string {
-	for _, c := range quality.Catalogue() {
-		if c.ID == check {
-			return textOf(c.Explain, p.words.lang)
-		}
-	}
-	return ""
 }
 
 // lateFeeds are the feeds that should have come by the night, by name, and how

@@ -30,7 +30,7 @@ func (p *Portal) units(r *http.Request) (*view, error) {
 		if err != nil {
 			return err
 		}
-		counts, err := p.chartedUnits(ctx)
+		counts, err := p.chartedUnits(ctx, p.reader(ctx))
 		if err != nil {
 			return err
 		}
@@ -101,6 +101,7 @@ type unitBody struct {
 	Earlier                   []crumb // series of versions that have ended
 	Flags                     int
 	Notes                     []annotationRow
+	Affirmation               affirmation
 }
 
 type card struct {
@@ -142,13 +143,11 @@ func (p *Portal) unit(r *http.Request) (*view, error) {
 				b.Below = append(b.Below, crumb{"/units/" + url.PathEscape(u.ID), u.Name})
 			}
 		}
-		groups, err := p.flagGroups(ctx, "", id)
+		keys, err := p.openFlagKeysOf(ctx, id)
 		if err != nil {
 			return err
 		}
-		for _, g := range groups {
-			b.Flags += int(g.Flags)
-		}
+		b.Flags = len(p.readable(ctx, keys))
 		b.Notes = b.unsaid(c.events[id])
 		p.cards(b, seriesOf(points), slices.Clone(c.indicators))
 		return nil
@@ -160,6 +159,9 @@ func (p *Portal) unit(r *http.Request) (*view, error) {
 		return &view{Section: "units"}, errMissing
 	case !found:
 		return &view{Section: "units", Publication: pub}, errMissing
+	}
+	if b.Affirmation, err = p.affirmationOf(r, id); err != nil {
+		return nil, err
 	}
 	return &view{Title: b.Name, Section: "units", Publication: pub, Crumbs: p.crumbs(crumb{"/units", p.words.t("nav.units")}), Body: b}, nil
 }
@@ -243,6 +245,8 @@ type pointLine struct {
 	Path                          string
 	Said, Size, Middle, Low, High string
 	StateSaid                     string
+	// Unaffirmed: nobody stands by it yet, and it is new.
+	Unaffirmed bool
 }
 
 func (p *Portal) chart(r *http.Request) (*view, error) {
@@ -264,7 +268,7 @@ func (p *Portal) chart(r *http.Request) (*view, error) {
 			return err
 		}
 		b = p.chartBody(s, all, c.names, c.events[unit], r.URL.Query().Has("all"))
-		return nil
+		return p.unaffirmed(ctx, unit, b.Lines)
 	})
 	if err != nil {
 		return &view{Section: "units", Publication: pub}, err

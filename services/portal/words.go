@@ -24,13 +24,14 @@ type words struct {
 	group   string
 	percent string // after a number, with its space
 	stored  []said // what the released store says, in English only
+	checks  explained
 }
 
 // newWords speaks one of languages, with its conventions: decimal comma, thousands
 // set apart (by a point in Danish) and a space before the per cent sign in the
 // Nordic languages.
 func newWords(lang string, zone *time.Location) *words {
-	w := &words{lang: lang, texts: english(), zone: zone, decimal: ".", group: ",", percent: "%"}
+	w := &words{lang: lang, texts: english(), zone: zone, decimal: ".", group: ",", percent: "%", checks: explainedIn(lang)}
 	if lang == fallback {
 		return w
 	}
@@ -69,6 +70,17 @@ func (w *words) or(prefix, code string) string {
 		return w.t(prefix + code)
 	}
 	return code
+}
+
+// fact is the name of a line of the status, which may end in a name of its own.
+func (w *words) fact(name string) string {
+	if w.has("fact." + name) {
+		return w.t("fact." + name)
+	}
+	if kind, of, ok := strings.Cut(name, " "); ok && w.has("fact."+kind) {
+		return w.t("fact."+kind) + " " + of
+	}
+	return name
 }
 
 // count is a number of things: the text of key.one for one, else of

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/disclosure"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/quality"
 	"larstrom/pipeline/run"
@@ -112,9 +114,6 @@ func (s *Service) feeds(ctx context.Context, n *night) ([]quality.Feed, []qualit
 			} else if d.Run == n.run.Run {
 				q.Awaited = false
 			}
-			if d.Run == n.run.Run {
-				q.Ahead = max(q.Ahead, ahead(f, d))
-			}
 			q.Days = append(q.Days, day)
 		}
 		if q.Came {
@@ -164,13 +163,6 @@ func lateness(f *catalog.Feed, before []*run.Delivery, d *run.Delivery) (hours f
 	return d.ReceivedAt.Sub(l.By).Hours(), true
 }
 
-// ahead is by how many minutes the day that an export says it is of begins
-// after it came.
-func ahead(f *catalog.Feed, d *run.Delivery) float64 {
-	y, m, day := d.Accepted.AsOf.Time().Date()
-	return max(time.Date(y, m, day, 0, 0, 0, 0, zoneOf(f)).Sub(d.ReceivedAt).Minutes(), 0)
-}
-
 // deliveries are what intake says of the run: its own deliveries, and the files
 // of its feeds that were turned away or came again since the run before.
 func (s *Service) deliveries(n *night) quality.Deliveries {
@@ -197,6 +189,17 @@ func (s *Service) deliveries(n *night) quality.Deliveries {
 			}
 		}
 	}
+	for i := range s.cfg.Catalog.Feeds {
+		f := &s.cfg.Catalog.Feeds[i]
+		q, counted := s.state.Sequence(f.ID)
+		if waiting := len(q.Held); counted && waiting > 0 {
+			g := quality.Gap{Feed: f.ID, Waiting: waiting}
+			if len(q.Missing) > 0 {
+				g.Missing = q.Missing[0].From
+			}
+			out.Gaps = append(out.Gaps, g)
+		}
+	}
 	return out
 }
 
@@ -217,6 +220,7 @@ func (s *Service) gather(n *night, matters []*matter) quality.Night {
 	q := quality.Night{Region: s.cfg.Catalog.Region.Code, AsOf: n.run.AsOf}
 	weighSilence(matters)
 	learn(matters)
+	q.Suppressed = s.suppressed(matters)
 	var past []quality.Past
 	registries := map[string]map[string]bool{} // of units
 	for _, m := range matters {
@@ -249,6 +253,45 @@ func (s *Service) gather(n *night, matters []*matter) quality.Night {
 		q.Panel = quality.Arrivals(past, seen, sources, s.holidays(past, seen))
 	}
 	return q
+}
+
+// suppressedDays is for how long back hidden cells are counted: a year and the
+// month before it, as charts begin.
+const suppressedDays = 396
+
+// suppressed are by indicator the cells of the last year that the strictest of
+// the catalog's wider audiences is not shown for their own sake, of how many.
+func (s *Service) suppressed(matters []*matter) map[string][2]int64 {
+	var out map[string][2]int64
+	for i := range s.cfg.Catalog.Profiles {
+		p := &s.cfg.Catalog.Profiles[i]
+		if !p.Wider() {
+			continue
+		}
+		for _, m := range matters {
+			if !p.Sees(m.indicator.ID) {
+				continue
+			}
+			var n [2]int64
+			m.each(func(_ *cell.Series, h history) {
+				row := h.now()
+				if m.cells.Tombstone(row) || m.cells.Period(row) <= m.newest-suppressedDays {
+					return
+				}
+				n[1]++
+				if c := m.cells.Content(row); disclosure.Hidden(p.Rule, p.Lenient, m.indicator, &c) {
+					n[0]++
+				}
+			})
+			if out == nil {
+				out = map[string][2]int64{}
+			}
+			if n[0] >= out[m.indicator.ID][0] {
+				out[m.indicator.ID] = n
+			}
+		}
+	}
+	return out
 }
 
 func sorted(set map[string]bool) []string {
@@ -377,7 +420,42 @@ func (s *Service) profiles(ctx context.Context, f *catalog.Feed, all []*run.Deli
 		}
 		out = append(out, profileOf(f, ind, now[id], earlier, all[len(all)-1].Accepted.Kind == "snapshot"))
 	}
-	return out, s.values(ctx, f, all, days, out)
+	if err := s.values(ctx, f, all, days, out); err != nil {
+		return nil, err
+	}
+	return out, s.rows(ctx, f, all[len(all)-1], out)
+}
+
+// rows fills in what the rows of the feed's newest delivery say one by one, where
+// the catalog says what to look for.
+func (s *Service) rows(ctx context.Context, f *catalog.Feed, d *run.Delivery, profiles []quality.Profile) error {
+	var bounded []*catalog.Indicator
+	for i := range profiles {
+		p := &profiles[i]
+		ind, ok := s.index.Indicator(p.Indicator)
+		if !ok {
+			continue
+		}
+		p.Extreme = ind.Extreme
+		if ind.Plausible != (catalog.Bounds{}) {
+			bounded = append(bounded, ind)
+		}
+		if ind.Pair == "" {
+			continue
+		}
+		var err error
+		if p.BothZero, p.Pairs, err = s.cfg.Warehouse.Rounded(ctx, f, d.Delivery, ind.ID, ind.Pair); err != nil {
+			return fmt.Errorf("pairs of delivery %s: %w", d.Delivery, err)
+		}
+	}
+	outside, err := s.cfg.Warehouse.Outside(ctx, f, d.Delivery, bounded)
+	if err != nil {
+		return fmt.Errorf("bounds of delivery %s: %w", d.Delivery, err)
+	}
+	for i := range profiles {
+		profiles[i].Outside = outside[profiles[i].Indicator]
+	}
+	return nil
 }
 
 // values fills in how large the values of the feed's newest delivery are, and

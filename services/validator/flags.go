@@ -117,7 +117,13 @@ func (s *Service) QueueFor(ctx context.Context, who gate.Actor, on catalog.Date)
 			items = append(items, queue.Item{Flag: *f, OpenedOn: opened[f.Flag], Denominator: of.about[at], Published: published})
 		}
 	}
-	return queue.Of(items, who.ID, budget, on), nil
+	q := queue.Of(items, who.ID, budget, on)
+	introductions, err := queue.Introductions(&s.state, s.cfg.Catalog, s.zone(), on)
+	if err != nil {
+		return queue.Queue{}, err
+	}
+	q.Introductions = queue.For(introductions, who)
+	return q, nil
 }
 
 // may reports whether the person decides about the flag.

@@ -128,6 +128,10 @@ type matter struct {
 	newest int32
 	here   map[string]bool
 	fresh  bool // the run filled the newest period
+	// found and judged are what the checks found in the indicator, and what those
+	// of the panel have looked at.
+	found  []quality.Finding
+	judged quality.Judged
 }
 
 // matter loads an indicator and lays it out for the checks.

@@ -3,17 +3,18 @@ package validator
 import (
 	"slices"
 
+	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/quality"
 )
 
 // rejudged says of an open flag whose versions the run has not changed whether
 // its check, asked about them anew, has nothing against them any more: a
-// threshold was moved, or what they are compared with has grown. Only checks
-// that judge cells can be asked so. Those of a whole night judge what came in
-// it: that later nights are quiet says nothing of an odd one, which stays with
-// people until its source sends again.
+// threshold was moved, or what they are compared with has grown. Checks that
+// judge cells are asked so; those that judge what each night brought have looked
+// at tonight and found nothing again.
 func (s *Service) rejudged(m *matter, n *night, g *gate.State) func(gate.Flag) bool {
 	return func(f gate.Flag) bool {
 		at := slices.IndexFunc(s.cfg.Checks, func(c quality.Check) bool { return c.ID == f.Check })
@@ -21,6 +22,9 @@ func (s *Service) rejudged(m *matter, n *night, g *gate.State) func(gate.Flag) b
 			return false
 		}
 		c := s.cfg.Checks[at]
+		if quality.ByPanel(f.Check) || len(f.Guards) == 0 {
+			return m.quiet(&f)
+		}
 		if c.Run == nil || c.Panel || c.Night != nil || len(f.Also) > 0 {
 			return false
 		}
@@ -44,6 +48,67 @@ func (s *Service) rejudged(m *matter, n *night, g *gate.State) func(gate.Flag) b
 		}
 		return passed >= int64(len(in.Changed))
 	}
+}
+
+// quiet reports whether the check of a flag looked at what it is about tonight
+// and did not find it again. An export that was a copy of an earlier one is
+// followed by one that changes something.
+func (m *matter) quiet(f *gate.Flag) bool {
+	if slices.ContainsFunc(m.found, func(v quality.Finding) bool {
+		return v.Check == f.Check && v.Unit == f.Unit && v.Stratum == f.Stratum && (v.Status == quality.Flagged || v.Status == quality.CouldNotRun)
+	}) {
+		return false
+	}
+	if f.Check == "T08" && f.Unit == "" {
+		return len(m.feeds) > 0 && len(m.input.Changed) > 0
+	}
+	since := f.AsOf
+	if f.CleanSince() > 0 {
+		since = catalog.Date{} // the code is back already
+	}
+	return m.judged.Looked(f.Check, f.Indicator, f.Unit, since)
+}
+
+// carried are the open flags of what earlier nights brought, about the cells'
+// newest versions: that a cell of a month has grown since does not answer what
+// was asked about a night in it. They go on until their check has looked and
+// found nothing in enough runs, or a person has decided.
+func (s *Service) carried(m *matter, n *night, o quality.Origin) []event.FlagRaised {
+	var out []event.FlagRaised
+	for f := range m.gate.Flags {
+		if f.Status != gate.Open || f.Severity == event.Block || f.Run == n.run.Run || len(f.Also) > 0 || f.Check == "K01" || !quality.ByPanel(f.Check) {
+			continue
+		}
+		again := slices.ContainsFunc(m.found, func(v quality.Finding) bool {
+			return v.Check == f.Check && v.Unit == f.Unit && v.Stratum == f.Stratum && v.Raises()
+		})
+		clean := f.CleanSince()
+		if m.quiet(&f) {
+			clean++
+		}
+		if again || clean >= gate.CleanRuns {
+			continue
+		}
+		moved := false
+		next := f.FlagRaised
+		next.Guards = nil
+		for _, was := range f.Guards {
+			k := was.Key(s.cfg.Catalog.Region.Code, f.Indicator)
+			_, from, to := m.cells.Find(k)
+			if row := to - 1; row >= from {
+				moved = moved || m.cells.Rev(row) > n.before && m.cells.Fingerprint(row) != was.Fingerprint
+				was.Fingerprint = m.cells.Fingerprint(row)
+			}
+			next.Guards = append(next.Guards, was)
+		}
+		if !moved {
+			continue
+		}
+		next.Flag = quality.FlagID(quality.Finding{Check: f.Check, Status: quality.Flagged, Indicator: f.Indicator, Unit: f.Unit, Stratum: f.Stratum, Period: f.Period, Guards: next.Guards})
+		next.Run, next.Rev, next.Catalog, next.AsOf, next.Memory, next.Clean = o.Run, o.Rev, o.Catalog, o.AsOf, "", clean
+		out = append(out, next)
+	}
+	return out
 }
 
 // comparison is the version of a row with what it was compared with when it was

@@ -252,7 +252,11 @@ func unknown(flag string) error {
 
 // decideOf carries out the commands at the places of one indicator.
 func (s *Service) decideOf(ctx context.Context, who gate.Actor, indicator string, orders []Order, places []int, out []Outcome, on catalog.Date) error {
-	cells, g, err := s.fold(ctx, indicator)
+	fold := s.foldConcerned
+	if superUser(who) {
+		fold = s.fold // what she moves is measured on all that is published
+	}
+	cells, g, err := fold(ctx, indicator)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,8 @@ func (s *Service) assignable(g *gate.State, f gate.Flag, to string, on catalog.D
 		return fmt.Errorf("%w: the catalog has no person %q", gate.ErrInvalid, to)
 	}
 	if err := g.Permitted(f.Flag, event.Comment, gate.NewActor(*p, s.cfg.Catalog.Units, on)); err != nil {
-		return fmt.Errorf("%w: flag %s cannot be given to %s: %w", gate.ErrInvalid, f.Flag, to, err)
+		// It is not who gives that may not: she gets no gate.ErrForbidden.
+		return fmt.Errorf("%w: flag %s cannot be given to %s: %s", gate.ErrInvalid, f.Flag, to, err.Error())
 	}
 	return nil
 }

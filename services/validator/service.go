@@ -161,7 +161,8 @@ func (s *Service) check(ctx context.Context, r *run.Run) error {
 	}
 	judged := s.cfg.Clock()
 	for _, m := range matters {
-		if err := s.checkIndicator(ctx, night, m, found[m.indicator.ID], raised); err != nil {
+		m.found, m.judged = found[m.indicator.ID], result.Judged
+		if err := s.checkIndicator(ctx, night, m, raised); err != nil {
 			return fmt.Errorf("indicator %s: %w", m.indicator.ID, err)
 		}
 	}
@@ -256,7 +257,7 @@ func ignore(err error, conflict **eventlog.WrongLastSequenceError) error {
 
 // checkIndicator raises the flags of what was found in one indicator, closes
 // those whose cause is gone, and releases the rest.
-func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, found []quality.Finding, raised map[string]int) error {
+func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raised map[string]int) error {
 	ind, g := m.indicator, m.gate
 	for _, e := range s.state.GateEvents(ind.ID) {
 		switch e.Type {
@@ -274,7 +275,7 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, found
 	}
 	origin := quality.Origin{Run: n.run.Run, Rev: n.rev, Catalog: s.cfg.Catalog.Hash, AsOf: n.run.AsOf}
 	var flags []event.Body
-	for _, f := range append(slices.Clip(found), s.recheck(m)...) {
+	for _, f := range append(slices.Clip(m.found), s.recheck(m)...) {
 		if !f.Raises() {
 			continue
 		}
@@ -284,6 +285,11 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, found
 		}
 		flags = append(flags, flag)
 		raised[f.Check]++
+	}
+	for _, f := range s.carried(m, n, origin) {
+		if flag, verdict := g.Admit(f, n.run.AsOf); verdict == gate.Raise {
+			flags = append(flags, flag)
+		}
 	}
 	g, err := s.appendGate(ctx, ind.ID, n.run.Run, m.cells, g, flags)
 	if err != nil {

@@ -306,7 +306,7 @@ type dict struct {
 	turn uint32
 }
 
-const dictSlots = 2048
+const dictSlots = 4096
 
 // slotOf spreads strings by their ends, in which the codes of a column differ.
 func slotOf(s string) uint64 {
@@ -321,7 +321,7 @@ func slotOf(s string) uint64 {
 			x = x<<8 | uint64(s[i])
 		}
 	}
-	return (x + uint64(n)) * 0x9e3779b97f4a7c15 >> 53 % dictSlots
+	return (x + uint64(n)) * 0x9e3779b97f4a7c15 >> 52 % dictSlots
 }
 
 func (d *dict) reset(n int) {

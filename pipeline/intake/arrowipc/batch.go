@@ -81,6 +81,7 @@ type dictionary struct {
 	text []byte
 	ends []int // of each value in text
 	null []bool
+	used []uint64 // a set bit is a value that a row has had
 }
 
 // budget counts what is unpacked.
@@ -327,6 +328,7 @@ func (v *vector) field(scratch []byte, row int64, f *typed.Form) (text, grown []
 		if i < 0 || i >= int64(len(v.dict.ends)) {
 			return nil, scratch, errIndex
 		}
+		v.dict.used[i/64] |= 1 << (i % 64)
 		if v.dict.null[i] {
 			return nil, scratch, nil
 		}

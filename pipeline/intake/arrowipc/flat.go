@@ -3,6 +3,8 @@ package arrowipc
 import (
 	"encoding/binary"
 	"errors"
+
+	"larstrom/pipeline/intake/record"
 )
 
 // flat is the metadata of a message (FlatBuffers). Every read is held against
@@ -96,6 +98,21 @@ func (f flat) stringOf(table, slot int64) string {
 		return ""
 	}
 	return string(f.span(at+4, f.u32(at)))
+}
+
+// pairs are the keys and values of metadata in which the number of a person may
+// stand.
+func (f flat) pairs(table, slot int64) (out []string) {
+	first, n := f.vector(table, slot, 4)
+	for i := range n {
+		pair := f.follow(first + 4*i)
+		for _, text := range []string{f.stringOf(pair, slotPairKey), f.stringOf(pair, slotPairValue)} {
+			if record.Telling(text) {
+				out = append(out, text)
+			}
+		}
+	}
+	return out
 }
 
 // vector is the position of the first element of a field, and how many there

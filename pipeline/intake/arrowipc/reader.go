@@ -41,6 +41,9 @@ type Options struct {
 	Form typed.Form
 	// Limits bound what is unpacked.
 	Limits compressed.Limits
+	// Unused takes the values of dictionaries that no row has, with the columns
+	// that have the dictionary; nil: nobody looks at them.
+	Unused func(columns []string, text []byte)
 }
 
 // Reader reads rows.
@@ -57,6 +60,7 @@ type Reader struct {
 	room    budget
 	blocks  [2][]block // dictionaries, record batches
 	dicts   map[int64]*dictionary
+	said    []string  // texts of the metadata in which a number may stand
 	batch   []*vector // by field
 	row     int64     // in the batch
 	rows    int64     // of the batch
@@ -132,6 +136,55 @@ func (r *Reader) Columns() []string {
 	return names
 }
 
+// maxSaid is how many texts of the metadata are kept until they are looked at.
+const maxSaid = 10_000
+
+// say keeps texts of the metadata.
+func (r *Reader) say(texts []string) error {
+	if r.said = append(r.said, texts...); len(r.said) > maxSaid {
+		return r.damaged(fmt.Errorf("its metadata have more than %d texts", maxSaid))
+	}
+	return nil
+}
+
+// Aside hands on the texts of the metadata, which are in no row.
+func (r *Reader) Aside(look func([]byte)) error {
+	for _, text := range r.said {
+		look([]byte(text))
+	}
+	var below func(columns []column)
+	below = func(columns []column) {
+		for i := range columns {
+			for _, text := range columns[i].said {
+				look([]byte(text))
+			}
+			below(columns[i].children)
+		}
+	}
+	below(r.columns)
+	return nil
+}
+
+// unused hands on the values of a dictionary that no row has had.
+func (r *Reader) unused(id int64, d *dictionary) {
+	if d == nil || r.opt.Unused == nil {
+		return
+	}
+	var names []string
+	for i := range r.columns {
+		if c := &r.columns[i]; c.index != nil && c.id == id {
+			names = append(names, c.name)
+		}
+	}
+	from := 0
+	for i, end := range d.ends {
+		if d.used[i/64]>>(i%64)&1 == 0 {
+			r.opt.Unused(names, d.text[from:end])
+		}
+		from = end
+	}
+}
+
 // Unread are the columns of a type that is not read and in which a text or a
 // number of many digits can stand.
 func (r *Reader) Unread() []string {
@@ -183,9 +236,12 @@ func (r *Reader) message() (f flat, header byte, table int64, old bool, err erro
 	if f, err = r.metadata(); err != nil {
 		return nil, 0, 0, false, err
 	}
-	header, table, body, old, err := envelope(f)
+	header, table, body, old, said, err := envelope(f)
 	if err != nil {
 		return nil, 0, 0, false, r.damaged(err)
+	}
+	if err := r.say(said); err != nil {
+		return nil, 0, 0, false, err
 	}
 	if body > maxBody {
 		return nil, 0, 0, false, tooLarge(maxBody)
@@ -261,18 +317,22 @@ func (r *Reader) read(b []byte, n int64) ([]byte, error) {
 }
 
 // envelope is what a message says of its content.
-func envelope(f flat) (header byte, table, body int64, old bool, err error) {
+func envelope(f flat) (header byte, table, body int64, old bool, said []string, err error) {
 	defer recovered(&err)
 	root := f.follow(0)
 	version := f.shortOf(root, slotMessageVersion, 0)
 	if version != 3 && version != 4 { // V4, V5
-		return 0, 0, 0, false, errors.New("its metadata are of a version that is not read")
+		return 0, 0, 0, false, nil, errors.New("its metadata are of a version that is not read")
 	}
 	header, table, body = f.byteOf(root, slotMessageHeaderType), f.table(root, slotMessageHeader), f.longOf(root, slotMessageBodyLength)
 	if table == 0 || body < 0 {
-		return 0, 0, 0, false, errors.New("a message has no content")
+		return 0, 0, 0, false, nil, errors.New("a message has no content")
 	}
-	return header, table, body, version == 3, nil
+	said = f.pairs(root, slotMessageMetadata)
+	if header == headerSchema {
+		said = append(said, f.pairs(table, slotSchemaMetadata)...)
+	}
+	return header, table, body, version == 3, said, nil
 }
 
 // schema reads the first message.
@@ -313,7 +373,11 @@ func (r *Reader) schema() error {
 // Next is the next row.
 func (r *Reader) Next() (*record.Record, error) {
 	for r.err == nil && r.row == r.rows {
-		r.err = r.next()
+		if r.err = r.next(); r.err == io.EOF {
+			for id, d := range r.dicts {
+				r.unused(id, d)
+			}
+		}
 	}
 	if r.err != nil {
 		return nil, r.err
@@ -395,12 +459,13 @@ func (r *Reader) dictionary(f flat, table int64, old bool) (err error) {
 	if err != nil {
 		return r.damaged(err)
 	}
+	r.unused(id, r.dicts[id])
 	d := &dictionary{}
 	err = b.vectors([]column{values}, nil, &r.room, func(_ *column, v *vector) error {
 		if v.rows > maxDict/16 {
 			return tooLarge(maxDict)
 		}
-		d.ends, d.null = make([]int, v.rows), make([]bool, v.rows)
+		d.ends, d.null, d.used = make([]int, v.rows), make([]bool, v.rows), make([]uint64, v.rows/64+1)
 		for i := range v.rows {
 			var text []byte
 			var err error
@@ -449,9 +514,12 @@ func (r *Reader) footer(begin []byte) error {
 	if size > n || len(bytes.Trim(rest[:n-size], "\x00")) > 0 {
 		return r.damaged(errors.New("something stands before its footer"))
 	}
-	got, schema, err := footerBlocks(flat(rest[n-size : n]))
+	got, schema, said, err := footerBlocks(flat(rest[n-size : n]))
 	if err != nil {
 		return r.damaged(err)
+	}
+	if err := r.say(said); err != nil {
+		return err
 	}
 	if !slices.Equal(got[0], r.blocks[0]) || !slices.Equal(got[1], r.blocks[1]) || !sameColumns(schema, r.columns) {
 		return r.damaged(errors.New("its footer lists other record batches than it has"))
@@ -459,7 +527,7 @@ func (r *Reader) footer(begin []byte) error {
 	return io.EOF
 }
 
-func footerBlocks(f flat) (blocks [2][]block, schema []column, err error) {
+func footerBlocks(f flat) (blocks [2][]block, schema []column, said []string, err error) {
 	defer recovered(&err)
 	root := f.follow(0)
 	for i, slot := range []int64{slotFooterDictionaries, slotFooterBatches} {
@@ -471,10 +539,11 @@ func footerBlocks(f flat) (blocks [2][]block, schema []column, err error) {
 	}
 	table := f.table(root, slotFooterSchema)
 	if table == 0 {
-		return blocks, nil, errors.New("its footer has no schema")
+		return blocks, nil, nil, errors.New("its footer has no schema")
 	}
+	said = append(f.pairs(root, slotFooterMetadata), f.pairs(table, slotSchemaMetadata)...)
 	schema, err = readSchema(f, table)
-	return blocks, schema, err
+	return blocks, schema, said, err
 }
 
 func sameColumns(a, b []column) bool {

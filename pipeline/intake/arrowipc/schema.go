@@ -16,15 +16,18 @@ const (
 	slotMessageHeaderType = 1
 	slotMessageHeader     = 2
 	slotMessageBodyLength = 3
+	slotMessageMetadata   = 4
 
 	slotSchemaEndianness = 0
 	slotSchemaFields     = 1
+	slotSchemaMetadata   = 2
 
 	slotFieldName       = 0
 	slotFieldTypeType   = 2
 	slotFieldType       = 3
 	slotFieldDictionary = 4
 	slotFieldChildren   = 5
+	slotFieldMetadata   = 6
 
 	slotDictionaryID    = 0
 	slotDictionaryIndex = 1
@@ -42,6 +45,10 @@ const (
 	slotFooterSchema       = 1
 	slotFooterDictionaries = 2
 	slotFooterBatches      = 3
+	slotFooterMetadata     = 4
+
+	slotPairKey   = 0
+	slotPairValue = 1
 )
 
 // Headers of messages.
@@ -103,6 +110,8 @@ type column struct {
 	index *column
 	id    int64 // of the dictionary
 	col   int   // where the feed reads it; -1: nowhere
+	// said are the texts of the field's metadata in which a number may stand.
+	said []string
 }
 
 var errColumns = errors.New("too many columns")
@@ -149,6 +158,7 @@ func (c *column) read(f flat, field int64, depth int, count *int) (err error) {
 			}
 		}
 	}
+	c.said = f.pairs(field, slotFieldMetadata)
 	c.children, err = fields(f, field, slotFieldChildren, depth+1, count)
 	return err
 }

@@ -2,6 +2,7 @@ package compressed
 
 import (
 	"archive/zip"
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"errors"
@@ -48,10 +49,18 @@ const free = 16 << 20
 
 const maxWindow = 64 << 20
 
+// Bounds of what stands beside the data: the bytes of the files of an archive
+// that are none, and the headers of a stream that are kept to be looked at.
+const (
+	maxBeside  = 1 << 20
+	maxHeaders = 10_000
+)
+
 // NewReader gives the bytes inside a source that is compressed by the method:
 // gzip, zstd, zip or, empty, not at all. It returns a *record.Error where the
 // source is something else. The reader returns a *record.Error where the
-// source is damaged, cut or beyond a limit, and is to be closed.
+// source is damaged, cut or beyond a limit, and is to be closed. It is an
+// Aside.
 func NewReader(r io.Reader, method string, l Limits) (io.ReadCloser, error) {
 	l = l.WithDefaults()
 	if method == "zip" {
@@ -79,7 +88,7 @@ func NewReader(r io.Reader, method string, l Limits) (io.ReadCloser, error) {
 	switch method {
 	case "":
 	case "gzip":
-		z, err := gzip.NewReader(whole)
+		z, err := newMembers(whole, out)
 		if err != nil {
 			return nil, out.fault(err)
 		}
@@ -146,9 +155,61 @@ func (s *source) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Aside hands on what of a source is none of the bytes inside it: names and
+// comments, and the files of an archive that are no data. What is read later
+// may have more.
+type Aside interface {
+	Aside(look func(text []byte)) error
+}
+
+// members reads the members of a gzip stream as one, and keeps what their
+// headers say.
+type members struct {
+	src *bufio.Reader
+	z   *gzip.Reader
+	out *reader
+}
+
+func newMembers(r io.Reader, out *reader) (*members, error) {
+	m := &members{src: bufio.NewReaderSize(r, 64<<10), out: out}
+	z, err := gzip.NewReader(m.src)
+	if err != nil {
+		return nil, err
+	}
+	m.z = z
+	m.header()
+	return m, nil
+}
+
+func (m *members) header() {
+	m.z.Multistream(false)
+	m.out.beside(m.z.Name, m.z.Comment, string(m.z.Extra))
+	if len(m.out.around) > maxHeaders {
+		m.out.err = damaged("gzip")
+	}
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	for {
+		n, err := m.z.Read(p)
+		if n > 0 && err == io.EOF {
+			err = nil // it is told by the next call
+		}
+		if n > 0 || err != io.EOF {
+			return n, err
+		}
+		if err := m.z.Reset(m.src); err != nil {
+			return 0, err // io.EOF: there is no further member
+		}
+		m.header()
+	}
+}
+
 // reader counts what comes out.
 type reader struct {
 	r      io.Reader
+	around []string // names and comments
+	more   func(look func(text []byte)) error
 	src    *source
 	method string
 	limits Limits
@@ -163,6 +224,9 @@ func (r *reader) Read(p []byte) (int, error) {
 	}
 	n, err := r.r.Read(p)
 	r.out += int64(n)
+	if r.err != nil { // a fault of what stands around
+		return 0, r.err
+	}
 	switch {
 	case r.out > r.limits.Bytes:
 		r.err = tooMuch(r.limits.Bytes)
@@ -177,6 +241,26 @@ func (r *reader) Read(p []byte) (int, error) {
 		return 0, r.err
 	}
 	return n, r.err
+}
+
+// beside keeps the texts in which the number of a person may stand.
+func (r *reader) beside(texts ...string) {
+	for _, text := range texts {
+		if record.Telling(text) {
+			r.around = append(r.around, text)
+		}
+	}
+}
+
+// Aside hands on the names and comments that have been read so far.
+func (r *reader) Aside(look func(text []byte)) error {
+	for _, text := range r.around {
+		look([]byte(text))
+	}
+	if r.more != nil {
+		return r.more(look)
+	}
+	return nil
 }
 
 // Close frees what the method holds. It leaves the source open.
@@ -303,13 +387,17 @@ func newZip(r io.Reader, l Limits) (io.ReadCloser, error) {
 		return io.NopCloser(bytes.NewReader(nil)), nil
 	}
 	var data *zip.File
+	var others []*zip.File
 	count := 0
+	around := []string{z.Comment}
 	for _, f := range z.File {
+		around = append(around, f.Name, f.Comment)
 		if !safe(f.Name) {
 			return nil, &record.Error{Rule: "C01", Text: "a name in the ZIP leads out of it, or does not show what it is", Hint: "let the sender pack the file by its plain name"}
 		}
 		base := path.Base(f.Name)
 		if strings.HasSuffix(f.Name, "/") || strings.HasPrefix(f.Name, "__MACOSX/") || strings.HasPrefix(base, ".") {
+			others = append(others, f)
 			continue
 		}
 		count++
@@ -318,7 +406,42 @@ func newZip(r io.Reader, l Limits) (io.ReadCloser, error) {
 	if count != 1 {
 		return nil, &record.Error{Rule: "C01", Text: fmt.Sprintf("the ZIP has %d data files", count), Hint: "send one file in an archive"}
 	}
-	return File(data, l)
+	in, err := File(data, l)
+	if out, ok := in.(*reader); ok {
+		out.beside(around...)
+		out.more = func(look func([]byte)) error { return lookAt(others, l, look) }
+	}
+	return in, err
+}
+
+// lookAt hands on the lines of files that programs leave in an archive beside
+// its data.
+func lookAt(files []*zip.File, l Limits, look func([]byte)) error {
+	left := int64(maxBeside)
+	for _, f := range files {
+		if f.UncompressedSize64 == 0 {
+			continue
+		}
+		in, err := File(f, l)
+		if err != nil {
+			return err
+		}
+		b, err := io.ReadAll(io.LimitReader(in, left+1))
+		_ = in.Close() // it was read only
+		if err != nil {
+			return err
+		}
+		if left -= int64(len(b)); left < 0 {
+			return &record.Error{Rule: "C01", Text: fmt.Sprintf("the hidden files of the ZIP have more than %d bytes", maxBeside), Hint: "send one file in an archive, and nothing beside it"}
+		}
+		for line := range bytes.Lines(b) {
+			look(line)
+			if bytes.IndexByte(line, 0) >= 0 {
+				look(bytes.ReplaceAll(line, []byte{0}, nil)) // UTF-16, as far as it is ASCII
+			}
+		}
+	}
+	return nil
 }
 
 // safe reports whether a name stays inside its archive wherever it is unpacked.

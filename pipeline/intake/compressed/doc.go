@@ -24,6 +24,12 @@
 // than stored and deflated are refused: who writes them means something else
 // than to deliver a table.
 //
+// # What stands around
+//
+// Names, comments and extra fields of gzip members and ZIP entries, the comment
+// of an archive and the hidden files in it are handed to whoever looks through
+// whole files (Aside). They are never given in an error.
+//
 // # The end
 //
 // A container knows its own end: a gzip or Zstandard frame that stops early,

@@ -2,6 +2,9 @@ package delimited
 
 import (
 	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"slices"
 
 	"github.com/sourcegraph/conc"
 )
@@ -26,24 +29,29 @@ type ahead struct {
 }
 
 // segment is a part of the text that ends with a line end, or has not been
-// split.
+// split. It keeps where things stand and, but for records with quotes, no slices
+// of them: there are many, and the collector would go through them all.
 type segment struct {
-	text   []byte
-	err    error // that of the gate, behind the text
-	cuts   []cut
+	text []byte
+	err  error // that of the gate, behind the text
+	cuts []cut
+	// ends is where the fields of the plain records end, fields are those of the
+	// others.
+	ends   []int32
 	fields [][]byte
 	done   chan struct{}
 }
 
-// cut is one record of a segment, or of its beginning that is none.
+// cut is one record of a segment, or of its beginning that is none. Its numbers
+// are positions in the text, which is far below 2 GiB.
 type cut struct {
 	// from is where the record begins, or the blank lines before it, and next
-	// where the next one does.
-	from, next           int
-	blanks, lines        uint64
-	fieldsFrom, fieldsTo int
-	raw                  []byte
-	why                  why
+	// where the next one does. Its text is from start up to to.
+	from, start, to, next int32
+	blanks, lines         int32
+	first, last           int32 // of its fields: in ends where it is plain, else in fields
+	plain                 bool
+	why                   why
 }
 
 func newAhead(r *Reader) *ahead {
@@ -104,7 +112,7 @@ func (a *ahead) read(rest []byte) {
 func (a *ahead) empty() *segment {
 	select {
 	case seg := <-a.free:
-		seg.text, seg.err, seg.cuts, seg.fields = seg.text[:0], nil, seg.cuts[:0], seg.fields[:0]
+		seg.text, seg.err, seg.cuts, seg.ends, seg.fields = seg.text[:0], nil, seg.cuts[:0], seg.ends[:0], seg.fields[:0]
 		return seg
 	default:
 		return &segment{done: make(chan struct{}, 1)}
@@ -127,7 +135,7 @@ func (a *ahead) split(seg *segment, s *splitter) {
 	}
 	s.moved()
 	for pos := 0; pos < len(text); {
-		c := cut{from: pos}
+		c := cut{from: int32(pos), plain: true}
 		if !a.one {
 			for {
 				n := blankAt(text[pos:], s.eol)
@@ -138,18 +146,54 @@ func (a *ahead) split(seg *segment, s *splitter) {
 				c.blanks++
 			}
 		}
-		if pos == len(text) || s.split(text, pos, false) != splitWhole || a.opt.Trailer && s.next >= limit ||
-			len(s.raw) > a.opt.MaxRecord || len(s.fields) > a.opt.MaxFields {
+		if pos == len(text) {
 			return
 		}
-		// What was written for this record stays.
-		s.scratch = s.scratch[len(s.scratch):]
-		c.next, c.lines, c.raw, c.why, c.fieldsFrom = s.next, s.lines, s.raw, s.why, len(seg.fields)
-		seg.fields = append(seg.fields, s.fields...)
-		c.fieldsTo = len(seg.fields)
+		c.start, c.first = int32(pos), int32(len(seg.ends))
+		to, next := s.plain(text, pos)
+		if c.plain = next > 0; c.plain {
+			seg.ends = appendEnds(seg.ends, text, pos, to, s.delim)
+			c.to, c.next, c.lines, c.last = int32(to), int32(next), 1, int32(len(seg.ends))
+		} else {
+			if s.slow(text, pos, false) != splitWhole {
+				return
+			}
+			// What was written for this record stays.
+			s.scratch = s.scratch[len(s.scratch):]
+			c.first = int32(len(seg.fields))
+			seg.fields = append(seg.fields, s.fields...)
+			c.to, c.next, c.lines, c.why, c.last = int32(pos+len(s.raw)), int32(s.next), int32(s.lines), s.why, int32(len(seg.fields))
+		}
+		if a.opt.Trailer && int(c.next) >= limit || int(c.to-c.start) > a.opt.MaxRecord || int(c.last-c.first) > a.opt.MaxFields {
+			return
+		}
 		seg.cuts = append(seg.cuts, c)
-		pos = s.next
+		pos = int(c.next)
 	}
+}
+
+// appendEnds appends where the fields of the text between two positions end. It
+// looks at eight bytes at a time.
+func appendEnds(ends []int32, text []byte, from, to int, delim byte) []int32 {
+	const ones = 0x0101010101010101
+	i := from
+	for ; i < to && i+8 <= len(text); i += 8 {
+		x := binary.LittleEndian.Uint64(text[i:]) ^ uint64(delim)*ones
+		// The top bit of each byte that is the delimiter.
+		m := ^((x&(0x7f*ones) + 0x7f*ones) | x | 0x7f*ones)
+		if left := to - i; left < 8 {
+			m &= 1<<(8*left) - 1
+		}
+		for ; m != 0; m &= m - 1 {
+			ends = append(ends, int32(i+bits.TrailingZeros64(m)/8))
+		}
+	}
+	for ; i < to; i++ {
+		if text[i] == delim {
+			ends = append(ends, int32(i))
+		}
+	}
+	return append(ends, int32(to))
 }
 
 // blankAt is the length of a line without any character where the kind of line
@@ -194,14 +238,14 @@ func (r *Reader) taken() *Record {
 		return nil
 	}
 	if !r.joined {
-		at := r.pos - r.segAt
+		at := int32(r.pos - r.segAt)
 		for r.cut < len(seg.cuts) && seg.cuts[r.cut].from < at {
 			r.cut++
 		}
 		if r.cut == len(seg.cuts) || seg.cuts[r.cut].from != at {
 			return nil
 		}
-		r.joined, r.upTo = true, at
+		r.joined, r.upTo = true, r.pos-r.segAt
 	}
 	if r.cut == len(seg.cuts) {
 		r.buf, r.pos = append(r.buf[:0], seg.text[r.upTo:]...), 0
@@ -212,12 +256,23 @@ func (r *Reader) taken() *Record {
 	c := &seg.cuts[r.cut]
 	r.cut++
 	rec := &r.rec
-	rec.Line, rec.Lines, rec.Raw, rec.Malformed, rec.Hint = r.line+c.blanks, c.lines, c.raw, "", ""
-	rec.Fields = seg.fields[c.fieldsFrom:c.fieldsTo:c.fieldsTo]
-	if c.why != whole {
+	rec.Line, rec.Lines, rec.Raw = r.line+uint64(c.blanks), uint64(c.lines), seg.text[c.start:c.to:c.to]
+	if c.plain {
+		ends := seg.ends[c.first:c.last]
+		r.fields = slices.Grow(r.fields[:0], len(ends))[:len(ends)]
+		from := c.start
+		for i, end := range ends {
+			r.fields[i] = seg.text[from:end:end]
+			from = end + 1
+		}
+		rec.Fields = r.fields
+	} else {
+		rec.Fields = seg.fields[c.first:c.last:c.last]
+	}
+	if rec.Malformed, rec.Hint = "", ""; c.why != whole {
 		rec.Malformed, rec.Hint = c.why.texts()
 	}
-	r.upTo, r.line, r.ended = c.next, rec.Line+c.lines, true
+	r.upTo, r.line, r.ended = int(c.next), rec.Line+rec.Lines, true
 	return rec
 }
 

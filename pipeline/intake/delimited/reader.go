@@ -57,6 +57,7 @@ type Reader struct {
 	segAt, upTo int
 	cut         int
 	joined      bool
+	fields      [][]byte // of the record at hand, where it stands in seg
 }
 
 // NewReader reads text of the dialect. It fails if the dialect is none.
@@ -342,33 +343,12 @@ func seek(buf []byte, pos int, c byte) int {
 
 // split cuts the record at pos. last says that no text comes after buf.
 func (s *splitter) split(buf []byte, pos int, last bool) splitState {
-	if s.eol == 0 {
+	to, next := s.plain(buf, pos)
+	if next == 0 {
 		return s.slow(buf, pos, last)
 	}
-	end := seek(buf, pos, s.eol)
-	if end == len(buf) {
-		return s.slow(buf, pos, last)
-	}
-	if !s.known {
-		s.known, s.nextQuote, s.nextStray = true, -1, -1
-	}
-	if s.quoted && s.nextQuote < pos {
-		s.nextQuote = seek(buf, pos, s.quote)
-	}
-	if s.quoted && s.nextQuote < end {
-		return s.slow(buf, pos, last)
-	}
-	if s.nextStray < pos {
-		s.nextStray = seek(buf, pos, '\n'+'\r'-s.eol)
-	}
-	raw := buf[pos:end]
-	if s.nextStray < end {
-		if s.eol == '\r' || s.nextStray != end-1 {
-			return s.slow(buf, pos, last)
-		}
-		raw = raw[:len(raw)-1] // the CR of CRLF
-	}
-	s.raw, s.next, s.lines, s.ended, s.why = raw, end+1, 1, true, whole
+	raw := buf[pos:to]
+	s.raw, s.next, s.lines, s.ended, s.why = raw, next, 1, true, whole
 	fields, from := s.fields[:0], 0
 	for i, c := range raw {
 		if c == s.delim {
@@ -378,6 +358,37 @@ func (s *splitter) split(buf []byte, pos int, last bool) splitState {
 	}
 	s.fields = append(fields, raw[from:len(raw):len(raw)])
 	return splitWhole
+}
+
+// plain finds where the text of the record at pos ends and the next one begins,
+// if it is a line of the known kind without quotes; else next is 0.
+func (s *splitter) plain(buf []byte, pos int) (to, next int) {
+	if s.eol == 0 {
+		return 0, 0
+	}
+	end := seek(buf, pos, s.eol)
+	if end == len(buf) {
+		return 0, 0
+	}
+	if !s.known {
+		s.known, s.nextQuote, s.nextStray = true, -1, -1
+	}
+	if s.quoted && s.nextQuote < pos {
+		s.nextQuote = seek(buf, pos, s.quote)
+	}
+	if s.quoted && s.nextQuote < end {
+		return 0, 0
+	}
+	if s.nextStray < pos {
+		s.nextStray = seek(buf, pos, '\n'+'\r'-s.eol)
+	}
+	if s.nextStray >= end {
+		return end, end + 1
+	}
+	if s.eol == '\r' || s.nextStray != end-1 {
+		return 0, 0
+	}
+	return end - 1, end + 1 // before the CR of CRLF
 }
 
 // slow knows the whole grammar.

@@ -203,13 +203,13 @@ func (r *Reader) resource(v *value, fullURL string, line uint64) error {
 	switch typ := v.get("resourceType").str(); typ {
 	case "MeasureReport":
 		r.rows = r.report(v)
-		r.beside(v, append(known(), r.owned()...))
+		r.besideReport(v)
 		return nil
 	case "":
 		return &record.Error{Line: line, Rule: "C03", Text: "an object that is no resource: it has no resourceType", Hint: "the file may be of another feed; let the sender write resources of FHIR R4"}
 	case "Organization", "Location":
 		r.others++
-		r.beside(v, []string{"resourceType", "meta", "identifier"})
+		r.beside(v, nil)
 		id := identified(v, r.opt.Unit.System)
 		if id == "" || len(r.places) >= maxPlaces {
 			return nil
@@ -222,26 +222,29 @@ func (r *Reader) resource(v *value, fullURL string, line uint64) error {
 	case "Patient", "RelatedPerson", "Group":
 		r.others++
 		if r.opt.Reports != individual { // whose subjects they are
-			r.beside(v, []string{"resourceType"})
+			r.beside(v, nil)
 		}
 	default:
 		r.others++
-		r.beside(v, []string{"resourceType", "meta"})
+		r.beside(v, nil)
 	}
 	return nil
 }
 
-// known are the keys of a report that become fields or never hold a person.
-func known() []string {
-	return []string{"resourceType", "meta", "status", "type", "measure", "date", "period", "reporter", "improvementNotation"}
-}
-
-// owned are the keys that hold the subject or the unit, as the feed says.
-func (r *Reader) owned() []string {
-	if r.opt.Reports == individual || r.opt.Unit.From == "subject" {
-		return []string{"subject"}
+// besideReport keeps the texts of a report, but for those of its subject, which
+// the feed declares.
+func (r *Reader) besideReport(v *value) {
+	if r.opt.Reports != individual {
+		r.beside(v, nil)
+		return
 	}
-	return nil
+	r.beside(v, []string{"subject", "contained"})
+	local, _ := strings.CutPrefix(v.get("subject").get("reference").str(), "#")
+	for _, c := range v.get("contained").items() {
+		if local == "" || c.value.get("id").str() != local {
+			r.beside(&c.value, nil)
+		}
+	}
 }
 
 // rest hands on the texts that go with no row.
@@ -257,19 +260,37 @@ func (r *Reader) rest() {
 // maxBeside is how many texts that no row has are kept for the next row.
 const maxBeside = 10_000
 
-// beside keeps the texts of a resource that no field has: they are looked
-// through with the next row.
+// unitOf reports whether a member is what the feed reads as a unit.
+func (r *Reader) unitOf(v *value, m *member) bool {
+	if r.opt.Unit.System != "" {
+		return m.key == "value" && v.get("system").str() == r.opt.Unit.System
+	}
+	_, ok := organisation(m.value.str())
+	return ok && m.key == "reference"
+}
+
+// snomed is the system whose codes are numbers of any length, and of no person.
+const snomed = "http://snomed.info/sct"
+
+// beside keeps the texts of a resource, and those of its keys that may be more:
+// they are looked through with the next row, whether a field has them or not.
 func (r *Reader) beside(v *value, but []string) {
+	keep := func(text []byte) {
+		if r.aside = append(r.aside, text); len(r.aside) > maxBeside {
+			r.rest()
+		}
+	}
 	for i := range v.members {
 		m := &v.members[i]
+		if record.Telling(m.key) {
+			keep([]byte(m.key))
+		}
 		switch {
-		case slices.Contains(but, m.key) && v.sort == object, m.key == "coding", m.key == "system", m.key == "url":
+		case slices.Contains(but, m.key) && v.sort == object, m.key == "code" && v.get("system").str() == snomed, r.unitOf(v, m):
 		case m.value.sort == text || m.value.sort == number && m.key != "count":
-			if r.aside = append(r.aside, m.value.text); len(r.aside) > maxBeside {
-				r.rest()
-			}
+			keep(m.value.text)
 		default:
-			r.beside(&m.value, []string{"resourceType"})
+			r.beside(&m.value, nil)
 		}
 	}
 }
@@ -378,6 +399,7 @@ func (r *Reader) readEntry() error {
 	if method := v.get("request").get("method").str(); method != "" && method != "POST" && method != "PUT" {
 		return &record.Error{Line: line, Rule: "C03", Text: "an entry is no report but a request", Hint: "let the sender write reports; what is no longer true goes by a snapshot without it"}
 	}
+	r.beside(&v, []string{"resource"})
 	if mode := v.get("search").get("mode").str(); mode == "" || mode == "match" {
 		r.match++
 	}
@@ -406,7 +428,7 @@ func (r *Reader) finish() error {
 	}
 	r.place = "line 1"
 	r.rows = r.report(&r.top)
-	r.beside(&r.top, append(known(), r.owned()...))
+	r.besideReport(&r.top)
 	return nil
 }
 
@@ -424,7 +446,7 @@ func (r *Reader) bundle() error {
 	}
 	of := r.aside // goes with the rows of the last entry
 	r.aside = nil
-	r.beside(&r.top, []string{"resourceType", "meta", "language", "type", "timestamp", "total", "link"})
+	r.beside(&r.top, []string{"total"})
 	r.rest()
 	r.aside = of
 	for _, l := range r.top.get("link").items() {

@@ -123,7 +123,7 @@ func (r *Reader) cut(text []byte) (malformed, hint string) {
 		r.starts = append(r.starts, len(text))
 		at = func(i int) int { return r.starts[i] }
 	}
-	if n > r.width && r.added.Match(text[at(r.width):]) {
+	if r.rec.Back = n > r.width && r.added.Match(text[at(r.width):]); r.rec.Back {
 		n = r.width
 	}
 	if n < r.width {

@@ -261,6 +261,9 @@ func shaped(b []byte) bool {
 		at += gap
 		n := bits.TrailingZeros64(^m)
 		switch {
+		case (n == 6 || n == 8) && at+n == len(b):
+			// More digits would have to follow. Where the text goes on behind b, the
+			// next window has them.
 		case n == 6 || n == 8 || n >= 10 && n <= 12:
 			if at == 0 || !asciiLetter(b[at-1]) {
 				return true

@@ -22,5 +22,6 @@
 // changed export is to be noticed. An ignored path takes everything below it.
 // A path that is read and absent makes the line malformed, unless the feed
 // says that absent means missing; then a path that no object of the file has
-// is a *record.Error at its end.
+// is a *record.Error at its end. The keys rule, column and hint, all three, are
+// those of a file of rejected rows (Append), and are passed over.
 package ndjson

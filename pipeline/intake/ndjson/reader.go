@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 
@@ -54,6 +55,7 @@ type Reader struct {
 	scratch []byte
 	below   map[string]bool // paths inside ignored ones
 	fault   *record.Error   // ends the file
+	added   []string        // keys of a file of rejected rows
 }
 
 // node is a path that the feed knows.
@@ -61,6 +63,7 @@ type node struct {
 	col     int // -1: none
 	ignored bool
 	seen    uint64
+	added   bool // of a file of rejected rows
 }
 
 // NewReader reads objects from r.
@@ -93,6 +96,11 @@ func NewReader(r io.Reader, opt Options) (*Reader, error) {
 	for _, name := range opt.Ignored {
 		add(name).ignored = true
 	}
+	for _, name := range addedKeys() {
+		if rd.paths[name] == nil {
+			rd.paths[name] = &node{col: -1, ignored: true, added: true}
+		}
+	}
 	return rd, nil
 }
 
@@ -119,7 +127,13 @@ func (r *Reader) Next() (*record.Record, error) {
 	}
 	r.text, r.at, r.path, r.scratch = text, 0, r.path[:0], r.scratch[:0]
 	clear(r.below)
+	r.added = r.added[:0]
 	r.rec.Malformed, r.rec.Hint = r.object()
+	if n := len(r.added); n == len(addedKeys()) {
+		r.rec.Back = true
+	} else if n > 0 && r.fault == nil {
+		r.fault = unknown([]byte(r.added[0]))
+	}
 	if r.fault != nil {
 		r.fault.Line = line
 		r.last = r.fault
@@ -235,9 +249,12 @@ func (r *Reader) members(ignored bool, depth int) (malformed, hint string) {
 			r.below[string(r.path)] = true
 			r.rec.Others = append(r.rec.Others, key)
 		} else if at = r.paths[string(r.path)]; at == nil {
-			r.fault = &record.Error{Column: name(r.path), Rule: "C03", Text: "the feed does not know the key", Hint: "list it under ignore_columns of the feed if it is not used"}
+			r.fault = unknown(r.path)
 			return "", ""
 		} else {
+			if at.added {
+				r.added = append(r.added, string(key))
+			}
 			if at.seen == r.n {
 				return r.twice()
 			}
@@ -260,6 +277,10 @@ func (r *Reader) members(ignored bool, depth int) (malformed, hint string) {
 	}
 }
 
+func unknown(path []byte) *record.Error {
+	return &record.Error{Column: name(path), Rule: "C03", Text: "the feed does not know the key", Hint: "list it under ignore_columns of the feed if it is not used"}
+}
+
 func (r *Reader) twice() (malformed, hint string) {
 	return "a key stands twice", "let the sender write each key once; a key with a dot is the same as one inside an object"
 }
@@ -268,8 +289,8 @@ func (r *Reader) twice() (malformed, hint string) {
 // be a value.
 func name(path []byte) string {
 	digits := 0
-	for _, c := range path {
-		if c >= '0' && c <= '9' {
+	for _, c := range string(path) {
+		if unicode.IsNumber(c) {
 			digits++
 		}
 	}

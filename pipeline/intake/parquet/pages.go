@@ -58,6 +58,7 @@ type chunk struct {
 type dictionary struct {
 	text []byte
 	ends []int
+	used []uint64 // a set bit is a value that a row has had
 }
 
 func (d *dictionary) at(i uint32) []byte {
@@ -98,7 +99,9 @@ func (k *chunk) next(scratch []byte, f *typed.Form) (text, grown []byte, err err
 	i := k.i
 	k.i++
 	if k.v.index != nil {
-		return k.dict.at(k.v.index[i]), scratch, nil
+		at := k.v.index[i]
+		k.dict.used[at/64] |= 1 << (at % 64)
+		return k.dict.at(at), scratch, nil
 	}
 	v := k.v.at(i)
 	if k.c.kind == textKind {
@@ -119,6 +122,14 @@ func (k *chunk) next(scratch []byte, f *typed.Form) (text, grown []byte, err err
 func (k *chunk) done() error {
 	if k.left != 0 || k.row != k.rows || k.i != k.v.n {
 		return errRows
+	}
+	if k.dict != nil && k.r.opt.Unused != nil {
+		names := []string{k.c.name}
+		for i := range k.dict.ends {
+			if k.dict.used[i/64]>>(i%64)&1 == 0 {
+				k.r.opt.Unused(names, k.dict.at(uint32(i)))
+			}
+		}
 	}
 	return nil
 }
@@ -259,7 +270,7 @@ func (k *chunk) dictionary(h format.PageHeader, raw []byte) error {
 	if err != nil {
 		return err
 	}
-	k.dict = &dictionary{ends: make([]int, n)}
+	k.dict = &dictionary{ends: make([]int, n), used: make([]uint64, n/64+1)}
 	for i := range int(n) {
 		var ok bool
 		if k.dict.text, ok = k.c.append(k.dict.text, v.at(i), &k.r.opt.Form); !ok {

@@ -46,6 +46,9 @@ type Options struct {
 	// Limits bound what is unpacked, and what is held of a source that cannot
 	// be read at any place.
 	Limits compressed.Limits
+	// Unused takes the values of dictionaries that no row has, with their
+	// column; nil: nobody looks at them.
+	Unused func(columns []string, text []byte)
 }
 
 // Reader reads rows.
@@ -238,6 +241,25 @@ func (r *Reader) Columns() []string {
 		names[i] = r.columns[i].name
 	}
 	return names
+}
+
+// Aside hands on the texts of the metadata, which are in no row: keys and values
+// of the file and of its columns, and the name of its writer.
+func (r *Reader) Aside(look func([]byte)) error {
+	pairs := func(all []format.KeyValue) {
+		for i := range all {
+			look([]byte(all[i].Key))
+			look([]byte(all[i].Value))
+		}
+	}
+	look([]byte(r.meta.CreatedBy))
+	pairs(r.meta.KeyValueMetadata)
+	for i := range r.meta.RowGroups {
+		for k := range r.meta.RowGroups[i].Columns {
+			pairs(r.meta.RowGroups[i].Columns[k].MetaData.KeyValueMetadata)
+		}
+	}
+	return nil
 }
 
 // Unread are the columns that are not read and in which a text or a number of

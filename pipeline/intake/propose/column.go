@@ -61,6 +61,7 @@ type column struct {
 	negative int64
 	fraction int64
 	zero     int64
+	truths   int64 // fields that are 0 or 1
 	seed     maphash.Seed
 	distinct map[uint64]struct{}
 	person   *identity.Column
@@ -104,6 +105,9 @@ func (c *column) add(line uint64, field []byte) {
 		return
 	}
 	c.full++
+	if len(field) == 1 && (field[0] == '0' || field[0] == '1') {
+		c.truths++
+	}
 	if len(c.distinct) < maxDistinct {
 		c.distinct[maphash.Bytes(c.seed, field)] = struct{}{}
 	}
@@ -235,4 +239,19 @@ func roleOf(name string) string {
 		}
 	}
 	return ""
+}
+
+// fewForKinds is how many rows a column must have before what it holds tells what
+// kind of number it is.
+const fewForKinds = 20
+
+// isTruth reports whether the column says yes or no in every row.
+func (c *column) isTruth() bool {
+	return c.full >= fewForKinds && c.truths > 0 && c.truths == c.full-c.worded && c.zero > 0 && c.zero < c.truths
+}
+
+// isSerial reports whether the column numbers the rows: it is whole and another
+// in each of them.
+func (c *column) isSerial() bool {
+	return c.full >= fewForKinds && c.empty == 0 && c.worded == 0 && c.fraction == 0 && c.negative == 0 && int64(len(c.distinct)) == c.full && len(c.distinct) < maxDistinct
 }

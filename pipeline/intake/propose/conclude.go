@@ -256,7 +256,7 @@ func (p *Proposal) measured(cols []*column) {
 	default:
 		taken := map[string]bool{}
 		for _, c := range cols {
-			if !c.isNumber(p.form()) || c.isPerson() || role(c.name) == "rate" || role(c.name) == "date" || role(c.name) == "expected" {
+			if !c.isNumber(p.form()) || c.isPerson() || role(c.name) == "rate" || role(c.name) == "date" || role(c.name) == "expected" || role(c.name) == "" && c.isSerial() {
 				continue
 			}
 			mine := slug(f.ID + "_" + c.name)
@@ -264,6 +264,12 @@ func (p *Proposal) measured(cols []*column) {
 				mine = fmt.Sprintf("%s_%d", slug(f.ID+"_"+c.name), n)
 			}
 			taken[mine] = true
+			if c.isTruth() {
+				f.Measures = append(f.Measures, catalog.Measure{Indicator: mine, Numerator: c.name, Denominator: "=1"})
+				p.Needs = append(p.Needs, Need{mine, catalog.Proportion})
+				p.why("measures", "%s: 0 or 1 in every row that has it, so one of a case", c.name)
+				continue
+			}
 			f.Measures = append(f.Measures, catalog.Measure{Indicator: mine, Value: c.name})
 			p.Needs = append(p.Needs, Need{mine, catalog.Mean})
 		}

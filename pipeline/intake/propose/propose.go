@@ -123,7 +123,7 @@ func (p *Proposal) packed(method string, in io.ReaderAt, size int64) error {
 		return fmt.Errorf("%w: nothing is in it", ErrUnknown)
 	case bytes.HasPrefix(head, []byte("PAR1")), bytes.HasPrefix(head, []byte("ARROW1")), bytes.HasPrefix(head, []byte("\xff\xff\xff\xff")):
 		return p.columnar(at, at.Size(), head)
-	case bytes.HasPrefix(head, []byte("PK\x03\x04")) && method != "zip":
+	case bytes.HasPrefix(head, []byte("PK\x03\x04")):
 		return p.workbook(at, at.Size())
 	}
 	return p.text(at)

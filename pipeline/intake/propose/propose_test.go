@@ -31,10 +31,19 @@ import (
 	"larstrom/pipeline/intake/pseudonym"
 )
 
-// nowhere takes everything and shows the first reject.
-type nowhere struct{ first string }
+// nowhere takes everything, shows the first reject and remembers what was read
+// of each row: date, unit and numbers.
+type nowhere struct {
+	first string
+	rows  []string
+}
 
-func (n *nowhere) Block(*event.Observations) error { return nil }
+func (n *nowhere) Block(o *event.Observations) error {
+	for i := range o.Line {
+		n.rows = append(n.rows, fmt.Sprintf("%s %s %d/%d", catalog.DateOfDays(o.EventDate[i]), o.Unit[i], o.Numerator[i], o.Denominator[i]))
+	}
+	return nil
+}
 func (n *nowhere) Reject(r *intake.Reject) error {
 	if n.first == "" {
 		n.first = fmt.Sprintf("line %d column %s: %s (%s)", r.Line, r.Column, r.Text, r.Rule)
@@ -49,6 +58,13 @@ type failer interface {
 
 // readBack puts the proposal into a minimal catalog and reads the file with it.
 func readBack(t failer, name string, file []byte, units []string) (*propose.Proposal, intake.Result) {
+	t.Helper()
+	p, res, _ := rowsBack(t, name, file, units)
+	return p, res
+}
+
+// rowsBack gives the rows that were read, too.
+func rowsBack(t failer, name string, file []byte, units []string) (*propose.Proposal, intake.Result, []string) {
 	t.Helper()
 	p, err := propose.Propose(name, bytes.NewReader(file), int64(len(file)))
 	if err != nil {
@@ -90,7 +106,7 @@ func readBack(t failer, name string, file []byte, units []string) (*propose.Prop
 	if res.Rejected != 0 || res.Parked != 0 || sink.first != "" {
 		t.Fatalf("%d rejected, %d parked: %s\n%s\n%.600q", res.Rejected, res.Parked, sink.first, yaml, file)
 	}
-	return p, res
+	return p, res, sink.rows
 }
 
 // written is a table in a dialect.
@@ -193,8 +209,25 @@ func bytesOf(w written, names []string, rows [][]string) []byte {
 	return []byte(text)
 }
 
+// firstDay is the day that a date of that form stands for.
+func firstDay(form string, i int) catalog.Date {
+	d := catalog.NewDate(2023, time.January, 1).AddDays(i * 9)
+	switch form {
+	case "year":
+		return catalog.Year.PeriodStart(d)
+	case "quarter":
+		return catalog.Quarter.PeriodStart(d)
+	case "year-month":
+		return catalog.Month.PeriodStart(d)
+	case "week":
+		return catalog.Week.PeriodStart(d)
+	}
+	return d
+}
+
 // TestWhatIsProposedReads: tables of many forms in all dialects: the proposal
-// is a catalog's, and reads the file without one rejected row.
+// is a catalog's, and reads the file without one rejected row and with the values
+// that were written.
 func TestWhatIsProposedReads(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := written{
@@ -244,7 +277,16 @@ func TestWhatIsProposedReads(t *testing.T) {
 			_ = z.Close()
 			file, name = b.Bytes(), name+".gz"
 		}
-		p, res := readBack(t, name, file, units)
+		p, res, got := rowsBack(t, name, file, units)
+		for i := range rows {
+			unit, num, den := fmt.Sprintf("u%d", i%len(units)), int64(900+i*7)*1_000_000, int64(1000+i*11)*1_000_000
+			if long {
+				den = 0 // a count has none
+			}
+			if want := fmt.Sprintf("%s %s %d/%d", firstDay(w.dates, i), unit, num, den); i >= len(got) || !strings.HasPrefix(got[i], want[:len(want)-len(fmt.Sprint(den))]) || !long && got[i] != want {
+				t.Fatalf("row %d is read as %v, want %s\n%s\n%.600q", i, got[min(i, len(got)):min(i+1, len(got))], want, p.YAML(), file)
+			}
+		}
 		if res.Lines != int64(n) {
 			t.Fatalf("%d lines of %d\n%s", res.Lines, n, p.YAML())
 		}

@@ -18,6 +18,7 @@ import (
 	"larstrom/pipeline/intake/fixed"
 	"larstrom/pipeline/intake/lines"
 	"larstrom/pipeline/intake/record"
+	"larstrom/pipeline/intake/typed"
 )
 
 // text looks at a file of text.
@@ -520,7 +521,7 @@ func flatten(prefix string, o map[string]any, out map[string]string) {
 		case string:
 			out[prefix+k] = v
 		case bool:
-			out[prefix+k] = strconv.FormatBool(v)
+			out[prefix+k] = string(typed.AppendBool(nil, v)) // as it is read
 		default:
 			out[prefix+k] = ""
 		}

@@ -28,6 +28,8 @@ type Record struct {
 	// Faults are what the format finds wrong with the record. It is rejected
 	// with what its fields tell.
 	Faults []Fault
+	// Back says that the record ends in what a file of rejected rows adds.
+	Back bool
 	// Place is where the record stands, in words of the format; empty: its line
 	// says all.
 	Place string

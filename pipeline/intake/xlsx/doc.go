@@ -29,6 +29,11 @@
 // for empty: where they lie among the rows of data they end the file, above
 // them they are a finding. Rows without any value are skipped.
 //
+// Whatever else a workbook holds is handed to whoever looks through whole files
+// (Reader.Aside): other sheets, comments, names, properties, headers, formulas,
+// shared texts that no cell has, copies of data that pivots and links keep.
+// Embedded documents are refused there. Pictures are not looked into.
+//
 // # The end
 //
 // The directory of the archive stands at its end, so a workbook that was cut

@@ -1,10 +1,12 @@
 package xlsx
 
 import (
+	"bytes"
 	"encoding/xml"
 	"fmt"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +21,9 @@ const (
 	maxColumn  = 1 << 14
 	maxColumns = 4096
 )
+
+// maxLoose is how many texts beside the rows are kept until they are looked at.
+const maxLoose = 10_000
 
 // noValue stands for the value of a formula that has none.
 const noValue = "#FORMULA"
@@ -53,7 +58,11 @@ type Reader struct {
 	row, column int // of the last cell
 	width       int // 0: not known yet
 	any         bool
-	hidden      count // rows
+	other       bool     // the sheet is looked through, not read
+	formulas    [][]byte // of the row, where they say more than their value
+	codes       *regexp.Regexp
+	loose       []string // texts beside the rows in which a number may stand
+	hidden      count    // rows
 	columns     count
 	above       []string // merged cells above the data
 	scratch     []byte
@@ -76,7 +85,7 @@ type span struct{ from, to int }
 // NewReader opens a workbook and finds the sheet.
 func NewReader(r io.Reader, opt Options) (*Reader, error) {
 	opt.First = max(opt.First, 1)
-	rd := &Reader{opt: opt}
+	rd := &Reader{opt: opt, codes: codes()}
 	if !opt.Header {
 		rd.width = opt.Width
 	}
@@ -122,11 +131,29 @@ func (r *Reader) Close() error {
 	return r.in.in.Close()
 }
 
+// Names are those of all sheets.
+func (r *Reader) Names() []string {
+	if r.book == nil {
+		return nil
+	}
+	var names []string
+	for _, s := range r.book.sheets {
+		names = append(names, s.name)
+	}
+	return names
+}
+
 // Aside hands on every text of the workbook that is in none of the rows: those
-// of the other sheets, and those above the table.
+// of the other sheets, those above the table, and what every other part holds:
+// comments, properties, names, headers and footers, kept copies of the data. It
+// refuses a part that nobody can look through. It is to be called behind the
+// last row.
 func (r *Reader) Aside(look func([]byte)) error {
 	if r.book == nil {
 		return nil
+	}
+	for _, text := range r.loose {
+		look([]byte(text))
 	}
 	for _, s := range r.book.sheets {
 		mine := s.part == r.sheet.part
@@ -137,24 +164,33 @@ func (r *Reader) Aside(look func([]byte)) error {
 			return err
 		}
 	}
-	return nil
+	return r.book.aside(look)
 }
 
 func (r *Reader) aside(s sheet, mine bool, look func([]byte)) (err error) {
-	other := &Reader{opt: Options{First: 1, Decimal: r.opt.Decimal, Dates: r.opt.Dates, Limits: r.opt.Limits}, book: r.book, sheet: s}
+	other := &Reader{opt: Options{First: 1, Decimal: r.opt.Decimal, Dates: r.opt.Dates, Limits: r.opt.Limits}, book: r.book, sheet: s, other: true, codes: r.codes}
 	if other.in, err = r.book.open(s.part); err != nil {
 		return err
 	}
 	defer func() { _ = other.Close() }() // it was read only
 	for {
 		rec, err := other.Next()
-		if err == io.EOF || err == nil && mine && rec.Line >= uint64(r.opt.First) {
+		if err == nil && mine && rec.Line >= uint64(r.opt.First) {
+			return nil
+		}
+		for ; len(other.loose) > 0; other.loose = other.loose[1:] {
+			look([]byte(other.loose[0]))
+		}
+		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
 		for _, text := range rec.Fields {
+			look(text)
+		}
+		for _, text := range rec.Others {
 			look(text)
 		}
 	}
@@ -226,6 +262,20 @@ func (r *Reader) next() (*record.Record, error) {
 				if err := r.merged(attr(el, "ref")); err != nil {
 					return nil, err
 				}
+			default: // links, conditions of input, …
+				for _, a := range el.Attr {
+					if err := r.beside(a.Value); err != nil {
+						return nil, err
+					}
+				}
+			}
+		case xml.CharData: // headers and footers, with codes as &L, …
+			if err := r.beside(r.codes.ReplaceAllString(string(el), " ")); err != nil {
+				return nil, err
+			}
+		case xml.Comment:
+			if err := r.beside(string(el)); err != nil {
+				return nil, err
 			}
 		case xml.EndElement:
 			if el.Name.Local == "row" {
@@ -233,6 +283,21 @@ func (r *Reader) next() (*record.Record, error) {
 			}
 		}
 	}
+}
+
+// codes are those that headers and footers have in their texts: parts of the
+// page, fonts and sizes.
+func codes() *regexp.Regexp { return regexp.MustCompile(`&(?:[A-Za-z]|"[^"]*"|[0-9]{1,2}\b)`) }
+
+// beside keeps a text of the sheet that stands in no row.
+func (r *Reader) beside(text string) error {
+	if !record.Telling(text) {
+		return nil
+	}
+	if r.loose = append(r.loose, text); len(r.loose) > maxLoose {
+		return damaged(fmt.Sprintf("more than %d texts stand beside its rows", maxLoose))
+	}
+	return nil
 }
 
 func (r *Reader) damaged(text string) *record.Error {
@@ -253,7 +318,7 @@ func (r *Reader) beginRow(el xml.StartElement) error {
 		return r.damaged("it has more rows than a sheet can have")
 	}
 	r.row, r.column = n, 0
-	r.cells, r.faulty, r.scratch = r.cells[:0], r.faulty[:0], r.scratch[:0]
+	r.cells, r.faulty, r.scratch, r.formulas = r.cells[:0], r.faulty[:0], r.scratch[:0], r.formulas[:0]
 	if truth(attr(el, "hidden")) && n >= r.opt.First {
 		r.hidden.add(n)
 	}
@@ -291,7 +356,7 @@ func (r *Reader) endRow() (*record.Record, error) {
 	for len(r.rec.Fields) < r.width {
 		r.rec.Fields = append(r.rec.Fields, nil)
 	}
-	r.rec.Line, r.rec.Lines, r.rec.Faulty = uint64(r.row), 1, r.faulty
+	r.rec.Line, r.rec.Lines, r.rec.Faulty, r.rec.Others = uint64(r.row), 1, r.faulty, r.formulas
 	return &r.rec, nil
 }
 
@@ -307,7 +372,7 @@ func (r *Reader) cell(el xml.StartElement) error {
 	}
 	r.column = at
 	typ, style := attr(el, "t"), attr(el, "s")
-	var value, inline []byte
+	var value, inline, rule []byte
 	formula, has, isInline := false, false, false
 	for phonetic := 0; ; {
 		tok, err := r.in.next()
@@ -332,7 +397,7 @@ func (r *Reader) cell(el xml.StartElement) error {
 		switch start.Name.Local {
 		case "f":
 			formula = true
-			if _, err := r.in.text(); err != nil {
+			if rule, err = r.in.text(); err != nil {
 				return err
 			}
 		case "v":
@@ -351,6 +416,8 @@ func (r *Reader) cell(el xml.StartElement) error {
 			}
 			if phonetic == 0 {
 				inline = append(inline, text...)
+			} else if err := r.beside(string(text)); err != nil {
+				return err
 			}
 		}
 	}
@@ -378,6 +445,14 @@ func (r *Reader) cell(el xml.StartElement) error {
 		r.faulty = append(r.faulty, at-1)
 	}
 	r.cells = append(r.cells, span{from, len(r.scratch)})
+	if formula { // what it says beyond its value, which is looked at as such
+		if value := r.scratch[from:]; record.Telling(string(value)) {
+			rule = bytes.ReplaceAll(rule, value, nil)
+		}
+		if record.Telling(string(rule)) {
+			r.formulas = append(r.formulas, rule)
+		}
+	}
 	return nil
 }
 
@@ -394,6 +469,9 @@ func (r *Reader) value(typ, style string, value []byte, has, formula bool) (faul
 	case "s":
 		i, err := strconv.Atoi(string(value))
 		text, ok := r.book.text(i)
+		if ok {
+			r.book.used[i/64] |= 1 << (i % 64)
+		}
 		if err != nil || !ok {
 			return false, r.damaged("a cell has no text")
 		}
@@ -543,6 +621,9 @@ func (r *Reader) merged(ref string) error {
 	c2, r2, ok2 := position(to)
 	if !ok1 || !ok2 {
 		return r.damaged("its merged cells")
+	}
+	if r.other {
+		return nil
 	}
 	first := r.opt.First
 	if r.opt.Header {

@@ -31,6 +31,10 @@ type workbook struct {
 	kinds    []kind // by style
 	texts    []byte // shared texts on end
 	ends     []int  // where each ends
+	// used marks the shared texts that a cell has had, and strings is their part.
+	used    []uint64
+	strings string
+	comment string // of the archive
 }
 
 type sheet struct {
@@ -63,7 +67,7 @@ func openWorkbook(at io.ReaderAt, size int64, limits compressed.Limits) (*workbo
 		}
 		return nil, err
 	}
-	w := &workbook{files: map[string]*zip.File{}, limits: limits}
+	w := &workbook{files: map[string]*zip.File{}, limits: limits, comment: archive.Comment}
 	if len(archive.File) > maxParts {
 		return nil, damaged(fmt.Sprintf("it has more than %d parts", maxParts))
 	}
@@ -115,7 +119,10 @@ func (w *workbook) read() error {
 		}
 	}
 	if part := rels.ofType("sharedStrings"); part != "" {
-		return w.shared(part)
+		w.strings = strings.ToLower(part)
+		err := w.shared(part)
+		w.used = make([]uint64, len(w.ends)/64+1)
+		return err
 	}
 	return nil
 }

@@ -47,6 +47,8 @@ type Result struct {
 	Skips  []Skip
 	// Others says which of the tests made elsewhere are selected.
 	Others []bool
+	// Judged says by check and series whether a hypothesis was tested.
+	Judged map[string][]bool
 }
 
 // The families of the hierarchical control: class by scale.
@@ -114,7 +116,7 @@ func (t *part) skip(check, why string) { t.skips[[2]string{check, why}]++ }
 // join puts the indicators together: what looks at whole units or sources, the
 // control of false discoveries, and what explains what.
 func join(p *Panel, o *Options, parts []*part) Result {
-	r := Result{Tested: map[string]int{}}
+	r := Result{Tested: map[string]int{}, Judged: map[string][]bool{}}
 	u := newUnits(p, o, parts)
 	moved := u.moved()
 	silent := u.silent()
@@ -137,6 +139,10 @@ func join(p *Panel, o *Options, parts []*part) Result {
 	var aside []hypothesis
 	for _, t := range parts {
 		for _, h := range t.tests {
+			if r.Judged[h.Check] == nil {
+				r.Judged[h.Check] = make([]bool, p.Series())
+			}
+			r.Judged[h.Check][h.Series] = true
 			if explained[h.Unit] {
 				aside = append(aside, h)
 			} else {

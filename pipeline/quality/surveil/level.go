@@ -112,9 +112,14 @@ func (b *block) peers() {
 	}
 }
 
+// restAfter is how many known nights tell on which days of the week nothing
+// ever comes.
+const restAfter = 28
+
 // levels takes the mean of each series by weekday over past nights that are
 // neither unknown nor outliers. A weekday without three of them takes that of
-// the week.
+// the week; one on which no night is ever known, while those of four weeks are,
+// has none to be missed: the feed rests then.
 func (b *block) levels() {
 	for k := range b.series {
 		v, state := b.volume(k), b.state[k*b.nights:]
@@ -142,6 +147,7 @@ func (b *block) levels() {
 			switch {
 			case n[d] >= 3:
 				l = sum[d] / float64(n[d])
+			case b.rests(state, d, count):
 			case count > 0:
 				l = total / float64(count)
 			}
@@ -150,6 +156,20 @@ func (b *block) levels() {
 		}
 		b.weight[k] = 1 / (1 + b.alpha*b.size[k])
 	}
+}
+
+// rests reports whether the feed brings nothing on the weekday: no night of it
+// is known, tonight included, though count others are.
+func (b *block) rests(state []uint8, weekday, count int) bool {
+	if count < restAfter || b.weekday(b.nights-1) == weekday {
+		return false
+	}
+	for t := range b.nights {
+		if b.weekday(t) == weekday && state[t] != unknown {
+			return false
+		}
+	}
+	return true
 }
 
 // prior is the variance that a common factor may have: a factor that few units

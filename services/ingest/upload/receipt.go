@@ -142,12 +142,17 @@ func (h *Handler) rejected(w http.ResponseWriter, r *http.Request, feed *catalog
 		return h.failed("read the rejected rows", err)
 	}
 	defer func() { _ = f.Close() }()
-	charset := "utf-8"
-	if feed.Format == "" || feed.Format == "delimited" {
+	charset, typ, ext := "utf-8", "text/csv", ".rejected.csv"
+	switch feed.Format {
+	case "", "delimited":
 		charset = strings.TrimSuffix(feed.Dialect.Encoding, "-bom")
+	case "fixed":
+		charset, typ, ext = strings.TrimSuffix(feed.Dialect.Encoding, "-bom"), "text/plain", ".rejected.txt"
+	case "ndjson":
+		typ, ext = "application/x-ndjson", ".rejected.ndjson"
 	}
-	w.Header().Set("Content-Type", fmt.Sprintf("text/csv; charset=%s", charset))
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": u.Name + ".rejected.csv"}))
+	w.Header().Set("Content-Type", fmt.Sprintf("%s; charset=%s", typ, charset))
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": u.Name + ext}))
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(rowsTime))
 	w.WriteHeader(http.StatusOK)
 	_, _ = io.Copy(w, f)

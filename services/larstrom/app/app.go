@@ -79,6 +79,8 @@ type Config struct {
 	Logger     *slog.Logger
 	Registry   *prometheus.Registry
 	Crash      crashpoint.Hook
+	// AheadBytes is aggregator.Config.AheadBytes.
+	AheadBytes int
 	// Judged is validator.Config.Judged.
 	Judged func(quality.Night)
 	// EngineCommand runs the engine child; empty: this executable.
@@ -370,7 +372,7 @@ func (a *App) wire() (err error) {
 		return err
 	}
 	a.aggregator, err = aggregator.New(aggregator.Config{Log: a.log, Catalog: a.Catalog, CatalogOf: a.catalogOf, Warehouse: a.warehouse,
-		Released: a.released, Audiences: a.audiences, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "aggregator"),
+		Released: a.released, Audiences: a.audiences, AheadBytes: a.cfg.AheadBytes, Clock: a.cfg.Clock, Logger: a.cfg.Logger.With("service", "aggregator"),
 		Metrics: aggregator.NewMetrics(a.cfg.Registry, a.metrics.steps), Crash: a.cfg.Crash})
 	if err != nil {
 		return err
@@ -452,6 +454,11 @@ func (a *App) RunService(ctx context.Context, name string) error {
 // Once takes what lies in the drop folder, works until nothing is left to do
 // and returns.
 func (a *App) Once(ctx context.Context) error {
+	stop, err := a.aggregator.LoadAhead(ctx)
+	if err != nil {
+		return fmt.Errorf("aggregator: %w", err)
+	}
+	defer stop()
 	if err := a.ingest.Recover(ctx); err != nil {
 		return fmt.Errorf("ingest: %w", err)
 	}
@@ -500,6 +507,20 @@ func (a *App) settle(ctx context.Context) error {
 // SQL writes the result of a query on one of the stores in a ClickHouse format.
 // It reads tables and nothing else; a store by DSN is as open as its user.
 func (a *App) SQL(ctx context.Context, store, format, query string, w io.Writer) error {
+	return a.SQLFor(ctx, nil, "", store, format, query, w)
+}
+
+// SQLFor is SQL by a person with the program client, who must be allowed to read
+// the events of everything, for a store shows all of it. nil is the operator, who
+// can read the data folder. What either reads of the rows is on record before.
+func (a *App) SQLFor(ctx context.Context, who *catalog.Person, client, store, format, query string, w io.Writer) error {
+	by := ""
+	if who != nil {
+		if err := a.readsEvents(*who); err != nil {
+			return err
+		}
+		by = who.ID
+	}
 	if store == "" {
 		store = "released"
 	}
@@ -511,7 +532,7 @@ func (a *App) SQL(ctx context.Context, store, format, query string, w io.Writer)
 		format = "PrettyCompact"
 	}
 	if store == "warehouse" {
-		if err := a.noteRows(ctx, query); err != nil {
+		if err := a.noteRows(ctx, by, client, query); err != nil {
 			return err
 		}
 	}

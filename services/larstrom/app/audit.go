@@ -43,12 +43,7 @@ func (a *App) signing() (ed25519.PrivateKey, error) {
 // events of everything; nil is the operator, who can read the data folder.
 func (a *App) Audit(ctx context.Context, who *catalog.Person, w io.Writer) error {
 	if who != nil {
-		actor, _ := a.actor(*who)
-		var registries []string
-		for _, r := range a.Catalog.Registries {
-			registries = append(registries, r.Code)
-		}
-		if err := gate.Reads(actor, gate.OfEvent, registries, []string{""}); err != nil {
+		if err := a.readsEvents(*who); err != nil {
 			return err
 		}
 	}
@@ -71,8 +66,19 @@ func (a *App) Audit(ctx context.Context, who *catalog.Person, w io.Writer) error
 	return out.Close()
 }
 
-// noteRows puts a query to the store of rows on record, before it is asked.
-func (a *App) noteRows(ctx context.Context, query string) error {
+// readsEvents refuses who may not read the events of everything.
+func (a *App) readsEvents(who catalog.Person) error {
+	actor, _ := a.actor(who)
+	var registries []string
+	for _, r := range a.Catalog.Registries {
+		registries = append(registries, r.Code)
+	}
+	return gate.Reads(actor, gate.OfEvent, registries, []string{""})
+}
+
+// noteRows puts a query to the store of rows on record, before it is asked: by whom,
+// empty for the operator.
+func (a *App) noteRows(ctx context.Context, by, client, query string) error {
 	h := sha256.Sum256([]byte(query))
-	return a.validator.Read(ctx, event.DataRead{What: event.ReadRows, Of: hex.EncodeToString(h[:]), On: catalog.DateOf(a.cfg.Clock())})
+	return a.validator.Read(ctx, event.DataRead{By: by, Client: client, What: event.ReadRows, Of: hex.EncodeToString(h[:]), On: catalog.DateOf(a.cfg.Clock())})
 }

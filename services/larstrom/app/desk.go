@@ -2,10 +2,13 @@ package app
 
 import (
 	"context"
+	"io"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/learning"
+	"larstrom/pipeline/queue"
 	"larstrom/services/validator"
 	"larstrom/services/validator/review"
 )
@@ -60,4 +63,30 @@ func (d Desk) SignProtocol(ctx context.Context, who catalog.Person, p event.Prot
 func (d Desk) RevokeProtocol(ctx context.Context, who catalog.Person, p event.ProtocolRevoked) (review.Done, error) {
 	done, err := d.App.RevokeProtocol(ctx, who, p)
 	return review.Done(done), err
+}
+
+// QueueFor is what the person is to decide first.
+func (d Desk) QueueFor(ctx context.Context, who catalog.Person) (queue.Queue, error) {
+	return d.App.QueueFor(ctx, who)
+}
+
+// Affirm puts on record that the person stands by what is shown of a unit.
+func (d Desk) Affirm(ctx context.Context, who catalog.Person, u event.UnitAffirmed) (event.UnitAffirmed, error) {
+	return d.App.Affirm(ctx, who, u)
+}
+
+// See puts on record that the person was shown a flag whole.
+func (d Desk) See(ctx context.Context, who catalog.Person, flag, client string) error {
+	return d.App.See(ctx, who, flag, client)
+}
+
+// Audit writes the signed trail for the person.
+func (d Desk) Audit(ctx context.Context, who catalog.Person, w io.Writer) error {
+	return d.App.Audit(ctx, &who, w)
+}
+
+// LearnedFor is what decisions teach about the checks, for who reads the events
+// of all parts.
+func (d Desk) LearnedFor(ctx context.Context, who catalog.Person) ([]learning.Stat, error) {
+	return d.App.LearnedFor(ctx, who)
 }

@@ -140,6 +140,7 @@ func newDesk(t *testing.T) *desk {
 		return fmt.Sprintf("%s;%s;%d;%d", m.Format("2006-01-02"), u, visits, late)
 	}))
 	h, err := review.New(review.Config{Catalog: d.app.Catalog, Reader: app.Desk{App: d.app}, Decider: app.Desk{App: d.app}, Introducer: app.Desk{App: d.app},
+		Recorder: app.Desk{App: d.app}, Auditor: app.Desk{App: d.app},
 		Clock: func() time.Time { return d.now }, Logger: slog.New(slog.NewTextHandler(logWriter(), nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -260,6 +261,10 @@ func requests(f gate.Flag) map[string]request {
 		"preview":        {at + "/preview", map[string]any{"kind": "snooze"}, true},
 		"decideAll":      {"/v1/review/decisions", several, false},
 		"previewAll":     {"/v1/review/preview", several, true},
+		"readQueue":      {"/v1/review/queue", nil, false},
+		"affirm":         {"/v1/review/affirmations", map[string]any{"unit": unit, "through": "2025-11-30"}, false},
+		"readLearning":   {"/v1/review/learning", nil, false},
+		"readAudit":      {"/v1/review/audit", nil, false},
 		"why":            {"/v1/review/why?indicator=" + f.Indicator + "&unit=" + unit + "&period=" + period, nil, false},
 		"drawProtocol":   {"/v1/review/protocols", map[string]any{"indicator": f.Indicator, "indicator_version": "1", "seed": "s", "inside": 1, "outside": 1}, false},
 		"signProtocol":   {"/v1/review/protocols/none/signatures", map[string]any{"indicator": f.Indicator, "indicator_version": "1"}, false},

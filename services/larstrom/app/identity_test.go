@@ -153,54 +153,15 @@ func TestIdentitiesAreInTheRawFilesAlone(t *testing.T) {
 	}
 	// What is kept, by where.
 	kept := map[string][]byte{"logs": logs.Bytes(), "receipts": []byte(fmt.Sprintf("%+v", receipts))}
-	for _, table := range strings.Fields(sql(t, a, "warehouse", "SELECT name FROM system.tables WHERE database = 'warehouse'")) {
-		kept["warehouse."+table] = []byte(sql(t, a, "warehouse", "SELECT * FROM "+table))
-	}
-	for _, table := range strings.Fields(sql(t, a, "released", "SELECT name FROM system.tables WHERE database = 'released'")) {
-		kept["released."+table] = []byte(sql(t, a, "released", "SELECT * FROM "+table))
-	}
+	raws := whatIsKept(t, a, cfg, kept)
+	security := 0
 	if rows := strings.Count(string(kept["warehouse.obs"]), "\n"); rows != 2*601 {
 		t.Errorf("obs has %d rows", rows)
-	}
-	families, err := cfg.Registry.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept["metrics"] = []byte(fmt.Sprint(families))
-	if p := verified(t, a); len(p) != 0 {
-		t.Errorf("verify: %v", p)
-	}
-	if err := a.Close(); err != nil {
-		t.Fatal(err)
-	}
-	raws, security := 0, 0
-	err = filepath.WalkDir(data, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, _ := filepath.Rel(data, path)
-		kept["name of "+name] = []byte(name)
-		if !d.Type().IsRegular() {
-			return nil
-		}
-		b, err := os.ReadFile(path)
-		kept[name] = b
-		if strings.HasPrefix(name, "raw/") {
-			raws++
-			if !bytes.HasPrefix(b, []byte("age-encryption.org/v1\n")) {
-				t.Errorf("%s is not encrypted", name)
-			}
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	if raws != 2 {
 		t.Errorf("%d raw files", raws)
 	}
-	for where, b := range logContents(t, data) {
-		kept[where] = b
+	for where, b := range kept {
 		if strings.Contains(where, "ledger.security.testland") {
 			security++
 			wanted := []string{`"kind":"personnummer"`, `"outcome":"`, `"column":"anteckning"`}
@@ -235,6 +196,55 @@ func TestIdentitiesAreInTheRawFilesAlone(t *testing.T) {
 	if len(kept) < 40 || len(planted) < 900 {
 		t.Errorf("looked for %d numbers in %d places", len(planted), len(kept))
 	}
+}
+
+// whatIsKept adds every table, metric and file of the data folder, and every block
+// and event of the log, to what the numbers are looked for in. It closes the
+// process, and gives the number of raw files, which lie sealed.
+func whatIsKept(t *testing.T, a *app.App, cfg app.Config, kept map[string][]byte) (raws int) {
+	t.Helper()
+	for _, store := range []string{"warehouse", "released"} {
+		for _, table := range strings.Fields(sql(t, a, store, "SELECT name FROM system.tables WHERE database = '"+store+"'")) {
+			kept[store+"."+table] = []byte(sql(t, a, store, "SELECT * FROM "+table))
+		}
+	}
+	families, err := cfg.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept["metrics"] = []byte(fmt.Sprint(families))
+	if p := verified(t, a); len(p) != 0 {
+		t.Errorf("verify: %v", p)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	err = filepath.WalkDir(cfg.Data, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, _ := filepath.Rel(cfg.Data, path)
+		kept["name of "+name] = []byte(name)
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		kept[name] = b
+		if strings.HasPrefix(name, "raw/") {
+			raws++
+			if !bytes.HasPrefix(b, []byte("age-encryption.org/v1\n")) {
+				t.Errorf("%s is not encrypted", name)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for where, b := range logContents(t, cfg.Data) {
+		kept[where] = b
+	}
+	return raws
 }
 
 // logContents is every message of the log as text, blocks decoded.

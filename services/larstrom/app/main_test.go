@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -58,7 +59,12 @@ func job(data, catalog, drop string) error {
 		}
 	}
 	ctx := context.Background()
-	a, err := app.Open(ctx, config(data, catalog, drop, crash))
+	c := config(data, catalog, drop, crash)
+	c.AheadBytes = 1 // every delivery is loaded ahead, where there is the time
+	if strings.HasPrefix(os.Getenv("TEST_CRASH_AT"), string(crashpoint.LoadedAhead)) {
+		c.Crash = whenAhead(crash)
+	}
+	a, err := app.Open(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -66,6 +72,29 @@ func job(data, catalog, drop string) error {
 		return err
 	}
 	return a.Close()
+}
+
+// whenAhead lets nothing be accepted before rows have been loaded ahead, so that
+// a crash comes between the two.
+func whenAhead(crash crashpoint.Hook) crashpoint.Hook {
+	passed, files := make(chan struct{}), 0
+	var once sync.Once
+	return func(p crashpoint.Point) {
+		switch p {
+		case crashpoint.LoadedAhead:
+			crash.Hit(p)
+			once.Do(func() { close(passed) })
+		case crashpoint.BlockPublished:
+			// The rows of the first file are there when the second is received.
+			if files++; files > 1 {
+				select {
+				case <-passed:
+				case <-time.After(time.Minute):
+				}
+			}
+		default:
+		}
+	}
 }
 
 // noon is the clock of the tests.

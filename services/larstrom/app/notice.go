@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 
+	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/learning"
 	"larstrom/services/notifier"
 )
@@ -35,4 +36,12 @@ func (a *App) Learned(ctx context.Context) ([]learning.Stat, error) {
 		return nil, err
 	}
 	return notifier.Learned(s, a.Catalog)
+}
+
+// LearnedFor is Learned, for a person who may read the events of everything.
+func (a *App) LearnedFor(ctx context.Context, who catalog.Person) ([]learning.Stat, error) {
+	if err := a.readsEvents(who); err != nil {
+		return nil, err
+	}
+	return a.Learned(ctx)
 }

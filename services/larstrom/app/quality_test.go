@@ -35,8 +35,9 @@ registries:
   - {code: lost, name: Lost rows, country: SE}
   - {code: absent, name: Absent, country: SE}
   - {code: night, name: Nightly, country: SE}
+  - {code: count, name: Counted, country: SE}
 code_systems: [{id: icd, codes: [A, B]}]
-profiles: [{id: internal, rule: internal}]
+profiles: [{id: internal, rule: internal}, {id: SE, rule: SE}]
 people: [{id: p-1, name: Steward, roles: [region_steward]}]
 indicators:
   - {id: m_share, registry: month, name: Share, type: proportion, subset: true, class: process, coverage: m_cover, at_most: m_top, same_as: m_twin, listed: m_list}
@@ -47,15 +48,18 @@ indicators:
   - {id: m_strata, registry: month, name: Strata, type: proportion, subset: true, class: process, additive: true}
   - {id: m_new, registry: month, name: Redefined, type: proportion, subset: true, class: process, versions: [{id: "1", to: 2026-02-01}, {id: "2", from: 2026-02-01}]}
   - {id: c_ok, registry: cases, name: Good, type: proportion, subset: true, class: process, missing: not_met}
-  - {id: c_plain, registry: cases, name: Plain, type: mean, class: process}
+  - {id: c_plain, registry: cases, name: Plain, type: mean, class: process, plausible: {min: 0, max: 200}}
+  - {id: c_over, registry: cases, name: Systolic, type: mean, class: process, pair: c_under}
+  - {id: c_under, registry: cases, name: Diastolic, type: mean, class: process}
   - {id: c_unit, registry: cases, name: Unit of measure, type: median, class: process}
   - {id: c_digit, registry: cases, name: End digits, type: mean, class: process}
   - {id: c_target, registry: cases, name: Target, type: mean, class: process, targets: [140]}
   - {id: c_place, registry: cases, name: Placeholder, type: mean, class: process}
   - {id: c_decimal, registry: cases, name: Decimals, type: mean, class: process}
-  - {id: s_ok, registry: strata, name: Good, type: proportion, subset: true, class: process}
+  - {id: s_ok, registry: strata, name: Good, type: proportion, subset: true, class: process, extreme: [k9]}
   - {id: l_ok, registry: lost, name: Good, type: proportion, subset: true, class: process}
   - {id: a_ok, registry: absent, name: Good, type: proportion, subset: true, class: process, period: day}
+  - {id: q_ok, registry: count, name: Good, type: proportion, subset: true, class: process}
   - {id: n_visits, registry: night, name: Visits, type: count, class: structure}
   - {id: n_good, registry: night, name: Good, type: proportion, subset: true, class: process}
   - {id: n_case, registry: night, name: Cases, type: proportion, subset: true, class: process, missing: not_met, maturity_lag_days: 20}
@@ -88,6 +92,8 @@ feeds:
     measures:
       - {indicator: c_ok, numerator: ok, denominator: "=1"}
       - {indicator: c_plain, value: plain}
+      - {indicator: c_over, value: over}
+      - {indicator: c_under, value: under}
       - {indicator: c_unit, value: hba}
       - {indicator: c_digit, value: digit}
       - {indicator: c_target, value: target}
@@ -111,6 +117,7 @@ feeds:
     as_of: {by: name, pattern: '_(\d{4}-\d{2}-\d{2})'}
     order: {by: name, pattern: '_(\d{4}-\d{2}-\d{2})'}
     key: [case]
+    reasons: {column: reason, codes: [MSK, NI]}
     columns: {unit: unit, unit_system: local, indicator: indicator, event_date: day, numerator: ok, denominator: "=1"}
   - id: absent-day
     registry: absent
@@ -123,6 +130,16 @@ feeds:
     schedule: {every: day, by: "06:00"}
     columns: {unit: unit, unit_system: local, event_date: day}
     measures: [{indicator: a_ok, numerator: num, denominator: den}]
+  - id: count-delta
+    registry: count
+    files: ["count_*.csv"]
+    delivery: delta
+    order: {by: name, pattern: '_(\d+)_'}
+    sequence: {step: 1, first: 1}
+    as_of: {by: name, pattern: '_(\d{4}-\d{2}-\d{2})'}
+    key: [id]
+    columns: {unit: unit, unit_system: local, event_date: day}
+    measures: [{indicator: q_ok, numerator: ok, denominator: "=1"}]
   - id: night-delta
     registry: night
     files: ["night_*.csv"]
@@ -138,9 +155,20 @@ units:
 // lastNight is the night of the faults, and the day of the tests' clock.
 func lastNight() catalog.Date { return catalog.NewDate(2026, 3, 2) }
 
-// nightsBefore is how many nights there were before it: enough for six earlier
-// days of the same name.
-const nightsBefore = 44
+// nightsBefore is how many nights in a row there were before it: enough for six
+// earlier weeks.
+const nightsBefore = 49
+
+// daysBefore is on how many days before the last night there was one: before
+// those in a row a few, that reach three months of four weeks back. Of the first
+// nothing is known.
+func daysBefore() []int {
+	days := []int{112, 107, 96, 85, 79, 70, 65, 63, 57, 53}
+	for d := nightsBefore; d >= 0; d-- {
+		days = append(days, d)
+	}
+	return days
+}
 
 func unitName(i int) string { return fmt.Sprintf("u%02d", i) }
 
@@ -189,7 +217,13 @@ func writeQuality(t *testing.T, nights bool) (dir, drop string) {
 	write(t, drop, fmt.Sprintf("lost_%s_bytes.csv", last), strings.Replace(lostRows(true), "u01", "\xe501", 1))
 	write(t, drop, fmt.Sprintf("lost_%s_header.csv", last), strings.Replace(lostRows(true), "ok", "bad", 1))
 	write(t, drop, fmt.Sprintf("lost_%s_cut.csv", last), strings.TrimSuffix(lostRows(true), "\n"))
+	write(t, drop, fmt.Sprintf("lost_%s_ragged.csv", last), strings.ReplaceAll(lostRows(true), ",1,", ",1,,"))
+	write(t, drop, fmt.Sprintf("lost_%s_person.csv", last), personRows())
+	write(t, drop, fmt.Sprintf("lost_%s.csv", last.AddDays(7)), strings.Replace(lostRows(true), "u01", "u02", 1)) // L04
 	write(t, drop, fmt.Sprintf("absent_%s.csv", last.AddDays(-4)), absentRows(last.AddDays(-4)))
+	for _, n := range []int{1, 3} { // L03
+		write(t, drop, fmt.Sprintf("count_%d_%s.csv", n, last.AddDays(-9+n)), countRows(n))
+	}
 	return dir, drop
 }
 
@@ -268,7 +302,7 @@ func monthly(faulty bool) string {
 				row("m_strata", "F", half/2, half)
 				row("m_strata", "M", half-half/2, den-half)
 			}
-			if newest && i == 13 { // C10: a row twice
+			if newest && (i == 13 || i == 14) { // C10: a row twice
 				r.n--
 				row("m_list", "", list, "")
 			}
@@ -281,7 +315,7 @@ func monthly(faulty bool) string {
 // caseRows are two months of cases with values, one fault a measure.
 func caseRows(faulty bool) string {
 	var b strings.Builder
-	b.WriteString("case,unit,day,code,ok,plain,hba,digit,target,place,decimal\n")
+	b.WriteString("case,unit,day,code,ok,plain,over,under,hba,digit,target,place,decimal\n")
 	r := rows{}
 	months := []catalog.Date{catalog.NewDate(2025, 12, 1), catalog.NewDate(2026, 1, 1)}
 	if faulty {
@@ -296,16 +330,22 @@ func caseRows(faulty bool) string {
 				code, ok := "A", any(min(rnd.IntN(10), 7)/7)
 				hba, digit, place, decimal := 40+rnd.IntN(30), 90+rnd.IntN(60), 30+rnd.IntN(40), fmt.Sprint(20+rnd.IntN(20))
 				target := 130 + rnd.IntN(21)
+				plain, over, under := 50+rnd.IntN(20), 121+rnd.IntN(9), 71+rnd.IntN(9)
 				if newest {
+					if k < 28 { // D01: both
+						over, under = 120, 70
+					}
 					switch {
 					case i == 2 && k < 30:
 						code = "X" // C09
-					case i == 3 && k < 4:
+					case (i == 3 || i == 6) && k < 4:
 						ok = "?" // C06
 					case i == 4 && k < 20:
 						ok = "NA" // K03
-					case i == 5 && k < 30:
+					case (i == 5 || i == 8) && k < 30:
 						hba = 6 // P03: in %
+					case i == 7 && k == 0:
+						plain = 999 // P01
 					}
 					if target == 141 || target == 142 && k%2 == 0 {
 						target = 139 // D02
@@ -320,7 +360,7 @@ func caseRows(faulty bool) string {
 					}
 					decimal += ".5" // D07
 				}
-				r.add("%s,%s,%s,%v,%d,%d,%d,%d,%d,%s", unitName(i), day, code, ok, 50+rnd.IntN(20), hba, digit, target, place, decimal)
+				r.add("%s,%s,%s,%v,%d,%d,%d,%d,%d,%d,%d,%s", unitName(i), day, code, ok, plain, over, under, hba, digit, target, place, decimal)
 			}
 		}
 	}
@@ -357,7 +397,7 @@ func strataRows(faulty bool) string {
 // lostRows are cases of which too many cannot be taken.
 func lostRows(faulty bool) string {
 	var b strings.Builder
-	b.WriteString("case,unit,indicator,day,ok\n")
+	b.WriteString("case,unit,indicator,day,ok,reason\n")
 	r := rows{}
 	from := catalog.NewDate(2026, 1, 5)
 	for i := 1; i <= 6; i++ {
@@ -376,10 +416,41 @@ func lostRows(faulty bool) string {
 					continue
 				}
 			}
-			r.add("%s,%s,%s,%d", unit, indicator, day, rnd.IntN(2))
+			ok, reason := any(rnd.IntN(2)), ""
+			if faulty && i == 5 && k == 0 {
+				ok, reason = "", "XX" // C17
+			}
+			r.add("%s,%s,%s,%v,%s", unit, indicator, day, ok, reason)
 		}
 	}
 	b.WriteString(r.String())
+	return b.String()
+}
+
+// countRows are a few cases of four units and more of a fifth: K12.
+func countRows(n int) string {
+	var b strings.Builder
+	b.WriteString("id,unit,day,ok\n")
+	for k := range 34 {
+		fmt.Fprintf(&b, "%d-%d,%s,2026-02-01,%d\n", n, k, unitName(1+min(k, 4)), k%2)
+	}
+	return b.String()
+}
+
+// personRows have personal identity numbers where the units should be, of a
+// range that is given to nobody.
+func personRows() string {
+	var b strings.Builder
+	b.WriteString("case,unit,indicator,day,ok,reason\n")
+	for k := range 60 {
+		nine := fmt.Sprintf("%02d%02d%02d%03d", 40+k, 1+k%12, 1+k%28, 238+k%2)
+		sum := 0
+		for i, c := range nine { // Luhn's rule
+			d := int(c-'0') * (2 - i%2)
+			sum += d/10 + d%10
+		}
+		fmt.Fprintf(&b, "%d,%s-%s%d,l_ok,2026-01-05,1,\n", k, nine[:6], nine[6:], (10-sum%10)%10)
+	}
 	return b.String()
 }
 
@@ -398,9 +469,8 @@ func absentRows(on catalog.Date) string {
 func nightly(t *testing.T, drop string) {
 	t.Helper()
 	last := lastNight()
-	for n := range nightsBefore + 1 {
-		day := last.AddDays(n - nightsBefore)
-		left := nightsBefore - n // nights to the last
+	for _, left := range daysBefore() {
+		day, n := last.AddDays(-left), nightsBefore-left
 		var b strings.Builder
 		b.WriteString("id,unit,indicator,day,registered,num,den\n")
 		for i := 1; i <= fixtureUnits; i++ {
@@ -422,14 +492,25 @@ func nightly(t *testing.T, drop string) {
 			missing, late := 0, 4
 			switch {
 			case i == 1 && left == 0: // T02
-				visits *= 3
+				visits = 77
 			case i == 4 && left == 0: // K04
 				missing = 5
 			case i == 5 && left < 4: // T07
 				visits, good = 41, 60
+			case i == 11: // T03
+				visits = 96 + (n+200)*5%9
+				if left < 6 {
+					visits = visits * 73 / 100
+				}
+			case i == 13 && slices.Contains([]int{1, 4, 9, 15, 20}, left): // D04
+				rare = 0
+			}
+			share := 0.7
+			if i == 12 && left < 28 { // T05
+				share = 0.5
 			}
 			for range good {
-				if rnd.Float64() < 0.7 {
+				if rnd.Float64() < share {
 					met++
 				}
 			}
@@ -480,6 +561,7 @@ func runQuality(t *testing.T, nights bool) *qualityRun {
 	out := &qualityRun{}
 	var mu sync.Mutex
 	cfg := config(t.TempDir(), dir, drop, nil)
+	cfg.WithoutAudiences = true // what they would not be shown is known without them
 	cfg.Judged = func(n quality.Night) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -501,12 +583,18 @@ func runQuality(t *testing.T, nights bool) *qualityRun {
 	return out
 }
 
-// line says what a finding is about, and what follows from it.
-func line(n *quality.Night, f *quality.Finding) string {
+// line says what a finding is about, and what follows from it: with which others
+// it is one question.
+func line(n *quality.Night, f *quality.Finding, r *quality.Result) string {
 	what := "on record"
 	switch {
 	case f.Raises():
 		what = "asks"
+		for _, i := range r.Incidents {
+			if i.ID == f.Incident {
+				what = fmt.Sprintf("asks in %s of %d", i.Cause, len(i.Flags))
+			}
+		}
 	case f.FoldedInto != "":
 		what = "explained"
 	}
@@ -521,7 +609,7 @@ func foundIn(nights []quality.Night, checks []quality.Check) []string {
 		r := quality.EvaluateNight(nights[i], checks)
 		for j := range r.Findings {
 			if f := &r.Findings[j]; f.Status == quality.Flagged || f.Status == quality.CouldNotRun {
-				list[line(&nights[i], f)]++
+				list[line(&nights[i], f, &r)]++
 			}
 		}
 	}
@@ -534,13 +622,9 @@ func foundIn(nights []quality.Night, checks []quality.Check) []string {
 
 // untried are the checks that no fixture here can make find something, and why.
 func untried() map[string]string {
-	elsewhere := "held by intake, and tried there"
 	return map[string]string{
-		"C02": elsewhere, "C04": elsewhere, "C14": elsewhere, "C15": elsewhere, "C17": "no feed here has reasons; tried in package quality", "P01": elsewhere,
-		"C16": "a catalog that breaks it is not adopted", "L03": "the deliveries after a gap are in no run",
-		"L04": "an export that is dated in the future is rejected by intake",
+		"C16": "a catalog that breaks it is not adopted",
 		"L05": "held by the reminders of the review", "X07": "held by the introduction protocol",
-		"P02": "no catalog can name a category extreme", "K12": "nothing of the released stores is known here",
 	}
 }
 
@@ -557,7 +641,7 @@ func TestEveryCheckThroughThePipeline(t *testing.T) {
 // have seen many nights.
 func TestNightlyChecksThroughThePipeline(t *testing.T) {
 	holdToFixtures(t, "checks_nightly.txt", true, func(c quality.Check) bool {
-		return slices.Contains([]string{"K01", "K04", "L02", "T02", "T06", "T07", "T08", "X06"}, c.ID)
+		return slices.Contains([]string{"D04", "K01", "K04", "L02", "T02", "T03", "T05", "T06", "T07", "T08", "X06"}, c.ID)
 	})
 }
 

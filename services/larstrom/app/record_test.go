@@ -100,6 +100,12 @@ func keepsRecord(t *testing.T, a *app.App, flag gate.Flag, steward, hers catalog
 	if err := a.SQL(ctx, "warehouse", "TSV", "SELECT count() FROM cell", io.Discard); err != nil {
 		t.Fatal(err)
 	}
+	if err := a.SQLFor(ctx, &steward, "test 1", "warehouse", "TSV", "SELECT count() FROM cell", io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.SQLFor(ctx, &hers, "test 1", "warehouse", "TSV", "SELECT count() FROM cell", io.Discard); !errors.Is(err, gate.ErrForbidden) {
+		t.Errorf("who reads one part asks the store of all rows: %v", err)
+	}
 	var trail bytes.Buffer
 	if err := a.Audit(ctx, &hers, &trail); !errors.Is(err, gate.ErrForbidden) || trail.Len() > 0 {
 		t.Errorf("a super-user has the trail: %v", err)
@@ -134,7 +140,8 @@ func keepsRecord(t *testing.T, a *app.App, flag gate.Flag, steward, hers catalog
 				}
 			}
 		}
-		if lines == 0 || what == `"type":"flag.seen"` && lines != 1 || what == `"type":"unit.affirmed"` && lines != 2 {
+		if lines == 0 || what == `"type":"flag.seen"` && lines != 1 || what == `"type":"unit.affirmed"` && lines != 2 ||
+			what == `"type":"data.read"` && (lines != 2 || !strings.Contains(trail.String(), `"data":{"by":"`+steward.ID+`","what":"rows"`)) {
 			t.Errorf("%d lines of %s", lines, what)
 		}
 	}

@@ -194,14 +194,7 @@ func (c *Client) SQL(ctx context.Context, store, format, query string, w io.Writ
 	if err := errors.Join(err, res.Body.Close()); err != nil {
 		return fmt.Errorf("read the result: %w", err)
 	}
-	if text := res.Trailer.Get(errorTrailer); text != "" {
-		message, err := url.QueryUnescape(text)
-		if err != nil {
-			message = text
-		}
-		return &Error{http.StatusInternalServerError, codeFailed, message}
-	}
-	return nil
+	return trailed(res)
 }
 
 // Flags asks for all flags.

@@ -80,11 +80,5 @@ func (c *Client) Audit(ctx context.Context, id Identity, w io.Writer) error {
 	if err := errors.Join(err, res.Body.Close()); err != nil {
 		return err
 	}
-	if text := res.Trailer.Get(errorTrailer); text != "" {
-		if message, err := url.QueryUnescape(text); err == nil {
-			text = message
-		}
-		return &Error{http.StatusInternalServerError, codeFailed, text}
-	}
-	return nil
+	return trailed(res)
 }

@@ -42,7 +42,9 @@ type Config struct {
 	Learner Learner
 	// Recorder may be nil: then there are no queues, affirmations and trails.
 	Recorder Recorder
-	Logger   *slog.Logger // required
+	// Asker may be nil: then people ask the stores as the operator only.
+	Asker  Asker
+	Logger *slog.Logger // required
 }
 
 // Validate joins everything that is missing.
@@ -155,6 +157,7 @@ func (s *Server) handler() http.Handler {
 	s.introductions(mux)
 	s.learning(mux)
 	s.recording(mux)
+	s.asking(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !loopback(r.Host) {
 			refuse(w, &Error{http.StatusForbidden, codeForbidden, "the control API answers on loopback only"})

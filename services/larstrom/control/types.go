@@ -133,6 +133,9 @@ func DecisionOf(events []event.Event, publication int) Decision {
 type Status struct {
 	Region  string `json:"region"`
 	Catalog string `json:"catalog"`
+	// Running: a process works on the data folder; else nothing comes in, is checked
+	// or published until one is started.
+	Running bool `json:"running"`
 	// Portal is where the pages are; empty: no process serves them now.
 	Portal     string     `json:"portal,omitempty"`
 	Deliveries Deliveries `json:"deliveries"`

@@ -3,6 +3,7 @@ package review
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
 	"time"
@@ -10,6 +11,8 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/learning"
+	"larstrom/pipeline/queue"
 	"larstrom/services/validator"
 )
 
@@ -38,6 +41,24 @@ type Introducer interface {
 	RevokeProtocol(ctx context.Context, who catalog.Person, p event.ProtocolRevoked) (Done, error)
 }
 
+// Recorder says what a person is to decide first, and keeps what she has looked
+// at and stands by.
+type Recorder interface {
+	QueueFor(ctx context.Context, who catalog.Person) (queue.Queue, error)
+	Affirm(ctx context.Context, who catalog.Person, u event.UnitAffirmed) (event.UnitAffirmed, error)
+	// See appends that she was shown the flag, once for each version of it.
+	See(ctx context.Context, who catalog.Person, flag, client string) error
+}
+
+// Auditor gives what is about all parts to those who read the events of all:
+// gate.ErrForbidden to others.
+type Auditor interface {
+	// Audit writes the signed trail. What was written before an error is none.
+	Audit(ctx context.Context, who catalog.Person, w io.Writer) error
+	// LearnedFor is what decisions teach about the checks.
+	LearnedFor(ctx context.Context, who catalog.Person) ([]learning.Stat, error)
+}
+
 // Done is what a command led to.
 type Done struct {
 	// Events were appended to the LEDGER; none when it had been done before.
@@ -58,6 +79,8 @@ type Config struct {
 	Reader     Reader           // required
 	Decider    Decider          // required
 	Introducer Introducer       // required
+	Recorder   Recorder         // required
+	Auditor    Auditor          // required
 	Clock      func() time.Time // required
 	Logger     *slog.Logger     // required
 	// Sessions are those of a browser; nil: there are tokens only.
@@ -79,6 +102,8 @@ func (c Config) Validate() error {
 	missing(c.Reader == nil, "reader")
 	missing(c.Decider == nil, "decider")
 	missing(c.Introducer == nil, "introducer")
+	missing(c.Recorder == nil, "recorder")
+	missing(c.Auditor == nil, "auditor")
 	missing(c.Clock == nil, "clock")
 	missing(c.Logger == nil, "logger")
 	return errors.Join(errs...)

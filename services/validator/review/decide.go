@@ -25,19 +25,25 @@ type Decision struct {
 	Revisions []validator.Revision `json:"revisions,omitempty"`
 	// Decision is what is confirmed, refused or taken back.
 	Decision string `json:"decision,omitempty"`
+	// To is to whom the flag is given; Link and SHA256 are where attached evidence
+	// is, and its hash.
+	To     string `json:"to,omitempty"`
+	Link   string `json:"link,omitempty"`
+	SHA256 string `json:"sha256,omitempty"`
 }
 
-func (d Decision) order(flag string, version int) validator.Order {
+func (d Decision) order(flag string, version int, client string) validator.Order {
 	return validator.Order{Command: gate.Command{Flag: flag, Kind: d.Kind, Cause: d.Cause, Note: d.Note, Evidence: d.Evidence, Until: d.Until,
-		Low: d.Low, High: d.High, Decision: d.Decision, ExpectedVersion: version}, Revisions: d.Revisions}
+		Low: d.Low, High: d.High, Decision: d.Decision, ExpectedVersion: version, To: d.To, Link: d.Link, SHA256: d.SHA256, Client: client}, Revisions: d.Revisions}
 }
 
 // named holds that a decision says what it is about: the version of the flag
 // that the person has read, or of what takes back, confirms or refuses the
-// decision. What decides nothing, a comment or a judgement, need not.
+// decision. What decides nothing, a comment, a judgement, an assignment or
+// evidence, need not.
 func (d Decision) named(version int) *Problem {
 	switch d.Kind {
-	case event.Comment, gate.Judge:
+	case event.Comment, gate.Judge, gate.Assign, gate.Attach:
 		return nil
 	case gate.Undo, gate.Confirm, gate.Refuse:
 		if d.Decision != "" {
@@ -159,7 +165,7 @@ func (h *Handler) carryOut(w http.ResponseWriter, r *http.Request, who catalog.P
 	}
 	ctx, stop := working(r)
 	defer stop()
-	done, err := h.cfg.Decider.Order(ctx, who, d.order(f.Flag, version))
+	done, err := h.cfg.Decider.Order(ctx, who, d.order(f.Flag, version, clientOf(r)))
 	if err != nil {
 		p := h.problemOf("decide about a flag", err)
 		if p.Changed != nil {
@@ -215,7 +221,7 @@ func (h *Handler) decideAll(w http.ResponseWriter, r *http.Request, who catalog.
 		} else if p := d.named(d.FlagVersion); p != nil {
 			out.Outcomes[i].Problem = p
 		} else {
-			orders, places = append(orders, d.order(d.Flag, d.FlagVersion)), append(places, i)
+			orders, places = append(orders, d.order(d.Flag, d.FlagVersion, clientOf(r))), append(places, i)
 		}
 	}
 	if len(orders) > 0 {
@@ -252,7 +258,7 @@ func (h *Handler) preview(w http.ResponseWriter, r *http.Request, who catalog.Pe
 	if p != nil {
 		return p
 	}
-	return h.shown(w, r, who, []validator.Order{d.order(f.Flag, 0)})
+	return h.shown(w, r, who, []validator.Order{d.order(f.Flag, 0, clientOf(r))})
 }
 
 func (h *Handler) previewAll(w http.ResponseWriter, r *http.Request, who catalog.Person) *Problem {
@@ -269,7 +275,7 @@ func (h *Handler) previewAll(w http.ResponseWriter, r *http.Request, who catalog
 		if !readable[d.Flag] {
 			return noSuchFlag()
 		}
-		orders = append(orders, d.order(d.Flag, d.FlagVersion))
+		orders = append(orders, d.order(d.Flag, d.FlagVersion, clientOf(r)))
 	}
 	return h.shown(w, r, who, orders)
 }

@@ -31,6 +31,7 @@ type Listed struct {
 	AsOf        catalog.Date   `json:"as_of"`
 	// Proposed says that something awaits a second person.
 	Proposed bool         `json:"proposed"`
+	Assigned string       `json:"assigned,omitempty"`
 	Waiting  bool         `json:"waiting"` // for the source's answer
 	Snoozed  catalog.Date `json:"snoozed"`
 }
@@ -64,6 +65,9 @@ type Flag struct {
 	Confirmed     []event.DecisionProposed  `json:"confirmed"`
 	Confirmations []event.DecisionConfirmed `json:"confirmations"`
 	Judgements    []event.FlagJudged        `json:"judgements"`
+	// Assigned is to whom it is given; empty: to nobody.
+	Assigned string                   `json:"assigned,omitempty"`
+	Attached []event.EvidenceAttached `json:"attached"`
 	// Also are versions that contradict a correction.
 	Also []event.Guard `json:"also"`
 }
@@ -71,7 +75,7 @@ type Flag struct {
 func flagOf(f gate.Flag) Flag {
 	return Flag{FlagRaised: f.FlagRaised, Status: f.Status.String(), FlagVersion: f.Version, Reason: f.Reason, Snoozed: f.Snoozed,
 		WaivedUntil: f.WaivedUntil, Waiting: f.Waiting(), Decisions: list(f.Decisions), Proposals: list(f.Proposals), Confirmed: list(f.Confirmed),
-		Confirmations: list(f.Confirmations), Judgements: list(f.Judgements), Also: list(f.Also)}
+		Confirmations: list(f.Confirmations), Judgements: list(f.Judgements), Assigned: f.Assigned, Attached: list(f.Evidence), Also: list(f.Also)}
 }
 
 // list is s, in JSON never null.
@@ -153,7 +157,7 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, who catalog.Perso
 		}
 		page.Flags = append(page.Flags, Listed{Flag: f.Flag, FlagVersion: f.Version, Status: f.Status.String(), Severity: f.Severity, Check: f.Check,
 			Incident: f.Incident, Indicator: f.Indicator, Unit: f.Unit, Stratum: f.Stratum, Period: f.Period, Text: f.Text, AsOf: f.AsOf,
-			Proposed: len(f.Proposals) > 0, Waiting: f.Waiting(), Snoozed: f.Snoozed})
+			Proposed: len(f.Proposals) > 0, Assigned: f.Assigned, Waiting: f.Waiting(), Snoozed: f.Snoozed})
 		if len(page.Flags) == limit && i+1 < len(all) {
 			b, err := json.Marshal(placeOf(f))
 			if err != nil {
@@ -183,6 +187,12 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, who catalog.Perso
 	f, p := h.mine(r, who)
 	if p != nil {
 		return p
+	}
+	// That she was shown it is in the ledger before she is.
+	ctx, stop := working(r)
+	defer stop()
+	if err := h.cfg.Recorder.See(ctx, who, f.Flag, clientOf(r)); err != nil {
+		return h.problemOf("record a viewing", err)
 	}
 	w.Header().Set("ETag", strconv.Quote(strconv.Itoa(f.Version)))
 	return answer(w, flagOf(f))

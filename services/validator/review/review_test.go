@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -15,12 +16,15 @@ import (
 	"testing"
 	"testing/fstest"
 	"time"
+	"unicode/utf8"
 
 	"go.uber.org/goleak"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/learning"
+	"larstrom/pipeline/queue"
 	"larstrom/services/validator"
 	"larstrom/services/validator/review"
 )
@@ -34,6 +38,8 @@ const token = "token of anna"
 type desk struct {
 	orders int
 	err    error
+	seen   []string
+	cut    bool          // the audit trail breaks off
 	gone   chan struct{} // closed when the asker has gone, while an order is under way
 }
 
@@ -87,6 +93,30 @@ func (d *desk) RevokeProtocol(context.Context, catalog.Person, event.ProtocolRev
 	return review.Done{}, d.err
 }
 
+func (d *desk) QueueFor(context.Context, catalog.Person) (queue.Queue, error) {
+	return queue.Of(nil, "anna", queue.Budget{New: 1, Per: catalog.Day}, catalog.NewDate(2026, 3, 2)), d.err
+}
+
+func (d *desk) Affirm(_ context.Context, _ catalog.Person, u event.UnitAffirmed) (event.UnitAffirmed, error) {
+	return u, d.err
+}
+
+func (d *desk) See(_ context.Context, _ catalog.Person, flag, client string) error {
+	d.seen = append(d.seen, flag+" by "+client)
+	return d.err
+}
+
+func (d *desk) Audit(_ context.Context, _ catalog.Person, w io.Writer) error {
+	if d.err == nil || d.cut {
+		_, _ = io.WriteString(w, "{}\n")
+	}
+	return d.err
+}
+
+func (d *desk) LearnedFor(context.Context, catalog.Person) ([]learning.Stat, error) {
+	return nil, d.err
+}
+
 // sessions know one cookie.
 type sessions struct{}
 
@@ -116,7 +146,7 @@ people: [{id: anna, name: Anna, roles: [region_steward], token_sha256: %q}]
 		t.Fatal(err)
 	}
 	p := &place{desk: &desk{}, log: &bytes.Buffer{}, now: time.Date(2026, 3, 2, 3, 0, 0, 0, time.UTC)}
-	p.h, err = review.New(review.Config{Catalog: c, Reader: p.desk, Decider: p.desk, Introducer: p.desk, Sessions: sessions{},
+	p.h, err = review.New(review.Config{Catalog: c, Reader: p.desk, Decider: p.desk, Introducer: p.desk, Recorder: p.desk, Auditor: p.desk, Sessions: sessions{},
 		Clock: func() time.Time { return p.now }, Logger: slog.New(slog.NewTextHandler(p.log, nil))})
 	if err != nil {
 		t.Fatal(err)
@@ -190,6 +220,43 @@ func TestWhoAsks(t *testing.T) {
 	if w.Code != 403 || !strings.Contains(w.Body.String(), "clear-text") {
 		t.Errorf("clear text: %d %s", w.Code, w.Body)
 	}
+}
+
+// TestAViewingIsOnRecord: that somebody was shown a flag is kept before she is, with
+// the program that asked; what cannot be kept is not shown.
+func TestAViewingIsOnRecord(t *testing.T) {
+	p := newPlace(t)
+	const at = "/v1/review/flags/K09-one"
+	if w := p.ask(t, "GET", at, "", "10.0.0.1", hers, "User-Agent: Reader/2\x01 "+strings.Repeat("å", 100)); w.Code != 200 {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if len(p.desk.seen) != 1 || !strings.HasPrefix(p.desk.seen[0], "K09-one by HTTP Reader/2 å") || len(p.desk.seen[0]) > 150 || !utf8.ValidString(p.desk.seen[0]) {
+		t.Errorf("on record: %q", p.desk.seen)
+	}
+	p.ask(t, "GET", at+"x", "", "10.0.0.1", hers)
+	if len(p.desk.seen) != 1 {
+		t.Errorf("a flag that is not there was seen: %q", p.desk.seen)
+	}
+	p.desk.err = errors.New("the log is away")
+	if w := p.ask(t, "GET", at, "", "10.0.0.1", hers); w.Code != 500 || strings.Contains(w.Body.String(), "secret text") {
+		t.Errorf("without a record: %d %s", w.Code, w.Body)
+	}
+}
+
+// TestATrailThatBreaksOff closes the connection: nobody takes it for whole.
+func TestATrailThatBreaksOff(t *testing.T) {
+	p := newPlace(t)
+	if w := p.ask(t, "GET", "/v1/review/audit", "", "10.0.0.1", hers); w.Code != 200 || w.Body.String() != "{}\n" || w.Header().Get("Content-Type") != "application/jsonl" {
+		t.Errorf("%d %v %q", w.Code, w.Header(), w.Body)
+	}
+	p.desk.err, p.desk.cut = errors.New("the log is away"), true
+	defer func() {
+		if r := recover(); r != http.ErrAbortHandler {
+			t.Errorf("it ended with %v", r)
+		}
+	}()
+	p.ask(t, "GET", "/v1/review/audit", "", "10.0.0.1", hers)
+	t.Error("it ended as if it were whole")
 }
 
 // TestWrongTokensAreCounted: a host that guesses waits, others do not.
@@ -272,7 +339,7 @@ func TestADecisionIsFinished(t *testing.T) {
 
 func TestConfigNamesWhatIsMissing(t *testing.T) {
 	_, err := review.New(review.Config{})
-	for _, want := range []string{"catalog", "reader", "decider", "introducer", "clock", "logger"} {
+	for _, want := range []string{"catalog", "reader", "decider", "introducer", "recorder", "auditor", "clock", "logger"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %q", err, want)
 		}

@@ -1,0 +1,115 @@
+package intake
+
+import (
+	"encoding/binary"
+	"slices"
+)
+
+const (
+	// seenSlots is more than most columns of codes have different texts, and
+	// little enough to stay in the processor's cache.
+	seenSlots = 8192
+	// maxSeen is the longest text that is remembered.
+	maxSeen = 23
+)
+
+// seen holds what is known of texts that came before in one column, each in the
+// one slot that its text has: a file has the same units, dates and strata again
+// and again, and what they mean depends on nothing else in their row. It forgets
+// and never grows.
+type seen struct{ slots [seenSlots]cellSeen }
+
+// cellSeen is what is known of one text, or nothing of it yet. It has the size of
+// a line of the processor's cache.
+type cellSeen struct {
+	key   textKey
+	knows knows
+	day   int32
+	// name is the unit on the days from lo and before hi, or the stratum.
+	lo, hi int32
+	name   string
+	_      [8]byte
+}
+
+type knows uint8
+
+const (
+	knowsPlain   knows = 1 << iota // no identity number can stand in the text
+	knowsDay                       // it is a date
+	knowsUnit                      // it is the code of a unit
+	knowsStratum                   // it is a stratum, and no unit is known of it
+)
+
+// textKey is a text of at most maxSeen bytes: its bytes and, in the last, their
+// number.
+type textKey [3]uint64
+
+func keyOfText(b []byte) (k textKey) {
+	n := len(b)
+	switch {
+	case n >= 16:
+		k[0], k[1] = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		k[2] = binary.LittleEndian.Uint64(b[n-8:]) >> (8 * (24 - n))
+	case n >= 8:
+		k[0] = binary.LittleEndian.Uint64(b)
+		k[1] = binary.LittleEndian.Uint64(b[n-8:]) >> (8 * (16 - n))
+	case n >= 4:
+		k[0] = uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4))
+	case n > 0:
+		k[0] = uint64(b[0]) | uint64(b[n/2])<<(8*(n/2)) | uint64(b[n-1])<<(8*(n-1))
+	}
+	k[2] |= uint64(n) << 56
+	return k
+}
+
+// of is what is known of the text; nil: it is not one to remember. What is found
+// out of it is to be put there.
+func (s *seen) of(text []byte) *cellSeen {
+	if n := len(text); n == 0 || n > maxSeen {
+		return nil
+	}
+	k := keyOfText(text)
+	c := &s.slots[k.slot()]
+	if c.key != k {
+		*c = cellSeen{key: k}
+	}
+	return c
+}
+
+// slot spreads texts by their words (multiplicative hashing: Knuth, vol. 3).
+func (k textKey) slot() uint64 {
+	return ((k[0]*0x9e3779b97f4a7c15^k[1])*0xbf58476d1ce4e5b9 ^ k[2]) * 0x94d049bb133111eb >> 51 % seenSlots
+}
+
+// memo is the memory of the column at a position.
+type memo struct {
+	at   int
+	seen *seen
+}
+
+// remember makes memories for the columns among the sources, of which texts come
+// again and again.
+func (c *conformer) remember(sources ...ref) {
+	for _, r := range sources {
+		if r.set && r.col >= 0 && !slices.ContainsFunc(c.memos, func(m memo) bool { return m.at == r.col }) {
+			c.memos = append(c.memos, memo{r.col, &seen{}})
+		}
+	}
+}
+
+// recall looks up what is known of the texts of a row.
+func (c *conformer) recall(fields [][]byte) {
+	for i := range c.memos {
+		m := &c.memos[i]
+		c.cells[m.at] = m.seen.of(fields[m.at])
+	}
+}
+
+// cell is where what is known of the text of a source stands; nil: nothing is
+// remembered of it.
+func (c *conformer) cell(r *ref) *cellSeen {
+	if r.col < 0 {
+		return nil
+	}
+	return c.cells[r.col]
+}
