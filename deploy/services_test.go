@@ -396,12 +396,18 @@ func TestServices(t *testing.T) {
 	}
 	t.Run("grants", func(t *testing.T) { testGrants(t, st, env) })
 	// The stores are lost: the aggregator makes them again from the log.
-	want := st.cells(t, env)
+	want, edition := st.cells(t, env), st.count(t, env, "editor", "audience", "cell")
 	st = startStores(t, env)
 	healthy("aggregator")
 	await(t, "the publication is back", func() error {
 		if got := st.cells(t, env); got != want || want == "0\n" {
 			return fmt.Errorf("%q cells, want %q", got, want)
+		}
+		return nil
+	})
+	await(t, "the edition is back", func() error {
+		if got := st.count(t, env, "editor", "audience", "cell"); got != edition {
+			return fmt.Errorf("%q cells, want %q", got, edition)
 		}
 		return nil
 	})

@@ -92,7 +92,7 @@ func (l *Log) appendAll(ctx context.Context, stream, subject string, expected ui
 	}
 	for len(msgs) > 0 {
 		n := l.batchLength(msgs)
-		f, e, err := l.commit(ctx, stream, subject, expected, msgs[:n])
+		f, e, err := l.commit(ctx, stream, subject, expected, msgs[:n], bySubject)
 		if err != nil {
 			return first, last, err
 		}
@@ -129,16 +129,29 @@ type retryable struct{ cause error }
 func (r retryable) Error() string { return r.cause.Error() }
 func (r retryable) Unwrap() error { return r.cause }
 
+// condition is how an attempt names the sequence that it expects.
+type condition uint8
+
+const (
+	// bySubject: as that of the subject's last message.
+	bySubject condition = iota
+	// byStream: as that of the stream's last message, which is the subject's
+	// where nobody writes to another subject meanwhile. The server then need not
+	// load that message to see its sequence, and keeps no memory for it.
+	byStream
+)
+
 // commit stores one batch after expected, exactly once, whatever happens to the
 // answers. It loops: attempt; on any doubt, read what the subject holds after
 // expected and compare. An attempt that is still under way somewhere cannot
-// become a second copy, because it names the same expected sequence.
-func (l *Log) commit(ctx context.Context, stream, subject string, expected uint64, msgs []message) (first, last uint64, err error) {
+// become a second copy, because it names the same expected sequence. The
+// condition is that of the first attempt; any other is bySubject.
+func (l *Log) commit(ctx context.Context, stream, subject string, expected uint64, msgs []message, by condition) (first, last uint64, err error) {
 	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, l.cfg.Patience)
 	defer cancel()
 	for pause := 10 * time.Millisecond; ; pause = min(2*pause, time.Second) {
-		last, err = l.publish(ctx, stream, subject, expected, msgs)
+		last, err = l.publish(ctx, stream, subject, expected, msgs, by)
 		if err == nil {
 			l.reached("acknowledged", last)
 			if first == 0 {
@@ -147,6 +160,12 @@ func (l *Log) commit(ctx context.Context, stream, subject string, expected uint6
 			return first, last, nil
 		}
 		var wrong *WrongLastSequenceError
+		if by == byStream {
+			by = bySubject
+			if errors.As(err, &wrong) {
+				continue // the stream's last message may be another subject's
+			}
+		}
 		var retry retryable
 		if !errors.As(err, &wrong) && !errors.As(err, &retry) {
 			return 0, 0, fmt.Errorf("log: append to %s: %w", subject, err)
@@ -232,7 +251,11 @@ func (l *Log) compare(ctx context.Context, stream, subject string, expected uint
 
 // publish is one attempt. Its error is retryable, a *WrongLastSequenceError
 // (with what the server said) or final.
-func (l *Log) publish(ctx context.Context, stream, subject string, expected uint64, msgs []message) (last uint64, err error) {
+func (l *Log) publish(ctx context.Context, stream, subject string, expected uint64, msgs []message, by condition) (last uint64, err error) {
+	header := jetstream.ExpectedLastSubjSeqHeader
+	if by == byStream {
+		header = jetstream.ExpectedLastSeqHeader
+	}
 	batch := ""
 	if len(msgs) > 1 {
 		batch = l.token + "-" + strconv.FormatUint(l.batches.Add(1), 36)
@@ -242,7 +265,7 @@ func (l *Log) publish(ctx context.Context, stream, subject string, expected uint
 		maps.Copy(out.Header, m.header)
 		out.Header.Set(jetstream.ExpectedStreamHeader, stream)
 		if i == 0 {
-			out.Header.Set(jetstream.ExpectedLastSubjSeqHeader, strconv.FormatUint(expected, 10))
+			out.Header.Set(header, strconv.FormatUint(expected, 10))
 		}
 		if batch != "" {
 			out.Header.Set(headerBatchID, batch)

@@ -189,9 +189,13 @@ func (a *appender) dispatch() error {
 	a.filling, a.storing = a.storing, a.filling
 	a.filling.reset()
 	msgs, after := a.storing.messages(), a.last
+	by := bySubject
+	if len(msgs) == 1 && after > 0 {
+		by = byStream // its last message was ours
+	}
 	a.underway = true
 	a.store.Go(func() {
-		first, last, err := a.log.commit(a.ctx, a.stream, a.sum.subject, after, msgs)
+		first, last, err := a.log.commit(a.ctx, a.stream, a.sum.subject, after, msgs, by)
 		a.stored = outcome{first, last, err}
 	})
 	return nil

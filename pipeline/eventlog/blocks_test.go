@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/nats-io/nats.go/jetstream"
+
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/event/block"
 )
@@ -109,6 +111,59 @@ func TestBlocksContinue(t *testing.T) {
 	}
 	if got, _, _ := contents(t, l.js, OBS, "obs.a"); !reflect.DeepEqual(got, ps) {
 		t.Errorf("%d blocks are stored of %d, or they differ", len(got), len(ps))
+	}
+}
+
+// A block by itself is stored behind the stream's last message, if that is its
+// subject's; where somebody writes to another subject meanwhile, behind its
+// subject's. Where somebody writes to its own, it is not stored.
+func TestBlocksAmongOthers(t *testing.T) {
+	l := newLog(t)
+	l.batchBytes = 1
+	ps := payloads(12, 1, 500)
+	// Before block 5, when all before it are stored but the one in hand, a message
+	// of somebody else is.
+	with := func(subject, other string) error {
+		_, err := l.AppendBlocks(t.Context(), OBS, subject, func(yield func(Block, error) bool) {
+			for i, p := range ps {
+				if i == 5 {
+					eventually(t, "four blocks", func() bool {
+						r, err := l.Stored(t.Context(), OBS, subject)
+						return err == nil && r.Blocks == 4
+					})
+					last, err := l.LastSequence(t.Context(), OBS, other)
+					if err == nil {
+						_, _, err = l.Append(t.Context(), OBS, other, last, [][]byte{{1}}, nil)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+				if !yield(Block{Payload: p, Rows: 1}, nil) {
+					return
+				}
+			}
+		})
+		return err
+	}
+	if err := with("obs.a", "obs.other"); err != nil {
+		t.Fatal(err)
+	}
+	got, seqs, headers := contents(t, l.js, OBS, "obs.a")
+	if !reflect.DeepEqual(got, ps) || seqs[3] != 4 || seqs[4] != 6 {
+		t.Errorf("%d blocks are stored, at %d", len(got), seqs)
+	}
+	for i, h := range headers {
+		want := jetstream.ExpectedLastSeqHeader
+		if i == 0 || i == 4 {
+			want = jetstream.ExpectedLastSubjSeqHeader
+		}
+		if h.Get(want) == "" {
+			t.Errorf("block %d has the headers %v, want %s", i, h, want)
+		}
+	}
+	if err := with("obs.b", "obs.b"); !errors.Is(err, ErrConflict) {
+		t.Errorf("its own subject: %v, want ErrConflict", err)
 	}
 }
 

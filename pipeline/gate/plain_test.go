@@ -2,6 +2,7 @@ package gate_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -90,6 +91,52 @@ func TestFoldOfConcernedCells(t *testing.T) {
 			t.Fatalf("of %d of the versions\n%s\nof all %d\n%s", len(some), got, len(b.versions), want)
 		}
 	})
+}
+
+// What is seen of a cell changes only where an event names it, or where it has a
+// version that an earlier release had not reached.
+func TestOnlyConcernedCellsChange(t *testing.T) {
+	looked := 0
+	rapid.Check(t, func(t *rapid.T) {
+		b := history(t, nil)
+		versions := slices.Clone(b.versions)
+		for rev := range b.rev { // of cells that nobody asks about
+			k := key("Q", int(rev%4))
+			versions = append(versions, gate.Version{Key: k, Fingerprint: fp(k, string('A'+rune(rev%3))), Rev: rev + 1})
+		}
+		table := tableOf(t, versions)
+		before, err := gate.FoldTable(table, b.events[:rapid.IntRange(0, len(b.events)).Draw(t, "cut")])
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := gate.FoldTable(table, b.events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys, err := gate.Concerned("nord", "i1", b.events)
+		if err != nil {
+			t.Fatal(err)
+		}
+		release, released := before.LastRelease()
+		for k, v := range after.Views {
+			_, from, to := table.Find(k)
+			if from < to {
+				if of := after.ViewOf(k, from, to); !reflect.DeepEqual(of, v) {
+					t.Fatalf("%s is seen as %+v, and by its rows as %+v", k, v, of)
+				}
+			}
+			if !released || slices.Contains(keys, k) || table.Rev(to-1) > release.Rev {
+				continue
+			}
+			looked++
+			if was := before.View(k); !reflect.DeepEqual(was, v) {
+				t.Fatalf("%s is seen as %+v and was seen as %+v", k, v, was)
+			}
+		}
+	})
+	if looked < 100 {
+		t.Errorf("%d cells were looked at", looked)
+	}
 }
 
 // A release may hold back a cell that nobody has asked about.

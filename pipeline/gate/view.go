@@ -78,6 +78,17 @@ func (s *State) View(k cell.Key) View {
 	return s.plainView(k)
 }
 
+// ViewOf is View of a cell that has the rows [from, to) of the table that the gate
+// was folded from.
+func (s *State) ViewOf(k cell.Key, from, to int) View {
+	if len(s.cells) > 0 {
+		if c := s.cells[k]; c != nil {
+			return s.view(c)
+		}
+	}
+	return s.viewOf(from, to)
+}
+
 // Views calls yield for every known cell in the order of the keys, until it
 // returns false. A cell that was never delivered is known while something
 // guards its absence.

@@ -40,6 +40,8 @@ type blockWriter struct {
 	sums        [][16]byte
 	subjectAt   []int32
 	hashes      int // of keys and subjects, made or not
+	// ofKeys and ofSubjects make them; nil: not yet.
+	ofKeys, ofSubjects *pseudonym.Hasher
 }
 
 // full reports whether the next line begins another block.
@@ -99,8 +101,11 @@ func (w *blockWriter) hash(k *pseudonym.Keys) {
 		w.keyEnds = w.keyEnds[:0]
 		return
 	}
-	w.obs.Key = k.Naturals().Sums(w.obs.Key, w.keys, w.keyEnds)
-	w.sums = k.Subjects().Sums(w.sums, w.subjects, w.subjectEnds)
+	if w.ofKeys == nil {
+		w.ofKeys, w.ofSubjects = k.Naturals(), k.Subjects()
+	}
+	w.obs.Key = w.ofKeys.Sums(w.obs.Key, w.keys, w.keyEnds)
+	w.sums = w.ofSubjects.Sums(w.sums, w.subjects, w.subjectEnds)
 	w.keys, w.keyEnds, w.subjects, w.subjectEnds = w.keys[:0], w.keyEnds[:0], w.subjects[:0], w.subjectEnds[:0]
 }
 

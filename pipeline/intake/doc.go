@@ -58,6 +58,8 @@
 //   - A row that says why it has no number (reasons, check C17) has none, by no
 //     policy a zero; one that its source withholds is marked as that. With a
 //     number beside the reason, or with a reason that is none, it is rejected.
+//   - Counts of a proportion of cases are whole: 1.234 may be what a wrong decimal
+//     sign makes of 1,234, and is rejected.
 //   - A number with an exponent is read where that moves the point alone. What a
 //     spreadsheet may have rounded for its cell is rejected.
 //   - Of a file in Unicode, a text of a unit, stratum or key with characters that
@@ -85,13 +87,21 @@
 // whole explains makes it ask for a second reading (Reread). Whatever the end
 // is, no number has been in a block before.
 //
-// Whole files are looked through: also what stands above and below the rows, in
-// other sheets of a workbook and in other resources of a Bundle. A number there
-// rejects the file, since there is no row to reject. A column of a table that
-// cannot be looked through (lists, groups) is refused, unless the feed declares
-// that identifiers may stand there.
+// Whole files are looked through: also what stands above and below the rows; in
+// other sheets of a workbook, its comments, names, properties, headers and kept
+// copies of data; in other resources of a Bundle; in the metadata of tables, and
+// the values of their dictionaries that no row has; in names and comments of
+// archives and compressed streams. A number there rejects the file, since there is
+// no row to reject. What cannot be looked through (a column of lists or groups, an
+// embedded document) is refused, unless the feed declares that identifiers may
+// stand in that column. Pictures are not looked into. The name of the file and
+// those of its columns and sheets are told only where they hold no number.
 //
 // # What a file replaces
+//
+// Rejected rows that come back, mended, are told by the three columns that they
+// have more. Alone they would replace a snapshot: they are added by their keys,
+// and refused where the feed has none.
 //
 // A snapshot of the periods of its own rows replaces all that it spans. A file
 // that has no rows for some of them says so (Spread); one that spans far more

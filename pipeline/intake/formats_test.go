@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -19,6 +20,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/xlsx"
 )
 
 // formatFeed is wideFeed in another format.
@@ -434,6 +436,66 @@ func TestRejectedRowsOfFormats(t *testing.T) {
 		}
 		if _, _, err := readText(t, formatFeed(format), strings.Replace(got, `,"rule":"C06"`, "", 1), delivery()); err == nil {
 			t.Error("a key that the feed does not know is passed over")
+		}
+	}
+}
+
+// TestRejectedRowsOfWorkbooks: they go back as a workbook with the same sheet, in
+// the same row, and mended they are read as what they should have been.
+func TestRejectedRowsOfWorkbooks(t *testing.T) {
+	const sheet = "Blad 'å' & _x0041_"
+	for _, first := range []int{0, 3} {
+		feed := formatFeed("xlsx")
+		feed.XLSX = catalog.Xlsx{Sheet: sheet, HeaderRow: first}
+		book := func(rows ...[]string) string {
+			var b bytes.Buffer
+			w, err := xlsx.NewWriter(&b, sheet)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.Skip(max(first, 1))
+			for _, r := range rows {
+				if err := w.Row(r); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := w.Close(); err != nil {
+				t.Fatal(err)
+			}
+			return b.String()
+		}
+		head := []string{"unit", "date", "pid", "sex", "id", "ok", "days", "ward"}
+		bad := []string{"SE1-N", "2024-03-01", "p3", "K", "03", "x", "10", "rad\r\n\x01två _x0041_ <&>"}
+		var out bytes.Buffer
+		rows := NewRejectedRows(&out, feed)
+		if _, err := Read(context.Background(), strings.NewReader(book(head, []string{"SE1-S", "2024-02-29", "p2", "M", "02", "0", "", "C"}, bad)), feed, world(), delivery(), rejectSink{rows}); err != nil {
+			t.Fatal(err)
+		}
+		if err := rows.Close(); err != nil || rows.Rows() != 1 {
+			t.Fatalf("%d rows, %v", rows.Rows(), err)
+		}
+		r, err := xlsx.NewReader(bytes.NewReader(out.Bytes()), xlsx.Options{First: first})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got [][]string
+		for {
+			rec, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, rawOf(rec.Fields))
+		}
+		if len(got) != 2 || !slices.Equal(got[0], append(slices.Clone(head), "rule", "column", "hint")) || got[1][8] != "C06" || got[1][7] != bad[7] || r.Names()[0] != sheet {
+			t.Fatalf("%q of %q", got, r.Names())
+		}
+		got[1][5] = "1"
+		s, res, err := readText(t, feed, book(got...), delivery())
+		if err != nil || len(s.rejects) != 0 || res.Observed == 0 || res.Kind != "delta" {
+			t.Errorf("comes back: %+v, %v, %v", res, s.faults(), err)
 		}
 	}
 }

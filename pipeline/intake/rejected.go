@@ -9,6 +9,7 @@ import (
 	"larstrom/pipeline/intake/delimited"
 	"larstrom/pipeline/intake/fixed"
 	"larstrom/pipeline/intake/ndjson"
+	"larstrom/pipeline/intake/xlsx"
 )
 
 // RejectedRows writes the rejected and parked rows of one file in the sender's
@@ -19,10 +20,10 @@ import (
 // header, where the dialect has one, comes with the first row, so that a file
 // without rejects stays empty.
 //
-// Text of fixed width goes back as such, with the three behind its columns, and
-// JSON lines as objects with three more keys. A format that is no such text gets
-// text with delimiters in UTF-8, with a header and a semicolon where the comma is
-// the decimal sign.
+// Text of fixed width goes back as such, with the three behind its columns, JSON
+// lines as objects with three more keys, and a workbook as one. Another format
+// gets text with delimiters in UTF-8, with a header and a semicolon where the
+// comma is the decimal sign.
 //
 // A file in the sender's own dialect can be mended and sent again as it is: the
 // three columns are known, and passed over.
@@ -35,6 +36,9 @@ type RejectedRows struct {
 	fixed   []catalog.FixedColumn
 	objects bool // one a line
 	names   []string
+	book    *xlsx.Writer
+	isBook  bool
+	first   int // row of a workbook's table
 	eol     string
 	out     *delimited.Writer
 	line    uint64
@@ -53,6 +57,8 @@ func NewRejectedRows(w io.Writer, feed *catalog.Feed) *RejectedRows {
 	case "fixed":
 		r.fixed = feed.Fixed
 		r.dialect.Quote, r.dialect.Delimiter = `"`, "," // which the writer wants and does not use
+	case "xlsx":
+		r.isBook, r.first = true, max(feed.XLSX.HeaderRow, 1)
 	case "ndjson":
 		r.objects = true
 		r.dialect.Quote, r.dialect.Delimiter, r.dialect.Header = `"`, ",", false
@@ -72,7 +78,7 @@ func (r *RejectedRows) Reject(f *Reject) error {
 		if err := r.row(); err != nil {
 			return err
 		}
-		if r.out == nil {
+		if r.out == nil && r.book == nil {
 			if err := r.begin(f.Layout); err != nil {
 				return err
 			}
@@ -93,21 +99,17 @@ func (r *RejectedRows) begin(l *Layout) error {
 	if l == nil {
 		l = &Layout{LineEnd: "\n"}
 	}
-	var err error
-	if r.out, err = delimited.NewWriter(r.w, r.dialect, l.LineEnd); err != nil {
+	r.columns, r.names, r.eol = len(l.Columns), l.Columns, l.LineEnd
+	if err := r.open(l); err != nil {
 		return err
 	}
-	r.columns, r.names, r.eol = len(l.Columns), l.Columns, l.LineEnd
 	instruction := func(above bool) error {
 		if l.Instruction == "" || r.above != above {
 			return nil
 		}
 		line := make([]string, r.columns+len(addedColumns()))
 		line[0] = l.Instruction
-		return r.out.Write(line)
-	}
-	if err := r.out.WriteText(l.Preamble); err != nil {
-		return err
+		return r.write(line, nil)
 	}
 	if err := instruction(true); err != nil {
 		return err
@@ -118,6 +120,21 @@ func (r *RejectedRows) begin(l *Layout) error {
 		}
 	}
 	return instruction(false)
+}
+
+// open begins the file, down to its header.
+func (r *RejectedRows) open(l *Layout) (err error) {
+	if r.isBook {
+		if r.book, err = xlsx.NewWriter(r.w, l.Sheet); err != nil {
+			return err
+		}
+		r.book.Skip(r.first)
+		return nil
+	}
+	if r.out, err = delimited.NewWriter(r.w, r.dialect, l.LineEnd); err != nil {
+		return err
+	}
+	return r.out.WriteText(l.Preamble)
 }
 
 // row writes the row whose faults are complete.
@@ -146,6 +163,9 @@ func (r *RejectedRows) row() error {
 
 // write writes one line of the file.
 func (r *RejectedRows) write(fields, added []string) error {
+	if added == nil && r.out != nil { // an instruction
+		return r.out.Write(fields)
+	}
 	if r.fixed != nil {
 		return r.out.WriteText([]byte(fixed.Append(r.fixed, fields, added[0], added[1], added[2]) + r.eol))
 	}
@@ -155,6 +175,9 @@ func (r *RejectedRows) write(fields, added []string) error {
 			return err
 		}
 		return r.out.WriteText(append(line, r.eol...))
+	}
+	if r.book != nil {
+		return r.book.Row(append(slices.Clone(fields), added...))
 	}
 	return r.out.Write(append(slices.Clone(fields), added...))
 }
@@ -167,8 +190,30 @@ func (r *RejectedRows) Close() error {
 	if err := r.row(); err != nil {
 		return err
 	}
-	if r.out == nil {
+	switch {
+	case r.book != nil:
+		return r.book.Close()
+	case r.out == nil:
 		return nil
 	}
 	return r.out.Flush()
+}
+
+// RejectedName is what a file of the rejected rows of the feed is named: their
+// form shows in it.
+func RejectedName(feed *catalog.Feed) string {
+	switch feed.Format {
+	case "fixed":
+		return "rejected.txt"
+	case "ndjson":
+		return "rejected.ndjson"
+	case "xlsx":
+		return "rejected.xlsx"
+	}
+	return "rejected.csv"
+}
+
+// RejectedNames are all that RejectedName gives.
+func RejectedNames() []string {
+	return []string{"rejected.csv", "rejected.txt", "rejected.ndjson", "rejected.xlsx"}
 }

@@ -6,18 +6,23 @@ import (
 )
 
 const (
-	// seenSlots is more than most columns of codes have different texts, and
-	// little enough to stay in the processor's cache.
-	seenSlots = 8192
+	// maxSeenTexts is more than most columns of codes have different texts, and
+	// little enough for what is known of them to stay in the processor's cache.
+	maxSeenTexts = 4096
+	seenSlots    = 2 * maxSeenTexts
 	// maxSeen is the longest text that is remembered.
 	maxSeen = 23
 )
 
-// seen holds what is known of texts that came before in one column, each in the
-// one slot that its text has: a file has the same units, dates and strata again
-// and again, and what they mean depends on nothing else in their row. It forgets
-// and never grows.
-type seen struct{ slots [seenSlots]cellSeen }
+// seen holds what is known of texts that came before in one column: a file has
+// the same units, dates and strata again and again, and what they mean depends on
+// nothing else in their row. Beyond maxSeenTexts it forgets all and begins anew.
+type seen struct {
+	// slots say which of cells has a text, from 1; 0: none. A text whose slot is
+	// another's has the next that is free (linear probing: Knuth, vol. 3).
+	slots [seenSlots]uint16
+	cells []cellSeen
+}
 
 // cellSeen is what is known of one text, or nothing of it yet. It has the size of
 // a line of the processor's cache.
@@ -41,44 +46,53 @@ const (
 )
 
 // textKey is a text of at most maxSeen bytes: its bytes and, in the last, their
-// number.
-type textKey [3]uint64
+// number. It is no array, for the compiler keeps those in memory.
+type textKey struct{ head, middle, tail uint64 }
 
 func keyOfText(b []byte) (k textKey) {
 	n := len(b)
 	switch {
 	case n >= 16:
-		k[0], k[1] = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
-		k[2] = binary.LittleEndian.Uint64(b[n-8:]) >> (8 * (24 - n))
+		k.head, k.middle = binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[8:])
+		k.tail = binary.LittleEndian.Uint64(b[n-8:]) >> (8 * (24 - n))
 	case n >= 8:
-		k[0] = binary.LittleEndian.Uint64(b)
-		k[1] = binary.LittleEndian.Uint64(b[n-8:]) >> (8 * (16 - n))
+		k.head = binary.LittleEndian.Uint64(b)
+		k.middle = binary.LittleEndian.Uint64(b[n-8:]) >> (8 * (16 - n))
 	case n >= 4:
-		k[0] = uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4))
+		k.head = uint64(binary.LittleEndian.Uint32(b)) | uint64(binary.LittleEndian.Uint32(b[n-4:]))<<(8*(n-4))
 	case n > 0:
-		k[0] = uint64(b[0]) | uint64(b[n/2])<<(8*(n/2)) | uint64(b[n-1])<<(8*(n-1))
+		k.head = uint64(b[0]) | uint64(b[n/2])<<(8*(n/2)) | uint64(b[n-1])<<(8*(n-1))
 	}
-	k[2] |= uint64(n) << 56
+	k.tail |= uint64(n) << 56
 	return k
 }
 
-// of is what is known of the text; nil: it is not one to remember. What is found
-// out of it is to be put there.
+// of is what is known of the text, up to the next call; nil: it is not one to
+// remember. What is found out of it is to be put there.
 func (s *seen) of(text []byte) *cellSeen {
 	if n := len(text); n == 0 || n > maxSeen {
 		return nil
 	}
 	k := keyOfText(text)
-	c := &s.slots[k.slot()]
-	if c.key != k {
-		*c = cellSeen{key: k}
+	at := k.slot()
+	for ; s.slots[at] != 0; at = (at + 1) % seenSlots {
+		if c := &s.cells[s.slots[at]-1]; c.key == k {
+			return c
+		}
 	}
-	return c
+	if len(s.cells) == maxSeenTexts {
+		clear(s.slots[:])
+		s.cells, at = s.cells[:0], k.slot()
+	}
+	s.cells = append(s.cells, cellSeen{key: k})
+	s.slots[at] = uint16(len(s.cells))
+	return &s.cells[len(s.cells)-1]
 }
 
-// slot spreads texts by their words (multiplicative hashing: Knuth, vol. 3).
+// slot spreads texts by their words (multiplicative hashing: the same).
 func (k textKey) slot() uint64 {
-	return ((k[0]*0x9e3779b97f4a7c15^k[1])*0xbf58476d1ce4e5b9 ^ k[2]) * 0x94d049bb133111eb >> 51 % seenSlots
+	h := k.head*0x9e3779b97f4a7c15 + k.middle*0xbf58476d1ce4e5b9 + k.tail*0x94d049bb133111eb
+	return (h ^ h>>32) * 0x9e3779b97f4a7c15 >> 51 % seenSlots
 }
 
 // memo is the memory of the column at a position.

@@ -3,6 +3,7 @@ package intake
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -36,23 +37,31 @@ func TestKeyOfText(t *testing.T) {
 }
 
 // What is known of a text is what was found out of it last, or nothing: never
-// what was found out of another.
+// what was found out of another, also where there are more than are remembered.
 func TestSeenKnowsItsTexts(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		s, found := &seen{}, map[string]int32{}
-		for i := range rapid.IntRange(1, 200).Draw(t, "steps") {
-			text := rapid.StringMatching(`[AB]{1,3}|SE2321000016-[0-9A-F]{4}|[a-c]{8,9}|20[0-9]{6}`).Draw(t, "text")
+	for _, texts := range []int{1, 1200, maxSeenTexts, maxSeenTexts + 1, 3 * maxSeenTexts} {
+		s, found, known := &seen{}, map[string]int32{}, 0
+		for i := range int32(10 * maxSeenTexts) {
+			text := fmt.Sprintf("SE2321000016-%04X", (int(i)*7919)%texts)
 			c := s.of([]byte(text))
-			if c.knows&knowsDay != 0 && c.day != found[text] {
-				t.Fatalf("%q is %d, and %d was found", text, c.day, found[text])
+			if c.knows&knowsDay != 0 {
+				if known++; c.day != found[text] {
+					t.Fatalf("%q is %d, and %d was found", text, c.day, found[text])
+				}
 			}
-			c.day, c.knows = int32(i), knowsDay
-			found[text] = int32(i)
-			if again := s.of([]byte(text)); again != c || again.day != int32(i) {
+			c.day, c.knows = i, knowsDay
+			found[text] = i
+			if again := s.of([]byte(text)); again.day != i {
 				t.Fatalf("%q is forgotten at once", text)
 			}
 		}
-	})
+		if want := 10*maxSeenTexts - texts; texts <= maxSeenTexts && known != want {
+			t.Errorf("of %d texts %d were known again, want %d", texts, known, want)
+		}
+		if len(s.cells) > maxSeenTexts {
+			t.Errorf("%d texts are remembered", len(s.cells))
+		}
+	}
 	for _, text := range []string{"", "SE2321000016-1234-5678-9"} {
 		if (&seen{}).of([]byte(text)) != nil {
 			t.Errorf("%q is remembered", text)

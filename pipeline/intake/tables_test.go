@@ -363,11 +363,16 @@ func FuzzTables(f *testing.F) {
 	for _, c := range tableTexts(f) {
 		f.Add(c[0], []byte(c[1]))
 	}
+	for name, text := range nestedText(f, "nobody", 7) {
+		format, _, _ := strings.Cut(name, ",")
+		f.Add(format, []byte(text))
+	}
 	f.Add("fhir", []byte(fhirText()))
 	f.Fuzz(func(t *testing.T, format string, b []byte) {
 		feed := fhirFeed()
 		if format != "fhir" {
 			feed = formatFeed(format)
+			feed.IgnoreColumns = append(feed.IgnoreColumns, "notes", "whom")
 		}
 		feed.Limits.Bytes = 1 << 20
 		_, _, err := readText(t, feed, string(b), delivery())
@@ -411,20 +416,113 @@ type nestedRow struct {
 	} `parquet:"whom"`
 }
 
+// nestedText are rows with columns of lists and groups, in Parquet, and in Arrow
+// with and without compression.
+func nestedText(t testing.TB, note string, number int64) map[string]string {
+	t.Helper()
+	var rows []nestedRow
+	for i, r := range tableRows() {
+		n := nestedRow{tableRow: r, Notes: [][]string{{}, {"a", "ring " + note, "b"}, {"c"}}[i]}
+		n.Whom.Number = number
+		rows = append(rows, n)
+	}
+	out := map[string]string{}
+	for name, options := range map[string][]pq.WriterOption{"parquet": nil, "parquet, first pages": {pq.DataPageVersion(1), pq.Compression(&pq.Snappy)}} {
+		var b bytes.Buffer
+		w := pq.NewGenericWriter[nestedRow](&b, options...)
+		_, err := w.Write(rows)
+		if err := errors.Join(err, w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		out[name] = b.String()
+	}
+	fields := []arrow.Field{{Name: "notes", Type: arrow.ListOf(arrow.StructOf(arrow.Field{Name: "when", Type: arrow.FixedWidthTypes.Date32}, arrow.Field{Name: "text", Type: arrow.BinaryTypes.String}))},
+		{Name: "whom", Type: arrow.StructOf(arrow.Field{Name: "ok", Type: arrow.FixedWidthTypes.Boolean}, arrow.Field{Name: "number", Type: arrow.PrimitiveTypes.Int64})}}
+	names := []string{"unit", "date", "pid", "sex", "id", "ok", "days", "ward"}
+	for _, name := range names {
+		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String})
+	}
+	schema := arrow.NewSchema(fields, nil)
+	for name, options := range map[string][]ipc.Option{"arrow": {ipc.WithSchema(schema)}, "arrow, packed": {ipc.WithSchema(schema), ipc.WithZstd()}} {
+		b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+		for i, r := range rows {
+			list := b.Field(0).(*array.ListBuilder)
+			list.Append(true)
+			in := list.ValueBuilder().(*array.StructBuilder)
+			for _, text := range r.Notes {
+				in.Append(true)
+				in.FieldBuilder(0).(*array.Date32Builder).Append(arrow.Date32(i))
+				in.FieldBuilder(1).(*array.StringBuilder).Append(text)
+			}
+			whom := b.Field(1).(*array.StructBuilder)
+			whom.Append(true)
+			whom.FieldBuilder(0).(*array.BooleanBuilder).Append(true)
+			whom.FieldBuilder(1).(*array.Int64Builder).Append(number)
+			for j, text := range []string{r.Unit, time.Unix(int64(r.Date)*86400, 0).UTC().Format(time.DateOnly), r.PID, r.Sex, r.ID, "1", "", r.Ward} {
+				b.Field(2 + j).(*array.StringBuilder).Append(text)
+			}
+		}
+		var stream bytes.Buffer
+		w := ipc.NewWriter(&stream, options...)
+		if err := errors.Join(w.Write(b.NewRecord()), w.Close()); err != nil {
+			t.Fatal(err)
+		}
+		out[name] = stream.String()
+	}
+	return out
+}
+
+// Columns of lists and groups that the feed ignores are looked through: a number
+// in one of them rejects the file, where the feed does not declare that
+// identifiers may stand there.
+func TestNestedColumnsAreLookedThrough(t *testing.T) {
+	for _, tc := range []struct {
+		note   string
+		number int64
+		column string
+	}{{"nobody", 7, ""}, {"19121212-1212", 7, "notes"}, {"nobody", 191212121212, "whom"}} {
+		for name, text := range nestedText(t, tc.note, tc.number) {
+			format, _, _ := strings.Cut(name, ",")
+			feed := wideFeed()
+			feed.Format, feed.Dialect.Header = format, false
+			feed.IgnoreColumns = []string{"notes", "whom"}
+			d := delivery()
+			d.Keys = keys()
+			_, res, err := readText(t, feed, text, d)
+			var bad *FileError
+			switch {
+			case tc.column == "" && (err != nil || res.Lines != 3):
+				t.Errorf("%s, %s: %+v, %v", name, tc.note, res, err)
+			case tc.column != "" && (!errors.As(err, &bad) || bad.Problems[0].Rule != RuleIdentity || strings.Contains(err.Error(), "1212")):
+				t.Errorf("%s, %s %d: %v", name, tc.note, tc.number, err)
+			}
+			feed.Identifiers = []string{tc.column}
+			if _, _, err := readText(t, feed, text, d); tc.column != "" && err != nil {
+				t.Errorf("%s, declared: %v", name, err)
+			}
+		}
+	}
+}
+
 // Columns that cannot be looked through are refused, ignored or not: only the
 // feed's own word that identifiers may stand there lets them by.
 func TestColumnsThatCannotBeLookedThrough(t *testing.T) {
-	var rows []nestedRow
+	type strangeRow struct {
+		tableRow
+		Notes [][7]byte `parquet:"notes,list"`
+		Whom  [9]byte   `parquet:"whom"`
+	}
+	var rows []strangeRow
 	for _, r := range tableRows() {
-		rows = append(rows, nestedRow{tableRow: r, Notes: []string{"19121212-1212"}})
+		rows = append(rows, strangeRow{tableRow: r, Notes: [][7]byte{{'a'}}})
 	}
 	var out bytes.Buffer
-	w := pq.NewGenericWriter[nestedRow](&out)
+	w := pq.NewGenericWriter[strangeRow](&out)
 	_, err := w.Write(rows)
 	if err := errors.Join(err, w.Close()); err != nil {
 		t.Fatal(err)
 	}
-	fields := []arrow.Field{{Name: "notes", Type: arrow.ListOf(arrow.BinaryTypes.String)}, {Name: "whom", Type: arrow.StructOf(arrow.Field{Name: "number", Type: arrow.PrimitiveTypes.Int64})},
+	fields := []arrow.Field{{Name: "notes", Type: arrow.ListOf(&arrow.FixedSizeBinaryType{ByteWidth: 9})}, {Name: "whom", Type: &arrow.FixedSizeBinaryType{ByteWidth: 9}},
 		{Name: "days_seen", Type: arrow.ListOf(arrow.FixedWidthTypes.Date32)}}
 	for _, name := range []string{"unit", "date", "pid", "sex", "id", "ok", "days", "ward"} {
 		fields = append(fields, arrow.Field{Name: name, Type: arrow.BinaryTypes.String})

@@ -1,8 +1,11 @@
 package publication
 
 import (
+	"fmt"
 	"math"
 	"slices"
+
+	"github.com/sourcegraph/conc"
 )
 
 // Made is what must be known of a set to make from it one in which few series
@@ -61,6 +64,9 @@ type Patch struct {
 	// replaced.
 	Rows Set
 }
+
+// OfPatch is the owner of the patches of an indicator.
+func OfPatch(indicator string) string { return "patch of " + indicator }
 
 // Replaced is the name of the table of the series that a patch replaces.
 const Replaced = "replaced"
@@ -159,9 +165,12 @@ func (m *Made) Update(in Input) (p Patch, made *Made, ok bool, err error) {
 	if n == 0 {
 		return p, out, p.ID == p.Base, nil
 	}
-	cells := pick(b.tables[0], changed, replaced, func(s *madeSeries) int { return s.rows.cells })
-	charts := pick(b.tables[1], changed, replaced, func(s *madeSeries) int { return s.rows.charts })
-	p.Rows = Seal("patch of "+in.Indicator.ID, []Table{cells, charts, funnels, variations, in.replaced(&p, changed, replaced)})
+	var cells, charts []run
+	for i := range changed {
+		cells = append(cells, run{changed[i].rows.cells, replaced[i]})
+		charts = append(charts, run{changed[i].rows.charts, replaced[i]})
+	}
+	p.Rows = Seal(OfPatch(in.Indicator.ID), []Table{pick(b.tables[0], cells), pick(b.tables[1], charts), funnels, variations, in.replaced(&p, changed, replaced)})
 	return p, out, true, nil
 }
 
@@ -215,42 +224,46 @@ func sameLast(of []madeSeries, last map[string]int32) bool {
 	return true
 }
 
-// pick is the rows of the table that are of the series wanted; rows says how many
-// rows each of them has, one after the other.
-func pick(t Table, of []madeSeries, wanted []bool, rows func(*madeSeries) int) Table {
+// run is how many rows come one after the other, and whether they are wanted.
+type run struct {
+	rows   int
+	wanted bool
+}
+
+// pick is the rows of the table that are wanted.
+func pick(t Table, rows []run) Table {
 	out := Table{Name: t.Name}
 	for _, c := range t.Columns {
-		out.Columns = append(out.Columns, Column{c.Name, picked(c.Values, of, wanted, rows)})
+		out.Columns = append(out.Columns, Column{c.Name, picked(c.Values, rows)})
 	}
 	return out
 }
 
-func picked(values any, of []madeSeries, wanted []bool, rows func(*madeSeries) int) any {
+func picked(values any, rows []run) any {
 	switch v := values.(type) {
 	case []string:
-		return pickedOf(v, of, wanted, rows)
+		return pickedOf(v, rows)
 	case []float64:
-		return pickedOf(v, of, wanted, rows)
+		return pickedOf(v, rows)
 	case []int32:
-		return pickedOf(v, of, wanted, rows)
+		return pickedOf(v, rows)
 	case []uint16:
-		return pickedOf(v, of, wanted, rows)
+		return pickedOf(v, rows)
 	case []bool:
-		return pickedOf(v, of, wanted, rows)
+		return pickedOf(v, rows)
 	case [][]string:
-		return pickedOf(v, of, wanted, rows)
+		return pickedOf(v, rows)
 	}
-	panic("publication: a table of series has a column of another type")
+	panic(fmt.Sprintf("publication: a table of series has a column of type %T", values))
 }
 
-func pickedOf[T any](v []T, of []madeSeries, wanted []bool, rows func(*madeSeries) int) []T {
-	out, at := []T{}, 0
-	for i := range of {
-		n := rows(&of[i])
-		if wanted[i] {
-			out = append(out, v[at:at+n]...)
+func pickedOf[T any](v []T, rows []run) []T {
+	out := []T{}
+	for _, r := range rows {
+		if r.wanted {
+			out = append(out, v[:r.rows]...)
 		}
-		at += n
+		v = v[r.rows:]
 	}
 	return out
 }
@@ -282,7 +295,11 @@ func PatchTemplate() Set {
 // their funnels; those given, if any, else what follows from the series.
 func (in *Input) madeOf(b *built, spans []yearSpan) ([]madeSeries, []yearSpan) {
 	out := in.keys()
-	cells, charts := b.tables[0].sums(b.raw), b.tables[1].sums(b.raw)
+	var cells, charts []uint64
+	var both conc.WaitGroup
+	both.Go(func() { cells = b.tables[0].sums(b.raw) })
+	both.Go(func() { charts = b.tables[1].sums(b.raw) })
+	both.Wait()
 	of := make([]*series, len(out)) // nil: without points
 	at := 0
 	for i := range out {
@@ -383,4 +400,42 @@ func (in *Input) years(of []madeSeries, spans []yearSpan) (funnels, variations T
 		}
 	}
 	return in.compared(spans, units)
+}
+
+// Replaces are the rows of the base that the patch replaces, with all its funnels
+// and variation: between them and the rows of the patch lies all that differs.
+func (p *Patch) Replaces(base Set) Set {
+	replaced := map[seriesKey]bool{}
+	if last := len(p.Rows.Tables) - 1; last >= 0 {
+		for _, k := range p.Rows.Tables[last].series() {
+			replaced[k] = true
+		}
+	}
+	out := Set{ID: base.ID}
+	for _, t := range base.Tables {
+		if t.Name == "cell" || t.Name == "chart" {
+			var rows []run
+			last := seriesKey{}
+			for i, k := range t.series() {
+				if i == 0 || k != last {
+					rows, last = append(rows, run{wanted: replaced[k]}), k
+				}
+				rows[len(rows)-1].rows++
+			}
+			t = pick(t, rows)
+		}
+		out.Tables = append(out.Tables, t)
+	}
+	return out
+}
+
+// series are those of the rows.
+func (t Table) series() []seriesKey {
+	version, granularity := column[string](t, "indicator_version"), column[string](t, "granularity")
+	stratum, unit := column[string](t, "stratum"), column[string](t, "unit")
+	out := make([]seriesKey, len(unit))
+	for i := range out {
+		out[i] = seriesKey{version[i], granularity[i], stratum[i], unit[i]}
+	}
+	return out
 }

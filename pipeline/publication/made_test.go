@@ -3,6 +3,7 @@ package publication_test
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
+	"larstrom/pipeline/impact"
 	"larstrom/pipeline/publication"
 	"larstrom/pipeline/spc"
 )
@@ -100,7 +102,7 @@ func TestUpdateIsBuild(t *testing.T) {
 		cells := map[string][]publication.Cell{}
 		series := func(unit string) {
 			cells[unit] = nil
-			for m := range months {
+			for m := range rapid.SampledFrom([]int{months, months - 1, months / 2}).Draw(t, "until") {
 				if rapid.IntRange(0, 12).Draw(t, "hole") > 0 {
 					cells[unit] = append(cells[unit], one(unit, m))
 				}
@@ -128,12 +130,12 @@ func TestUpdateIsBuild(t *testing.T) {
 			t.Fatalf("made as %s, built as %s, %v", base.ID, want.ID, err)
 		}
 		first := cells
-		changed := map[string]bool{}
+		changed, step := map[string]bool{}, map[string]bool{} // since the base, and since the set that was made last
 		for range rapid.IntRange(1, 4).Draw(t, "steps") {
 			cells = maps.Clone(cells)
 			for range rapid.IntRange(1, 2).Draw(t, "changes") {
 				u := rapid.SampledFrom(c.Units).Draw(t, "unit").ID
-				changed[u] = true
+				changed[u], step[u] = true, true
 				switch at := rapid.IntRange(0, months).Draw(t, "what"); {
 				case at == months && len(first[u]) > 0:
 					cells[u] = first[u] // as it was
@@ -153,7 +155,12 @@ func TestUpdateIsBuild(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, next, ok, err := made.Update(all(func(u string) bool { return changed[u] }))
+			// What changed before the last set may be left out where it is as in the base.
+			left := ""
+			if earlier := slices.DeleteFunc(slices.Sorted(maps.Keys(changed)), func(u string) bool { return step[u] }); len(earlier) > 0 && rapid.Bool().Draw(t, "narrow") {
+				left = rapid.SampledFrom(earlier).Draw(t, "left out")
+			}
+			p, next, ok, err := made.Update(all(func(u string) bool { return changed[u] && u != left }))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -162,6 +169,7 @@ func TestUpdateIsBuild(t *testing.T) {
 				continue
 			}
 			updated++
+			clear(step)
 			if made = next; next.ID != want.ID || p.ID != want.ID || p.Base != base.ID {
 				t.Fatalf("updated to %s (%s), built as %s", next.ID, p.ID, want.ID)
 			}
@@ -170,6 +178,14 @@ func TestUpdateIsBuild(t *testing.T) {
 				continue
 			}
 			shown, rows := patched(base, p), bitsOf(want)
+			wide, err := impact.Compare(&ind, base, want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			narrow, err := impact.Compare(&ind, p.Replaces(base), p.Rows)
+			if err != nil || !reflect.DeepEqual(wide, narrow) {
+				t.Fatalf("between the sets lie the charts %+v, between the patch and what it replaces %+v, %v", wide.Charts, narrow.Charts, err)
+			}
 			for name, of := range rows {
 				slices.Sort(of)
 				if !slices.Equal(of, shown[name]) {

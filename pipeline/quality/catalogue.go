@@ -17,7 +17,7 @@ func Catalogue() []Check {
 		c05(), c06(), c07(), c08(), c09(), c10(), c11(), c12(), c17(), k01(), k09(), t04(),
 		c13(), k02(), k03(), k05(), k06(), k07(), k08(), k10(), k11(), k12(), k13(),
 		p01(Check{ID: "P01", Version: 2, Severity: event.Block, Count: 1, Explain: explain("P01")}), p02(), p03(), p04(), p05(), t01(), t09(), t10(),
-		d01(), d02(), d03(), d05(), d06(), d07(), l01(), l02(), x01(),
+		d01(), d02(), d03(), d05(), d06(), d07(), l01(), l02(), l04(), x01(),
 	}, panelChecks(), others())
 	for i := range all {
 		c := &all[i]
@@ -76,7 +76,6 @@ func others() []Check {
 		{"C15", event.Reject, "held by intake as rows are read; what it found is a security event"},
 		{"C16", event.Hold, "held by the catalog: codes, units and regions are one to one at every date before a catalog is adopted"},
 		{"L03", event.Block, "held by the order of deliveries: those after a gap wait until it is filled or skipped by decision; what waits is on record"},
-		{"L04", event.Info, "held by intake: an export that is dated after the day on which it came is rejected; the minute of an export is not known, only its day"},
 		{"L05", event.Note, "held by the reminders of the review: working days of the unit's country, escalation at one and a half times the time"},
 		{"X07", event.Hold, "held by the introduction protocol: a version without a signed sample is shown to its pilot units only"},
 	} {

@@ -22,8 +22,10 @@
 // above, those that look at several indicators, and those that package surveil
 // judges over all series of the night at once. Flags with one likely cause come
 // back with the name of one Incident; what a finding explains is on record
-// under it and asks nobody. What is not given makes the checks that need it not
-// applicable, with the reason.
+// under it and asks nobody, and its flag guards the cells of both. What is not
+// given makes the checks that need it not applicable, with the reason. Judged
+// tells afterwards where the checks of the panel have looked: a flag of theirs
+// closes by itself only after they did and found nothing again.
 //
 // # Where thresholds come from
 //

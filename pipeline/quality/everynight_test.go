@@ -3,6 +3,7 @@ package quality_test
 import (
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"larstrom/pipeline/catalog"
@@ -272,6 +273,8 @@ func acrossFixtures() []acrossFixture {
 		{"L01 not late", feed(quality.Feed{Awaited: true, Came: true, Late: 1.9}), nil},
 		{"L02 as ever", lags(15), nil},
 		{"L02 slower", lags(16), []string{"L02 NOTE - -"}},
+		{"L04 of the future", feed(quality.Feed{Ahead: 6}), []string{"L04 INFO - -"}},
+		{"L04 a slow clock", feed(quality.Feed{Ahead: 5}), nil},
 		{"L03 a gap", edit(of(), func(n *n) { n.Deliveries.Gaps = []quality.Gap{{Feed: "pv", Missing: 4, Waiting: 2}} }), []string{"L03 BLOCK - -"}},
 		{"K05 as allowed", profile(quality.Profile{Rows: 100, Placeholders: 15, Allowed: 0.1}), nil},
 		{"K05 more", profile(quality.Profile{Rows: 100, Placeholders: 16, Allowed: 0.1}), []string{"K05 HOLD - -"}},
@@ -319,6 +322,43 @@ func TestAcrossFixtures(t *testing.T) {
 			}
 			wholesome(t, r)
 		})
+	}
+}
+
+// Every conversion that units of measure are mixed up by is found and named.
+func TestConversionsAreNamed(t *testing.T) {
+	for _, c := range []struct {
+		name         string
+		right, wrong float64
+	}{
+		{"HbA1c in % (NGSP) and mmol/mol (IFCC)", 50, 6.72}, {"HbA1c in % (NGSP) and mmol/mol (IFCC)", 6.72, 50},
+		{"glucose in mmol/l and mg/dl", 6, 108}, {"glucose in mmol/l and mg/dl", 108, 6},
+		{"cholesterol in mmol/l and mg/dl", 5, 193}, {"creatinine in mg/dl and µmol/l", 0.9, 79.6}, {"creatinine in mg/dl and µmol/l", 80, 0.905},
+		{"days and hours", 6, 144}, {"hours and minutes", 3, 180}, {"hours and minutes", 180, 3},
+		{"a factor of 10", 5, 50}, {"a factor of 100", 5, 500}, {"a factor of 1000", 5, 5000},
+	} {
+		size := func(v float64) int { return int(math.Round(math.Log(v) * quality.SizesPerFold)) }
+		before := map[int]int64{}
+		for v := 0.85; v <= 1.15; v += 0.05 {
+			before[size(c.right*v)] += 1000
+		}
+		v := version("A", 30, cell.Content{Rows: 100, ValueCount: 100, Values: cell.FixedOf(int64(100 * c.right * cell.Micro))})
+		n := quality.Night{Region: "nord", AsOf: catalog.NewDate(2022, 8, 4), Inputs: []quality.Input{{Region: "nord", AsOf: catalog.NewDate(2022, 8, 4), Tolerance: 0.01,
+			Indicator: catalog.Indicator{ID: "i1", Registry: "hjarta", Type: catalog.Mean, Period: catalog.Month}, Changed: []quality.Change{changed(v)}}},
+			Profiles: []quality.Profile{{Feed: "pv", Column: "i1", Indicator: "i1", DecimalsBefore: -1,
+				Values: map[string]map[int]int64{"A": {size(c.right): 95, size(c.wrong): 5}}, ValuesBefore: map[string]map[int]int64{"B": before}}}}
+		found := false
+		for _, f := range quality.EvaluateNight(n, quality.Catalogue()).Findings {
+			if f.Check == "P03" && f.Status == quality.Flagged {
+				found = true
+				if !strings.Contains(f.Text, "("+c.name+")") || f.Observed != 5 {
+					t.Errorf("%v among %v is said to be: %s", c.wrong, c.right, f.Text)
+				}
+			}
+		}
+		if !found {
+			t.Errorf("%v among %v: %s is not found", c.wrong, c.right, c.name)
+		}
 	}
 }
 

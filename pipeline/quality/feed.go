@@ -23,6 +23,9 @@ type Feed struct {
 	Due catalog.Date
 	// Indicators are those that the feed can bring.
 	Indicators []string
+	// Ahead is by how many minutes the day that the export is of begins after it
+	// came.
+	Ahead float64
 	// Days are the feed's deliveries, the newest last.
 	Days []FeedDay
 }
@@ -225,6 +228,16 @@ func l02() Check {
 			return []Finding{record(c, Pass, 1, "")}
 		}
 		return flagged(c, event.Note, now, usual, fmt.Sprintf("Nine of ten events of feed %s arrive within %.0f days, %.0f were usual.", f.ID, now, usual))
+	})
+}
+
+// l04 puts on record that an export says it is of the future.
+func l04() Check {
+	return feedCheck(Check{ID: "L04", Version: 1, Severity: event.Info, Count: 5, Partly: "exports say of which day they are, not of which minute: a clock is wrong where that day begins after the export came"}, lately, func(c Check, f *Feed) []Finding {
+		if f.Ahead <= c.Count {
+			return []Finding{record(c, Pass, 1, "")}
+		}
+		return flagged(c, event.Info, f.Ahead, 0, fmt.Sprintf("The export of feed %s is dated %.0f minutes after it came.", f.ID, f.Ahead))
 	})
 }
 

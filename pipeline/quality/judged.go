@@ -55,3 +55,18 @@ func (j Judged) Looked(check, indicator, unit string, since catalog.Date) bool {
 	}
 	return came
 }
+
+// TookBack reports whether the night took away more of the indicator of a unit,
+// or of any, than it brought: its source has corrected what it sent.
+func (j Judged) TookBack(indicator, unit string) bool {
+	p := j.panel
+	if p == nil {
+		return false
+	}
+	for s := range p.Unit {
+		if (unit == "" || p.Units[p.Unit[s]] == unit) && p.Indicators[p.Indicator[s]] == indicator && p.Volume[(s+1)*p.Nights-1] == surveil.Unknown {
+			return true
+		}
+	}
+	return false
+}

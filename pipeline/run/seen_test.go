@@ -24,6 +24,13 @@ func TestSeenAndAffirmed(t *testing.T) {
 	if a, ok := l.state.Affirmed("u"); !ok || a.By != "p" {
 		t.Errorf("affirmed %+v", a)
 	}
+	// What a publication tells is what had been said by then.
+	seq := l.state.Seq
+	for through, want := range map[uint64]catalog.Date{seq - 2: {}, seq - 1: june, seq: june, seq + 9: june} {
+		if got := l.state.AffirmedAt(through)["u"]; got != want {
+			t.Errorf("affirmed at %d: %s, want %s", through, got, want)
+		}
+	}
 	end := catalog.NewDate(2025, time.July, 1) // of June, half-open
 	for _, c := range []struct {
 		unit    string

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+
+	identitynumbers "larstrom/pipeline/intake/identity"
 )
 
 // TestIdentityNumbers holds the check digits against known numbers that are
@@ -23,6 +25,20 @@ func TestIdentityNumbers(t *testing.T) {
 	}
 	// Both check digits make weighted sums that 11 divides.
 	d := streams{1}.at("test")
+	// What is written is what is looked for, alone in a text as well.
+	for _, country := range []string{"SE", "NO", "DK", "FI"} {
+		params := identitynumbers.Defaults()
+		params.Countries = []string{country}
+		s, err := identitynumbers.NewScanner(params, 20251017)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 100 {
+			if no := identity(country, d); !s.Scan([]byte("see also " + no)).Found() {
+				t.Fatalf("%s: %s is not found as an identity number", country, no)
+			}
+		}
+	}
 	for range 500 {
 		no := identity("NO", d)
 		for _, w := range [][]int{{3, 7, 6, 1, 8, 9, 4, 5, 2, 1, 0}, {5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1}} {

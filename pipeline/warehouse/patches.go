@@ -67,9 +67,6 @@ func (p *patches) dropped(sets map[string][]string) {
 	maps.DeleteFunc(p.of, func(_ string, x Patched) bool { return sets[x.Base] != nil || sets[x.Patch] != nil })
 }
 
-// patchOf is the owner of the patches of an indicator.
-func patchOf(of string) string { return "patch of " + of }
-
 // NamedPatch is a patch and the indicator that it is of.
 type NamedPatch struct {
 	Of    string
@@ -83,7 +80,7 @@ func (r *Released) WritePatches(ctx context.Context, all []NamedPatch) error {
 		var sets []Named
 		for _, p := range part {
 			if p.Patch.ID != p.Patch.Base {
-				sets = append(sets, Named{Of: patchOf(p.Of), Set: p.Patch.Rows})
+				sets = append(sets, Named{Of: publication.OfPatch(p.Of), Set: p.Patch.Rows})
 			}
 		}
 		if err := r.writeSets(ctx, sets); err != nil {

@@ -68,7 +68,33 @@ func TestColumns(t *testing.T) {
 		t.Errorf("lag %v", c.LagP90)
 	}
 	d := all[1]
+	least, most := 100.0, 140.0
+	targeted[0].Plausible = catalog.Bounds{Min: &least, Max: &most}
+	if targeted[0].ID != "month" {
+		t.Fatal(targeted[0].ID)
+	}
+	outside, err := store.Outside(t.Context(), &w.feed, s.id, targeted)
+	if err != nil || len(outside) != 1 || len(outside["month"]) != 1 || outside["month"]["U1"] != 2 {
+		t.Errorf("outside %v, %v", outside, err)
+	}
 	if d.Single || d.Leading != [10]int64{2: 1, 7: 1} || d.Least != 7 || d.Most != 2500 || !math.IsNaN(d.LagP90) || d.Values != 0 {
 		t.Errorf("%+v", d)
+	}
+}
+
+// Values of one row are a pair, where both are whole.
+func TestRounded(t *testing.T) {
+	store, _ := newWarehouse(t, "rounded")
+	row := func(line uint64, indicator string, value int64) obs {
+		return obs{line: line, indicator: indicator, version: "1", unit: "U1", event: days(2024, 1, 1), has: event.HasEventDate | event.HasValue | event.HasDenominator, val: value, den: 1e6}
+	}
+	s := sent{id: "r-1", snapshot: true, blocks: [][]obs{{
+		row(1, "month", 120e6), row(1, "tertial", 80e6), row(2, "month", 121e6), row(2, "tertial", 80e6),
+		row(3, "month", 130e6), row(3, "tertial", 80.5e6), row(4, "month", 140e6),
+	}, {row(5, "month", 110e6), row(5, "tertial", 70e6), row(5, "week", 70e6)}}}
+	w := &world{feed: catalog.Feed{ID: "p", Registry: registry}, indicators: indicators(), sent: []sent{s}}
+	load(t, store, w, s)
+	if both, pairs, err := store.Rounded(t.Context(), &w.feed, s.id, "month", "tertial"); err != nil || both != 2 || pairs != 3 {
+		t.Errorf("%d of %d pairs end in 0 both, %v; want 2 of 3", both, pairs, err)
 	}
 }

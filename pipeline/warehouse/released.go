@@ -278,22 +278,22 @@ func (r *Released) sums(ctx context.Context, queries []string, yield func(place 
 func bitsSQL(t publication.Table) string {
 	exprs := make([]string, len(t.Columns))
 	for i, c := range t.Columns {
-		e := "toUInt64(toInt64(" + c.Name + "))"
+		e := "toInt64(" + c.Name + ")"
 		switch c.Values.(type) {
 		case []string:
 			e = "xxHash64(toString(" + c.Name + "))"
 		case []float64:
-			e = "reinterpretAsUInt64(" + c.Name + ")"
+			e = c.Name // its eight bytes
 		case [][]string:
 			e = "xxHash64(arrayStringConcat(" + c.Name + ", '" + publication.ArraySeparator + "'))"
 		case []int32:
-			e = "toUInt64(toInt64(toInt32(" + c.Name + ")))"
+			e = "toInt64(toInt32(" + c.Name + "))"
 		case []int64:
 			if strings.HasSuffix(c.Name, "_at") {
-				e = "toUInt64(toUnixTimestamp64Milli(" + c.Name + "))"
+				e = "toUnixTimestamp64Milli(" + c.Name + ")"
 			}
 		}
-		exprs[i] = "reinterpretAsFixedString(toUInt64(" + e + "))"
+		exprs[i] = "reinterpretAsFixedString(" + e + ")"
 	}
 	return strings.Join(exprs, ", ")
 }

@@ -80,7 +80,7 @@ func (w *Warehouse) LoadObservations(ctx context.Context, d event.DeliveryAccept
 func (w *Warehouse) LoadCells(ctx context.Context, c event.CellsAppended, blocks Blocks) error {
 	return w.load(ctx, "cell", loadTarget{
 		where: fmt.Sprintf("rev = %d AND delivery = %s", c.Rev, text(c.Delivery)),
-		parts: "indicator, version, granularity, stratum, unit, period_start",
+		parts: "fingerprint", // which is of the key, too
 		rows:  c.Cells.Rows,
 		whole: c.Cells.Rows,
 	}, blocks)

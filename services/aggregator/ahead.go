@@ -116,6 +116,17 @@ func (a *ahead) learn(ctx context.Context, e event.Event) {
 		// One file is read after the other: the one before is whole in the log.
 		a.finish(ctx)
 		a.follow(ctx, d)
+	case event.TypeDeliveryAccepted: // its last rows need not wait for the run
+		d, err := event.Decode[event.DeliveryAccepted](e)
+		if err != nil {
+			return
+		}
+		a.mu.Lock()
+		o := a.of[d.Delivery]
+		a.mu.Unlock()
+		if o != nil {
+			a.end(ctx, o, d.Blocks.Last, nil)
+		}
 	case event.TypeCellsAppended: // it was quicker than this
 		if d, err := event.Decode[event.CellsAppended](e); err == nil {
 			a.drop(ctx, a.remove(d.Delivery))

@@ -1,5 +1,6 @@
 // Package aggregator is the service that turns accepted deliveries into cells
-// and released cells into publications: it loads rows, recomputes the cells
+// and released cells into publications: it loads rows (those of a large file while
+// it is still being read, where nobody sees them: ahead.go), recomputes the cells
 // that a delivery touches, appends the changed ones to CELLS, and, when the
 // gate has released, computes, writes and verifies the result sets and moves
 // the pointer last. For each wider audience of the catalog it makes an edition of

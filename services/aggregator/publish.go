@@ -25,10 +25,11 @@ type built struct {
 	rev   uint64 // newest delivery that changed a cell of the indicator
 	reach catalog.Date
 	set   string
-	// made is what of the set the next one can be made from, and release the
-	// revision up to which its gate had released; nil: nothing.
-	made    *publication.Made
-	release uint64
+	// made is what of the set the next one can be made from, nil: nothing; release
+	// is the revision up to which its gate had released, and base the gate event of
+	// the set whose rows are in the store.
+	made          *publication.Made
+	release, base uint64
 }
 
 // same reports whether both were made from the same.
@@ -224,7 +225,7 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, f
 	if err != nil {
 		return made{}, err
 	}
-	b.set, b.made = set.ID, of
+	b.set, b.made, b.base = set.ID, of, b.gate
 	if last, released := g.LastRelease(); released {
 		b.release = last.Rev
 	}
@@ -269,15 +270,43 @@ func (s *Service) updated(ctx context.Context, r *run.Run, ind *catalog.Indicato
 	if !released {
 		return made{}, false, nil
 	}
+	if gone, err := s.gone(cells, g, s.gateEvents(ind.ID, was.base)); gone || err != nil {
+		return made{}, false, err
+	}
 	patch, of, ok, err := was.made.Update(s.shows(ind, g, cells, b.reach))
 	if !ok || err != nil {
 		return made{}, false, err
 	}
-	b.set, b.made, b.release = of.ID, of, release.Rev
+	b.set, b.made, b.release, b.base = of.ID, of, release.Rev, was.base
 	if of.ID == was.set {
 		return made{built: b}, true, nil
 	}
 	return made{built: b, patch: &patch}, true, nil
+}
+
+// gone reports whether a gate takes back what it showed after its first events: it
+// is not to stay in the store under a patch that hides it.
+func (s *Service) gone(cells *cell.Table, now *gate.State, events []event.Event) (bool, error) {
+	before, err := gate.FoldTable(cells, events)
+	if err != nil {
+		return false, err
+	}
+	withdrawn := map[cell.Fingerprint]bool{}
+	if last, ok := now.LastRelease(); ok {
+		for _, g := range last.Withdrawn {
+			withdrawn[g.Fingerprint] = true
+		}
+	}
+	for k, v := range before.Views {
+		if v.State != gate.Released && v.State != gate.HeldPrevious {
+			continue
+		}
+		w := now.View(k)
+		if w.Shown != v.Shown && (w.State != gate.Released || w.Shown.Rev < v.Shown.Rev || withdrawn[v.Shown.Fingerprint]) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 // introduces reports whether the indicator's gate has events, after one LEDGER

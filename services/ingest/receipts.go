@@ -18,9 +18,8 @@ import (
 
 // The files in a delivery's receipt folder.
 const (
-	receiptJSON  = "receipt.json"
-	receiptText  = "receipt.txt"
-	rejectedRows = "rejected.csv"
+	receiptJSON = "receipt.json"
+	receiptText = "receipt.txt"
 )
 
 func (s *Service) receiptDir(delivery string) string { return filepath.Join(s.cfg.Receipts, delivery) }
@@ -67,11 +66,17 @@ func (s *Service) RejectedRows(delivery string) (io.ReadCloser, error) {
 	if !filepath.IsLocal(delivery) || filepath.Base(delivery) != delivery {
 		return nil, fmt.Errorf("rejected rows of %q: %w: that is no delivery", delivery, fs.ErrNotExist)
 	}
-	f, err := os.Open(filepath.Join(s.receiptDir(delivery), rejectedRows))
-	if err != nil {
-		return nil, fmt.Errorf("rejected rows of %s: %w", delivery, err)
+	var err error
+	for _, name := range intake.RejectedNames() {
+		var f *os.File
+		if f, err = os.Open(filepath.Join(s.receiptDir(delivery), name)); err == nil {
+			return f, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			break
+		}
 	}
-	return f, nil
+	return nil, fmt.Errorf("rejected rows of %s: %w", delivery, err)
 }
 
 // rejectsFile is the file of rejected rows while it is being written.
@@ -91,7 +96,7 @@ func (s *Service) newRejects(delivery string, feed *catalog.Feed) (*rejectsFile,
 	if err != nil {
 		return nil, fmt.Errorf("rejected rows of %s: %w", delivery, err)
 	}
-	return &rejectsFile{f: f, rows: intake.NewRejectedRows(f, feed), path: filepath.Join(dir, rejectedRows)}, nil
+	return &rejectsFile{f: f, rows: intake.NewRejectedRows(f, feed), path: filepath.Join(dir, intake.RejectedName(feed))}, nil
 }
 
 // restart begins the file anew.

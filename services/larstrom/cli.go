@@ -15,6 +15,7 @@ type cli struct {
 	Check    checkCmd    `cmd:"" help:"Dry run of an export: what would be accepted and rejected, and why. Stores nothing."`
 	Status   statusCmd   `cmd:"" help:"Deliveries, lag, held cells, open flags, last publication."`
 	Flags    flagsCmd    `cmd:"" help:"List, show and decide flags."`
+	Checks   checksCmd   `cmd:"" help:"The catalogue of checks: severities, thresholds, what they mean, and what of it the data cannot support."`
 	Why      whyCmd      `cmd:"" help:"What was visible of a point, now or on any date, and why."`
 	Protocol protocolCmd `cmd:"" help:"Introduce an indicator version: draw cases, sign the protocol."`
 	Diff     diffCmd     `cmd:"" help:"What a delivery changed, in closed periods first of all."`

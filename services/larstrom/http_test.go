@@ -291,7 +291,7 @@ func TestAPersonReviewsOverHTTP(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = process.Wait()
-	_, listen = daemon(t, data, args[2:]...)
+	process, listen = daemon(t, data, args[2:]...)
 	c.url = "http://" + listen
 	if again := c.decide("ae-steward", block, correct, 200, at); !again.Repeated {
 		t.Errorf("the correction again after the kill: %+v", again)
@@ -359,5 +359,17 @@ func TestAPersonReviewsOverHTTP(t *testing.T) {
 	}
 	if f, _ := c.flag("ae-steward", block); f.Status != "corrected" {
 		t.Errorf("after forms that were refused: %s", f.Status)
+	}
+
+	// All of it can be made again from the log.
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Wait()
+	if r := larstrom(t, "", "verify", "--data", data); r.Status != 0 || !strings.Contains(r.Out, "agree") {
+		t.Errorf("verify: %+v", r)
+	}
+	if r := larstrom(t, "", "replay", "--data", data, "--json"); r.Status != 0 || !strings.Contains(r.Out, `"equal": true`) {
+		t.Errorf("replay: %+v", r)
 	}
 }

@@ -32,6 +32,17 @@ func TestQueueTable(t *testing.T) {
 	}
 }
 
+// Who signs protocols is told what awaits her, also when no flag does.
+func TestQueueNamesIntroductions(t *testing.T) {
+	got := queueTable(queue.Queue{Introductions: []queue.Introduction{{Indicator: "i", Version: "2", Since: catalog.NewDate(2026, 3, 1)},
+		{Indicator: "j", Version: "1", Since: catalog.NewDate(2026, 3, 2), Protocol: "p1"}}})
+	want := []string{"indicator i version 2 is shown to its pilot units only, since 2026-03-01: draw a sample (larstrom protocol draw)",
+		"indicator j version 1 is shown to its pilot units only, since 2026-03-02: check the cases and sign protocol p1 (larstrom protocol sign)"}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Errorf("the table:\n%s", strings.Join(got, "\n"))
+	}
+}
+
 // A trail is verified with the key of the data folder, or with one that is
 // named; another key, or a changed trail, is said.
 func TestVerifyTrail(t *testing.T) {

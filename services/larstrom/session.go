@@ -165,11 +165,15 @@ func (d direct) Status(ctx context.Context) (control.Status, error) {
 	if st.Late, err = control.LateOf(s); err != nil {
 		return st, err
 	}
-	return d.status(ctx, st, open)
+	held, err := d.app.HeldCells(ctx)
+	if err != nil {
+		return st, err
+	}
+	return d.status(ctx, st, open, held)
 }
 
 // status adds to what the LEDGER says what stores and engines know.
-func (d direct) status(ctx context.Context, st control.Status, open map[event.Severity]int) (_ control.Status, err error) {
+func (d direct) status(ctx context.Context, st control.Status, open map[event.Severity]int, held uint64) (_ control.Status, err error) {
 	for _, severity := range []event.Severity{event.Block, event.Hold, event.Note} {
 		st.OpenFlags[severity] = 0 // said also where there are none
 	}
@@ -177,9 +181,7 @@ func (d direct) status(ctx context.Context, st control.Status, open map[event.Se
 	if st.Lag.Dead, err = d.app.DeadLetters(ctx); err != nil {
 		return st, err
 	}
-	if st.HeldCells, err = d.app.HeldCells(ctx); err != nil {
-		return st, err
-	}
+	st.HeldCells = held
 	for _, w := range d.app.Awaited() {
 		st.Awaited = append(st.Awaited, control.Awaited(w))
 	}

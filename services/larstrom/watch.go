@@ -7,7 +7,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"larstrom/pipeline/event"
 	"larstrom/pipeline/run"
+	"larstrom/services/larstrom/app"
 	"larstrom/services/larstrom/control"
 	"larstrom/services/portal"
 )
@@ -19,6 +21,12 @@ type watch struct {
 
 	mu    sync.Mutex
 	state run.State
+	// counted are numbers of the publication that the store showed then.
+	counted struct {
+		app.Shown
+		open map[event.Severity]int
+		held uint64
+	}
 }
 
 // Read brings the fold of the LEDGER up to date and calls fn with it.
@@ -41,12 +49,43 @@ func (w *watch) status(ctx context.Context) (control.Status, error) {
 	}); err != nil {
 		return control.Status{}, err
 	}
-	open, err := w.direct.app.OpenFlags(ctx)
+	open, held, err := w.counts(ctx)
 	if err != nil {
 		return control.Status{}, err
 	}
 	st.Running = true // it is this process that answers
-	return w.direct.status(ctx, st, open)
+	return w.direct.status(ctx, st, open, held)
+}
+
+// counts are the open flags and the held cells that the released store shows. They
+// are counted once for each publication: what a publication shows never changes.
+func (w *watch) counts(ctx context.Context) (map[event.Severity]int, uint64, error) {
+	shown, err := w.direct.app.Shown(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	w.mu.Lock()
+	kept := w.counted
+	w.mu.Unlock()
+	if kept.Shown == shown && kept.open != nil {
+		return kept.open, kept.held, nil
+	}
+	if kept.open, err = w.direct.app.OpenFlags(ctx); err != nil {
+		return nil, 0, err
+	}
+	if kept.held, err = w.direct.app.HeldCells(ctx); err != nil {
+		return nil, 0, err
+	}
+	// Counted while the pointer moved, they may be of two publications.
+	if kept.Shown, err = w.direct.app.Shown(ctx); err != nil {
+		return nil, 0, err
+	}
+	if kept.Shown == shown {
+		w.mu.Lock()
+		w.counted = kept
+		w.mu.Unlock()
+	}
+	return kept.open, kept.held, nil
 }
 
 // Summary is the status for the first page; its flags are the published ones.

@@ -23,15 +23,15 @@ type affirmation struct {
 	Unit string
 	// Said is up to when, by whom and on which day; empty: nobody has.
 	Said string
-	// Due is the last day of the newest quarter that is over; zero: the reader cannot
-	// affirm it, or it is affirmed.
+	// Due is the last day of the newest quarter that the publication tells whole; zero:
+	// the reader cannot affirm it, or it is affirmed.
 	Due             catalog.Date
 	DueSaid         string
 	Problem, Detail string
 }
 
 // affirmationOf is that of the unit as the LEDGER tells it now.
-func (p *Portal) affirmationOf(r *http.Request, unit string) (affirmation, error) {
+func (p *Portal) affirmationOf(r *http.Request, unit string, pub *publication) (affirmation, error) {
 	a := affirmation{speech: p.speak(), Unit: unit}
 	var said event.UnitAffirmed
 	if err := p.ledger(r.Context(), func(s *run.State) error {
@@ -43,16 +43,16 @@ func (p *Portal) affirmationOf(r *http.Request, unit string) (affirmation, error
 	if !said.Through.IsZero() {
 		a.Said = p.words.t("affirm.through", p.words.date(said.Through), said.By, p.words.date(said.On))
 	}
-	due := catalog.Quarter.PeriodStart(p.today()).AddDays(-1)
+	due := catalog.Quarter.PeriodStart(day(pub.AsOf)).AddDays(-1)
 	if _, known := p.person(r); known && p.cfg.Pages.Affirming != nil && said.Through.Before(due) {
 		a.Due, a.DueSaid = due, p.words.date(due)
 	}
 	return a, nil
 }
 
-// unaffirmed marks in the lines of a chart the values that nobody stands by yet.
-func (p *Portal) unaffirmed(ctx context.Context, unit string, lines []pointLine) error {
-	on := p.today()
+// unaffirmed marks in the lines of a chart the values that nobody stands by yet, as
+// of the publication's day.
+func (p *Portal) unaffirmed(ctx context.Context, unit string, lines []pointLine, on catalog.Date) error {
 	return p.ledger(ctx, func(s *run.State) error {
 		for i := range lines {
 			lines[i].Unaffirmed = lines[i].State == "value" && s.Preliminary(unit, day(lines[i].End), on)

@@ -3,7 +3,7 @@
 // which source operators hand in exports.
 //
 // It owns what the pages say and how: their texts in four languages (text.go,
-// text_nordic.go, speech.go; why.go for what the store says in English), their
+// text_nordic.go, speech.go, checks.go; why.go for what the store says in English), their
 // look (page/), and what is late. It refuses to own what the numbers are (it reads
 // the views of the released store, and on the page of a flag the cells in question
 // as they were delivered), what became of deliveries and flags (it
@@ -17,7 +17,7 @@
 //	/deliveries, /deliveries/ID            every file with its receipt
 //	/flags, /flags/ID                      open questions; evidence, history, decisions, one at a time or many
 //	/keys                                  the keys of reviewing, and others of one's own
-//	/units, /units/UNIT                    one unit's control charts
+//	/units, /units/UNIT                    one unit's control charts; who stands by them
 //	/units/UNIT/INDICATOR                  one chart, its phases and its points
 //	/units/UNIT/INDICATOR/PERIOD           why a point looks as it does
 //	/indicators, /indicators/INDICATOR     one funnel, and the variation between units
@@ -35,6 +35,9 @@
 //     browser asks for: Swedish, Norwegian, Danish or English. What stays English,
 //     such as the sentence of a finding or a receipt, is marked as that, and stands
 //     after the explanation in the reader's language.
+//   - A form that decides names the version of the flag that was read. That a person
+//     was shown a flag is on record before she is.
+//   - What was read of a publication is kept until another is shown (shelf.go).
 //   - Cause and evidence are recorded before the effect of a decision is offered.
 //   - A form that is refused keeps what was typed, and says what to do.
 //   - Units are in the order of their names in the language, never of values.

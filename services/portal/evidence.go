@@ -227,7 +227,7 @@ type countedCell struct {
 
 // cellsOf are the released cells of a series, by period.
 func (p *Portal) cellsOf(ctx context.Context, indicator, unit string, k seriesID) (map[catalog.Date]countedCell, error) {
-	rows, err := selectRows[countedCell](ctx, p.cfg.Pages.Released, `SELECT unit, period_start, state, fingerprint AS fp, ifNull(numerator, nan) AS num,
+	rows, err := published[countedCell](ctx, p, `SELECT unit, period_start, state, fingerprint AS fp, ifNull(numerator, nan) AS num,
 		ifNull(denominator, nan) AS den FROM cell WHERE indicator = {indicator:String} AND indicator_version = {version:String}
 		AND granularity = {granularity:String} AND stratum = {stratum:String} AND unit = {unit:String}`,
 		named("indicator", indicator), named("version", k.Version), named("granularity", k.Granularity), named("stratum", k.Stratum), named("unit", unit))
@@ -323,20 +323,20 @@ func (p *Portal) peersOf(ctx context.Context, ev *evidence, f *story, ind indica
 // elsewhereOf counts the units of which the same check has an open flag about
 // the indicator: those beside this one, and all.
 func (p *Portal) elsewhereOf(ctx context.Context, ev *evidence, f *story, c *called) error {
-	flagged, err := selectRows[charted](ctx, p.cfg.Pages.Released, `SELECT f.unit AS id, count() AS others, toUInt64(0) AS held FROM flag AS f
-		WHERE f.state = 'open' AND f.check = {check:String} AND f.indicator = {indicator:String} AND f.unit != '' GROUP BY id`,
-		named("check", f.Check), named("indicator", f.Indicator))
+	keys, err := p.openFlagKeys(ctx)
 	if err != nil {
 		return err
 	}
-	all, err := selectRows[charted](ctx, p.cfg.Pages.Released, `SELECT unit AS id, toUInt64(1) AS others, toUInt64(0) AS held FROM chart
+	all, err := published[charted](ctx, p, `SELECT unit AS id, toUInt64(1) AS others, toUInt64(0) AS held FROM chart
 		WHERE indicator = {indicator:String} GROUP BY unit`, named("indicator", f.Indicator))
 	if err != nil {
 		return err
 	}
 	has, parents := map[string]bool{}, map[string]string{}
-	for _, u := range flagged {
-		has[u.ID] = true
+	for _, k := range keys {
+		if k.Check == f.Check && k.Indicator == f.Indicator {
+			has[k.Unit] = true
+		}
 	}
 	for _, u := range c.units {
 		parents[u.ID] = u.Parent

@@ -93,12 +93,14 @@ func (p *Portal) indicator(r *http.Request) (*view, error) {
 			return errMissing
 		}
 		b = &indicatorBody{indicatorRow: ind}
-		groups, err := p.flagGroups(ctx, id, "")
+		keys, err := p.openFlagKeys(ctx)
 		if err != nil {
 			return err
 		}
-		for _, g := range groups {
-			b.Flags += int(g.Flags)
+		for _, k := range keys {
+			if k.Indicator == id {
+				b.Flags++
+			}
 		}
 		rows, err := p.funnelOf(ctx, id)
 		if err != nil {
@@ -106,8 +108,7 @@ func (p *Portal) indicator(r *http.Request) (*view, error) {
 		}
 		if len(rows) == 0 {
 			b.NoFunnel = true
-			units, err := selectRows[charted](ctx, p.cfg.Pages.Released,
-				"SELECT unit AS id, toUInt64(1) AS others, toUInt64(0) AS held FROM chart WHERE indicator = {indicator:String} GROUP BY unit", named("indicator", id))
+			units, err := published[charted](ctx, p, "SELECT unit AS id, toUInt64(1) AS others, toUInt64(0) AS held FROM chart WHERE indicator = {indicator:String} GROUP BY unit", named("indicator", id))
 			if err != nil {
 				return err
 			}

@@ -286,7 +286,13 @@ func TestOnePublication(t *testing.T) {
 	if said := text(get(t, h, "/units/b/care").Body.String()); !strings.Contains(said, "Publication 8 shows") {
 		t.Errorf("after the pointer moved: %s", said)
 	}
+	// What was read of a publication is kept, and not asked again.
 	times = 100
+	if said := text(get(t, h, "/units/b/care").Body.String()); !strings.Contains(said, "Publication 8 shows") || times != 100 {
+		t.Errorf("the same page again: %d queries, %s", 100-times, said)
+	}
+	next++
+	publish(t, conn, next, nil, nil)
 	if w := get(t, h, "/units/b/care"); w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "renewed") {
 		t.Errorf("while the pointer moves on and on: %d %s", w.Code, text(w.Body.String()))
 	}

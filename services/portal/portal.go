@@ -159,6 +159,7 @@ type Portal struct {
 	words  *words
 	layout *layout
 	static map[string]asset
+	shelf  *shelf
 	// called are the names of the publication that was read last.
 	called atomic.Pointer[called]
 	// others are the same portal in each of its languages, this one too.
@@ -181,14 +182,14 @@ func New(cfg Config) (*Portal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
-	all := map[string]*Portal{}
+	all, kept := map[string]*Portal{}, &shelf{}
 	for _, lang := range languages() {
 		w := newWords(lang.Path, zone)
 		l, err := newLayout(w)
 		if err != nil {
 			return nil, fmt.Errorf("portal: %w", err)
 		}
-		all[lang.Path] = &Portal{cfg: cfg, words: w, layout: l, static: static, others: all}
+		all[lang.Path] = &Portal{cfg: cfg, words: w, layout: l, static: static, shelf: kept, others: all}
 	}
 	return all[fallback], nil
 }

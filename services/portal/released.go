@@ -22,6 +22,7 @@ type publication struct {
 	Run         string    `ch:"run"`
 	AsOf        time.Time `ch:"as_of"`
 	PublishedAt time.Time `ch:"published_at"`
+	Catalog     string    `ch:"catalog"`
 }
 
 // errRenewed says that the views changed under a page again and again.
@@ -41,7 +42,7 @@ type reading struct {
 // slices are in the order of the names; nobody changes them.
 type called struct {
 	names
-	of         uint64 // publication
+	of         publication
 	units      []unitRow
 	indicators []indicatorRow
 	events     map[string][]annotationRow // by unit
@@ -78,8 +79,10 @@ func (p *Portal) consistent(ctx context.Context, read func(*reading) error) (*pu
 
 // names are those of the publication. They are read once for each.
 func (r *reading) names(ctx context.Context) (*called, error) {
-	if c := r.p.called.Load(); c != nil && c.of == r.Number {
-		return c, nil
+	last := r.p.called.Load()
+	// What a decision publishes has the same units, indicators and runs.
+	if last != nil && last.of.Catalog == r.Catalog && last.of.Run == r.Run && r.Catalog != "" || last != nil && last.of == r.publication {
+		return last, nil
 	}
 	units, err := r.p.unitRows(ctx)
 	if err != nil {
@@ -93,7 +96,7 @@ func (r *reading) names(ctx context.Context) (*called, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &called{names{map[string]string{}, map[string]indicatorRow{}}, r.Number, units, inds, map[string][]annotationRow{}, map[string]catalog.Date{}}
+	c := &called{names{map[string]string{}, map[string]indicatorRow{}}, r.publication, units, inds, map[string][]annotationRow{}, map[string]catalog.Date{}}
 	runs, err := r.p.runRows(ctx)
 	if err != nil {
 		return nil, err
@@ -138,16 +141,17 @@ func (p *Portal) inWords(units []unitRow, inds []indicatorRow, events []annotati
 
 func (p *Portal) pointer(ctx context.Context) (*publication, error) {
 	rows, err := selectRows[publication](ctx, p.cfg.Pages.Released,
-		"SELECT publication, run, as_of, published_at FROM run ORDER BY publication DESC LIMIT 1")
+		"SELECT publication, run, as_of, published_at, catalog FROM run ORDER BY publication DESC LIMIT 1")
 	if err != nil || len(rows) == 0 {
 		return nil, err
 	}
+	p.shelf.shows(rows[0])
 	return &rows[0], nil
 }
 
 // runRows are the runs that were ever published, with their nights.
 func (p *Portal) runRows(ctx context.Context) ([]publication, error) {
-	return selectRows[publication](ctx, p.cfg.Pages.Released, "SELECT run, as_of FROM run")
+	return published[publication](ctx, p, "SELECT run, as_of FROM run")
 }
 
 // selectRows reads all rows of a query. Columns meet fields by their ch tags.
@@ -188,7 +192,7 @@ type unitRow struct {
 }
 
 func (p *Portal) unitRows(ctx context.Context) ([]unitRow, error) {
-	return selectRows[unitRow](ctx, p.cfg.Pages.Released, "SELECT unit, name, kind, parent, valid_from, valid_to, successor FROM unit ORDER BY unit")
+	return published[unitRow](ctx, p, "SELECT unit, name, kind, parent, valid_from, valid_to, successor FROM unit ORDER BY unit")
 }
 
 // indicatorRow is one indicator; of its versions the newest.
@@ -207,7 +211,7 @@ type indicatorRow struct {
 }
 
 func (p *Portal) indicatorRows(ctx context.Context) ([]indicatorRow, error) {
-	return selectRows[indicatorRow](ctx, p.cfg.Pages.Released, `SELECT indicator, any(i.registry) AS registry, any(i.name) AS name,
+	return published[indicatorRow](ctx, p, `SELECT indicator, any(i.registry) AS registry, any(i.name) AS name,
 		any(i.granularity) AS granularity, any(i.type) AS type, any(i.class) AS class, any(i.direction) AS direction,
 		any(i.measurement) AS measurement, any(ifNull(i.multiplier, 1)) AS multiplier, any(i.min_denominator) AS min_denominator,
 		any(i.specification) AS specification FROM indicator AS i GROUP BY indicator ORDER BY indicator`)
@@ -273,13 +277,12 @@ const pointColumns = `indicator, indicator_version, granularity, stratum, unit, 
 // pointsOfUnit are all points of a unit, in no order: sorting so many columns
 // takes the engine longer than finding them.
 func (p *Portal) pointsOfUnit(ctx context.Context, unit string) ([]pointRow, error) {
-	return selectRows[pointRow](ctx, p.cfg.Pages.Released, "SELECT "+pointColumns+" FROM chart WHERE unit = {unit:String}", named("unit", unit))
+	return published[pointRow](ctx, p, "SELECT "+pointColumns+" FROM chart WHERE unit = {unit:String}", named("unit", unit))
 }
 
 // pointsOf are those of one unit and indicator, in no order.
 func (p *Portal) pointsOf(ctx context.Context, unit, indicator string) ([]pointRow, error) {
-	return selectRows[pointRow](ctx, p.cfg.Pages.Released,
-		"SELECT "+pointColumns+" FROM chart WHERE unit = {unit:String} AND indicator = {indicator:String}",
+	return published[pointRow](ctx, p, "SELECT "+pointColumns+" FROM chart WHERE unit = {unit:String} AND indicator = {indicator:String}",
 		named("unit", unit), named("indicator", indicator))
 }
 
@@ -300,7 +303,7 @@ type cellRow struct {
 // cellOf is the cell as it was delivered; nil where there is none: the point is
 // made of those of other units or versions.
 func (p *Portal) cellOf(ctx context.Context, indicator string, k cellKey) (*cellRow, error) {
-	rows, err := selectRows[cellRow](ctx, p.cfg.Pages.Released, `SELECT unit, state, fingerprint, ifNull(numerator, nan) AS num,
+	rows, err := published[cellRow](ctx, p, `SELECT unit, state, fingerprint, ifNull(numerator, nan) AS num,
 		ifNull(denominator, nan) AS den, ifNull(value, nan) AS v, ifNull(ci_low, nan) AS low, ifNull(ci_high, nan) AS high,
 		ifNull(expected, nan) AS exp, ifNull(missing_share, nan) AS missing FROM cell
 		WHERE indicator = {indicator:String} AND indicator_version = {version:String} AND granularity = {granularity:String}
@@ -337,7 +340,7 @@ type funnelRow struct {
 }
 
 func (p *Portal) funnelOf(ctx context.Context, indicator string) ([]funnelRow, error) {
-	return selectRows[funnelRow](ctx, p.cfg.Pages.Released, `SELECT indicator_version, granularity, stratum, unit, period_start, period_end, state,
+	return published[funnelRow](ctx, p, `SELECT indicator_version, granularity, stratum, unit, period_start, period_end, state,
 		ifNull(value, nan) AS v, ifNull(denominator, nan) AS den, ifNull(centre, nan) AS c, ifNull(lcl95, nan) AS low95,
 		ifNull(ucl95, nan) AS high95, ifNull(lcl998, nan) AS low998, ifNull(ucl998, nan) AS high998, outlier,
 		ifNull(phi, nan) AS dispersion, ifNull(tau2, nan) AS between, units, why
@@ -353,7 +356,7 @@ type evidenceRow struct {
 }
 
 func (p *Portal) evidence(ctx context.Context) (evidenceRow, error) {
-	rows, err := selectRows[evidenceRow](ctx, p.cfg.Pages.Released, `SELECT groupArray(assumeNotNull(p_value)) AS chances,
+	rows, err := published[evidenceRow](ctx, p, `SELECT groupArray(assumeNotNull(p_value)) AS chances,
 		groupArray(ifNull(false_alarm, nan)) AS alarms, countIf(sigma_signal) AS outside FROM chart WHERE p_value IS NOT NULL`)
 	if err != nil || len(rows) == 0 {
 		return evidenceRow{}, err
@@ -364,7 +367,7 @@ func (p *Portal) evidence(ctx context.Context) (evidenceRow, error) {
 // surprising are the points whose probability is at most that, in no order.
 func (p *Portal) surprising(ctx context.Context, chance float64) ([]pointRow, error) {
 	// A little more, because the engine reads a number to its last digit but one.
-	return selectRows[pointRow](ctx, p.cfg.Pages.Released, "SELECT "+pointColumns+" FROM chart WHERE p_value IS NOT NULL AND p_value <= toFloat64({chance:String})",
+	return published[pointRow](ctx, p, "SELECT "+pointColumns+" FROM chart WHERE p_value IS NOT NULL AND p_value <= toFloat64({chance:String})",
 		named("chance", strconv.FormatFloat(chance*(1+1e-12), 'g', -1, 64)))
 }
 
@@ -391,7 +394,7 @@ type variationRow struct {
 }
 
 func (p *Portal) variationOf(ctx context.Context, indicator string) ([]variationRow, error) {
-	return selectRows[variationRow](ctx, p.cfg.Pages.Released, `SELECT indicator_version, granularity, stratum, period_start, period_end, units,
+	return published[variationRow](ctx, p, `SELECT indicator_version, granularity, stratum, period_start, period_end, units,
 		ifNull(mean, nan) AS middle, ifNull(phi, nan) AS dispersion, ifNull(tau2, nan) AS between, ifNull(tau2_low, nan) AS between_low,
 		ifNull(tau2_high, nan) AS between_high, ifNull(i2, nan) AS inconsistency, ifNull(icc, nan) AS correlation,
 		ifNull(mor, nan) AS odds, ifNull(scv, nan) AS systematic, ifNull(p10, nan) AS tenth, ifNull(p50, nan) AS fiftieth,
@@ -413,14 +416,7 @@ type flagKey struct {
 
 // openFlagKeys are all open flags of the publication, in no order.
 func (p *Portal) openFlagKeys(ctx context.Context) ([]flagKey, error) {
-	return selectRows[flagKey](ctx, p.cfg.Pages.Released,
-		"SELECT flag, check, severity, indicator, unit, stratum, period_start, raised_run, cells FROM flag WHERE state = 'open'")
-}
-
-// openFlagKeysOf are those about a unit.
-func (p *Portal) openFlagKeysOf(ctx context.Context, unit string) ([]flagKey, error) {
-	return selectRows[flagKey](ctx, p.cfg.Pages.Released,
-		"SELECT flag, check, severity, indicator, unit, stratum, period_start, raised_run, cells FROM flag WHERE state = 'open' AND unit = {unit:String}", named("unit", unit))
+	return published[flagKey](ctx, p, "SELECT flag, check, severity, indicator, unit, stratum, period_start, raised_run, cells FROM flag WHERE state = 'open'")
 }
 
 // flagText is what is read of the flags that a page shows.
@@ -431,7 +427,7 @@ type flagText struct {
 }
 
 func (p *Portal) flagTexts(ctx context.Context, flags []string) (map[string]flagText, error) {
-	rows, err := selectRows[flagText](ctx, p.cfg.Pages.Released, "SELECT flag, granularity, text FROM flag WHERE flag IN {flags:Array(String)}", named("flags", flags))
+	rows, err := published[flagText](ctx, p, "SELECT flag, granularity, text FROM flag WHERE flag IN {flags:Array(String)}", named("flags", flags))
 	out := make(map[string]flagText, len(rows))
 	for _, r := range rows {
 		out[r.Flag] = r
@@ -449,23 +445,8 @@ func (f flagFilter) wants(k flagKey) bool {
 
 // flagGroup counts open flags of one check and severity.
 type flagGroup struct {
-	Severity string `ch:"severity"`
-	Check    string `ch:"check"`
-	Flags    uint64 `ch:"flags"`
-	Cells    uint64 `ch:"cells"`
-	Units    uint64 `ch:"units"`
-}
-
-// flagGroups are those of an indicator or a unit; empty: of all.
-func (p *Portal) flagGroups(ctx context.Context, indicator, unit string) ([]flagGroup, error) {
-	groups, err := selectRows[flagGroup](ctx, p.cfg.Pages.Released, `SELECT f.severity AS severity, f.check AS check, count() AS flags,
-		sum(f.cells) AS cells, uniqExactIf(f.unit, f.unit != '') AS units FROM flag AS f WHERE f.state = 'open'
-		AND ({indicator:String} = '' OR f.indicator = {indicator:String}) AND ({unit:String} = '' OR f.unit = {unit:String})
-		GROUP BY severity, check`, named("indicator", indicator), named("unit", unit))
-	slices.SortFunc(groups, func(a, b flagGroup) int {
-		return cmp.Or(cmp.Compare(gravity(a.Severity), gravity(b.Severity)), strings.Compare(a.Check, b.Check))
-	})
-	return groups, err
+	Severity, Check     string
+	Flags, Cells, Units uint64
 }
 
 // gravity orders severities, gravest first.
@@ -488,7 +469,7 @@ type stateCount struct {
 }
 
 func (p *Portal) cellStates(ctx context.Context) ([]stateCount, error) {
-	return selectRows[stateCount](ctx, p.cfg.Pages.Released, "SELECT state, count() AS cells FROM cell GROUP BY state")
+	return published[stateCount](ctx, p, "SELECT state, count() AS cells FROM cell GROUP BY state")
 }
 
 // charted counts what there is to see of a unit or an indicator.
@@ -503,7 +484,7 @@ func (p *Portal) chartedUnits(ctx context.Context, rd Reader) ([]charted, error)
 	if rd != nil {
 		return p.chartedFor(ctx, rd)
 	}
-	return selectRows[charted](ctx, p.cfg.Pages.Released, `SELECT unit AS id, uniqExact(indicator) AS others,
+	return published[charted](ctx, p, `SELECT unit AS id, uniqExact(indicator) AS others,
 		countIf(startsWith(state, 'held_')) AS held FROM chart GROUP BY unit`)
 }
 
@@ -515,8 +496,7 @@ type chartedSeries struct {
 }
 
 func (p *Portal) chartedFor(ctx context.Context, rd Reader) ([]charted, error) {
-	rows, err := selectRows[chartedSeries](ctx, p.cfg.Pages.Released,
-		"SELECT unit, indicator, countIf(startsWith(state, 'held_')) AS held FROM chart GROUP BY unit, indicator")
+	rows, err := published[chartedSeries](ctx, p, "SELECT unit, indicator, countIf(startsWith(state, 'held_')) AS held FROM chart GROUP BY unit, indicator")
 	if err != nil {
 		return nil, err
 	}
@@ -537,7 +517,7 @@ func (p *Portal) chartedFor(ctx context.Context, rd Reader) ([]charted, error) {
 }
 
 func (p *Portal) chartedIndicators(ctx context.Context) ([]charted, error) {
-	return selectRows[charted](ctx, p.cfg.Pages.Released, `SELECT indicator AS id, uniqExact(unit) AS others,
+	return published[charted](ctx, p, `SELECT indicator AS id, uniqExact(unit) AS others,
 		countIf(startsWith(state, 'held_')) AS held FROM chart GROUP BY indicator`)
 }
 
@@ -552,5 +532,5 @@ type annotationRow struct {
 // annotationRows leaves out what is told as it is now, and not as it was published:
 // who stands by the unit's values.
 func (p *Portal) annotationRows(ctx context.Context) ([]annotationRow, error) {
-	return selectRows[annotationRow](ctx, p.cfg.Pages.Released, "SELECT unit, period_start, kind, text FROM annotation WHERE kind != 'affirmed' ORDER BY unit, period_start, kind, text")
+	return published[annotationRow](ctx, p, "SELECT unit, period_start, kind, text FROM annotation WHERE kind != 'affirmed' ORDER BY unit, period_start, kind, text")
 }

@@ -78,3 +78,31 @@ func TestEveryRuleHasWords(t *testing.T) {
 		}
 	}
 }
+
+// TestCountsAreSaid: no text of a number, in any language, shows what was to be
+// filled in.
+func TestCountsAreSaid(t *testing.T) {
+	said := 0
+	for _, l := range languages() {
+		w := newWords(l.Path, time.UTC)
+		for key, text := range w.texts {
+			stem, ok := strings.CutSuffix(key, ".one")
+			if !ok || !w.has(stem+".other") {
+				continue
+			}
+			said++
+			more := make([]any, max(0, strings.Count(text, "%s")-1))
+			for i := range more {
+				more[i] = "x"
+			}
+			for _, n := range []int{1, 2} {
+				if got := w.count(stem, n, more...); strings.Contains(got, "%!") {
+					t.Errorf("%s in %s: %q", stem, l.Path, got)
+				}
+			}
+		}
+	}
+	if said < 40 {
+		t.Errorf("only %d texts were said", said)
+	}
+}

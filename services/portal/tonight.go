@@ -131,16 +131,15 @@ func (t *tonight) came(w *words) {
 
 // held reads what is under question.
 func (p *Portal) held(ctx context.Context, t *tonight) error {
-	groups, err := p.flagGroups(ctx, "", "")
+	keys, err := p.openFlagKeys(ctx)
 	if err != nil {
 		return err
 	}
 	t.Holding, t.Remarks, t.Flags, t.Previous, t.Empty = nil, nil, 0, 0, 0
-	for _, g := range groups {
-		h := heldGroup{g, p.whyOf(g.Check)}
-		if holds(g.Severity) {
+	for _, h := range p.groupsOf(keys) {
+		if holds(h.Severity) {
 			t.Holding = append(t.Holding, h)
-			t.Flags += g.Flags
+			t.Flags += h.Flags
 		} else {
 			t.Remarks = append(t.Remarks, h)
 		}

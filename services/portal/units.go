@@ -143,11 +143,15 @@ func (p *Portal) unit(r *http.Request) (*view, error) {
 				b.Below = append(b.Below, crumb{"/units/" + url.PathEscape(u.ID), u.Name})
 			}
 		}
-		keys, err := p.openFlagKeysOf(ctx, id)
+		keys, err := p.openFlagKeys(ctx)
 		if err != nil {
 			return err
 		}
-		b.Flags = len(p.readable(ctx, keys))
+		for _, k := range p.readable(ctx, keys) {
+			if k.Unit == id {
+				b.Flags++
+			}
+		}
 		b.Notes = b.unsaid(c.events[id])
 		p.cards(b, seriesOf(points), slices.Clone(c.indicators))
 		return nil
@@ -160,7 +164,7 @@ func (p *Portal) unit(r *http.Request) (*view, error) {
 	case !found:
 		return &view{Section: "units", Publication: pub}, errMissing
 	}
-	if b.Affirmation, err = p.affirmationOf(r, id); err != nil {
+	if b.Affirmation, err = p.affirmationOf(r, id, pub); err != nil {
 		return nil, err
 	}
 	return &view{Title: b.Name, Section: "units", Publication: pub, Crumbs: p.crumbs(crumb{"/units", p.words.t("nav.units")}), Body: b}, nil
@@ -268,7 +272,7 @@ func (p *Portal) chart(r *http.Request) (*view, error) {
 			return err
 		}
 		b = p.chartBody(s, all, c.names, c.events[unit], r.URL.Query().Has("all"))
-		return p.unaffirmed(ctx, unit, b.Lines)
+		return p.unaffirmed(ctx, unit, b.Lines, day(rd.AsOf))
 	})
 	if err != nil {
 		return &view{Section: "units", Publication: pub}, err

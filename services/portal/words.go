@@ -54,7 +54,7 @@ func (w *words) t(key string, args ...any) string {
 	if !ok {
 		panic("portal: no text " + strconv.Quote(key))
 	}
-	if len(args) == 0 {
+	if len(args) == 0 || !strings.Contains(s, "%") { // "once" has no place for its number
 		return s
 	}
 	return fmt.Sprintf(s, args...)

@@ -114,6 +114,9 @@ func (s *Service) feeds(ctx context.Context, n *night) ([]quality.Feed, []qualit
 			} else if d.Run == n.run.Run {
 				q.Awaited = false
 			}
+			if d.Run == n.run.Run {
+				q.Ahead = max(q.Ahead, ahead(f, d))
+			}
 			q.Days = append(q.Days, day)
 		}
 		if q.Came {
@@ -161,6 +164,13 @@ func lateness(f *catalog.Feed, before []*run.Delivery, d *run.Delivery) (hours f
 		return 0, false
 	}
 	return d.ReceivedAt.Sub(l.By).Hours(), true
+}
+
+// ahead is by how many minutes the day that an export says it is of begins
+// after it came.
+func ahead(f *catalog.Feed, d *run.Delivery) float64 {
+	y, m, day := d.Accepted.AsOf.Time().Date()
+	return max(time.Date(y, m, day, 0, 0, 0, 0, zoneOf(f)).Sub(d.ReceivedAt).Minutes(), 0)
 }
 
 // deliveries are what intake says of the run: its own deliveries, and the files

@@ -126,8 +126,10 @@ type matter struct {
 	revisions []float64
 	// here are the units with something in the newest period.
 	newest int32
-	here   map[string]bool
-	fresh  bool // the run filled the newest period
+	// since is the first period that lies just before the newest one.
+	since int32
+	here  map[string]bool
+	fresh bool // the run filled the newest period
 	// found and judged are what the checks found in the indicator, and what those
 	// of the panel have looked at.
 	found  []quality.Finding
@@ -308,6 +310,9 @@ func (l *layout) present() {
 		}
 	})
 	m.fresh = m.fresh && len(m.feeds) > 0
+	g := m.indicator.Period
+	two := g.PeriodStart(g.PeriodStart(catalog.DateOfDays(m.newest).AddDays(-1)).AddDays(-1)).Days()
+	m.since = min(two, m.newest-recentDays)
 }
 
 func (l *layout) lay(expects func(unit string) bool) {
@@ -335,7 +340,7 @@ func (l *layout) lay(expects func(unit string) bool) {
 		}
 		row := h.now()
 		k := m.cells.Key(h.series, row)
-		shown := l.gate.View(k)
+		shown := l.gate.ViewOf(k, h.from, h.to)
 		volume := m.volume(row)
 		if len(corrected) > 0 && !m.cells.Tombstone(row) {
 			// What two persons have corrected is judged as they corrected it.
@@ -422,14 +427,7 @@ func (l *layout) had(h history) bool {
 const recentDays = 28
 
 // recent reports whether the period lies just before the newest one.
-func (m *matter) recent(period int32) bool {
-	if period >= m.newest {
-		return period == m.newest
-	}
-	g := m.indicator.Period
-	two := g.PeriodStart(g.PeriodStart(catalog.DateOfDays(m.newest).AddDays(-1)).AddDays(-1)).Days()
-	return period >= min(two, m.newest-recentDays)
-}
+func (m *matter) recent(period int32) bool { return m.since <= period && period <= m.newest }
 
 // holds reports whether the version of the definition is the one of the newest
 // period: of an older one nothing is awaited any more.

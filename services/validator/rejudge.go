@@ -69,21 +69,29 @@ func (m *matter) quiet(f *gate.Flag) bool {
 	return m.judged.Looked(f.Check, f.Indicator, f.Unit, since)
 }
 
-// carried are the open flags of what earlier nights brought, about the cells'
-// newest versions: that a cell of a month has grown since does not answer what
-// was asked about a night in it. They go on until their check has looked and
-// found nothing in enough runs, or a person has decided.
+// carried are the flags of what earlier nights brought, about the versions that
+// tonight put in the place of those that they guard: that a cell of a month has
+// grown since does not answer what was asked about a night in it. They go on until
+// their check has looked and found nothing in enough runs, or a person has
+// decided. What a person has rejected is asked again until something of it was
+// taken back.
 func (s *Service) carried(m *matter, n *night, o quality.Origin) []event.FlagRaised {
 	var out []event.FlagRaised
 	for f := range m.gate.Flags {
-		if f.Status != gate.Open || f.Severity == event.Block || f.Run == n.run.Run || len(f.Also) > 0 || f.Check == "K01" || !quality.ByPanel(f.Check) {
+		rejected := f.Status == gate.Rejected
+		if f.Status != gate.Open && !rejected || f.Severity == event.Block || f.Run == n.run.Run || len(f.Also) > 0 || f.Check == "K01" || !quality.ByPanel(f.Check) {
 			continue
 		}
 		again := slices.ContainsFunc(m.found, func(v quality.Finding) bool {
 			return v.Check == f.Check && v.Unit == f.Unit && v.Stratum == f.Stratum && v.Raises()
 		})
 		clean := f.CleanSince()
-		if m.quiet(&f) {
+		switch {
+		case rejected && m.judged.TookBack(f.Indicator, f.Unit):
+			continue
+		case rejected:
+			clean = 0
+		case m.quiet(&f):
 			clean++
 		}
 		if again || clean >= gate.CleanRuns {
@@ -96,7 +104,11 @@ func (s *Service) carried(m *matter, n *night, o quality.Origin) []event.FlagRai
 			k := was.Key(s.cfg.Catalog.Region.Code, f.Indicator)
 			_, from, to := m.cells.Find(k)
 			if row := to - 1; row >= from {
-				moved = moved || m.cells.Rev(row) > n.before && m.cells.Fingerprint(row) != was.Fingerprint
+				earlier := row
+				for earlier >= from && m.cells.Rev(earlier) > n.before {
+					earlier--
+				}
+				moved = moved || earlier >= from && m.cells.Fingerprint(earlier) == was.Fingerprint && m.cells.Fingerprint(row) != was.Fingerprint
 				was.Fingerprint = m.cells.Fingerprint(row)
 			}
 			next.Guards = append(next.Guards, was)

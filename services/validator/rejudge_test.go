@@ -143,6 +143,37 @@ func TestANightsQuestionOutlivesItsVersion(t *testing.T) {
 	}
 }
 
+// What a person has rejected does not come back with the next night's records,
+// until its source has taken something of it back.
+func TestRejectedNightsStayOut(t *testing.T) {
+	c := &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Indicators: []catalog.Indicator{{ID: "i", Registry: "reg", Type: catalog.Proportion}}}
+	m := &month{t: t, s: &Service{cfg: Config{Catalog: c, Checks: quality.Catalogue()}, index: c.Index()}, gate: gate.New("nord", "i"), day: catalog.NewDate(2026, 1, 1),
+		brought: []int32{40, 40, 40, 40, surveil.Unknown, 40}}
+	if got := m.night("T07", true, true, true); got != "held" {
+		t.Fatal(got)
+	}
+	reject := func() {
+		t.Helper()
+		for f := range m.gate.Flags {
+			if f.Status == gate.Open {
+				m.apply(event.DecisionMade{Decision: "d" + f.Flag, Flag: f.Flag, Kind: event.RejectIt, By: "p", Cause: gate.ExportError, On: m.day})
+			}
+		}
+	}
+	for range 3 {
+		reject()
+		if got := m.night("T07", false, true, true); got != "held" {
+			t.Fatalf("what was rejected is %s", got)
+		}
+	}
+	reject()
+	for range 2 {
+		if got := m.night("T07", false, true, true); got != "shown" {
+			t.Fatalf("what the source has corrected is %s", got)
+		}
+	}
+}
+
 // A flag that guards nothing, because nothing came, closes when what it missed
 // comes in two runs.
 func TestAFlagWithoutVersionsCloses(t *testing.T) {

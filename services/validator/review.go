@@ -253,7 +253,7 @@ func unknown(flag string) error {
 // decideOf carries out the commands at the places of one indicator.
 func (s *Service) decideOf(ctx context.Context, who gate.Actor, indicator string, orders []Order, places []int, out []Outcome, on catalog.Date) error {
 	fold := s.foldConcerned
-	if superUser(who) {
+	if superUser(who) && slices.ContainsFunc(places, func(i int) bool { return orders[i].Kind == event.Accept }) {
 		fold = s.fold // what she moves is measured on all that is published
 	}
 	cells, g, err := fold(ctx, indicator)
@@ -477,11 +477,13 @@ func (s *Service) impactOf(indicator string, cells *cell.Table, who gate.Actor, 
 	if err != nil {
 		return impact.Impact{}, err
 	}
+	events := slices.Clip(s.state.GateEvents(indicator))
 	try := func(b event.Body) error {
 		e, err := event.New(event.GateSubject(s.cfg.Catalog.Region.Code, indicator), "impact", b, s.cfg.Clock())
 		if err != nil {
 			return err
 		}
+		events = append(events, e)
 		return then.Apply(e)
 	}
 	for _, o := range orders {
@@ -508,11 +510,42 @@ func (s *Service) impactOf(indicator string, cells *cell.Table, who gate.Actor, 
 			return impact.Impact{}, err
 		}
 	}
-	before, err := s.set(ind, now, cells)
+	concerned, err := gate.Concerned(s.cfg.Catalog.Region.Code, indicator, events)
 	if err != nil {
 		return impact.Impact{}, err
 	}
-	after, err := s.set(ind, then, cells)
+	return s.compare(ind, now, then, cells, concerned)
+}
+
+// compare is what differs between what two gates of the indicator show, which
+// differ in the series of the cells that are concerned and in no other.
+func (s *Service) compare(ind *catalog.Indicator, now, then *gate.State, cells *cell.Table, concerned []cell.Key) (impact.Impact, error) {
+	before, made, err := publication.BuildMade(s.shows(ind, now, cells))
+	if err != nil {
+		return impact.Impact{}, err
+	}
+	series := map[cell.Series]bool{}
+	for _, k := range concerned {
+		series[cell.SeriesOf(k)] = true
+	}
+	all := s.shows(ind, then, cells)
+	some := all
+	some.Cells = nil
+	for _, c := range all.Cells {
+		if series[cell.SeriesOf(c.Key)] {
+			some.Cells = append(some.Cells, c)
+		}
+	}
+	patch, _, ok, err := made.Update(some)
+	switch {
+	case err != nil:
+		return impact.Impact{}, err
+	case ok && patch.ID == patch.Base:
+		return impact.Compare(ind, publication.Set{}, publication.Set{})
+	case ok:
+		return impact.Compare(ind, patch.Replaces(before), patch.Rows)
+	}
+	after, err := publication.Build(all)
 	if err != nil {
 		return impact.Impact{}, err
 	}
@@ -536,8 +569,8 @@ func (s *Service) attempt(g *gate.State, cells *cell.Table, who gate.Actor, o Or
 	return g.Decide(cmd, who, on)
 }
 
-// set is the result set of the indicator as the gate shows it now.
-func (s *Service) set(ind *catalog.Indicator, g *gate.State, cells *cell.Table) (publication.Set, error) {
+// shows is what the gate shows of the indicator now, for a publication.
+func (s *Service) shows(ind *catalog.Indicator, g *gate.State, cells *cell.Table) publication.Input {
 	var reach catalog.Date
 	if r := s.state.LastChecked(); r != nil {
 		for i := range s.cfg.Catalog.Feeds {
@@ -550,8 +583,8 @@ func (s *Service) set(ind *catalog.Indicator, g *gate.State, cells *cell.Table) 
 			}
 		}
 	}
-	return publication.Build(publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
-		Cells: publication.Visible(g, cells, ind, s.cfg.Catalog.Units, reach), Reach: reach})
+	return publication.Input{Region: s.cfg.Catalog.Region.Code, Index: s.index, Indicator: ind,
+		Cells: publication.Visible(g, cells, ind, s.cfg.Catalog.Units, reach), Reach: reach}
 }
 
 // Preview is what commands would change in what is published, by indicator.

@@ -289,6 +289,7 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raise
 	for _, f := range s.carried(m, n, origin) {
 		if flag, verdict := g.Admit(f, n.run.AsOf); verdict == gate.Raise {
 			flags = append(flags, flag)
+			raised[f.Check]++
 		}
 	}
 	g, err := s.appendGate(ctx, ind.ID, n.run.Run, m.cells, g, flags)

@@ -276,13 +276,22 @@ func NewCellReader(r io.Reader, verify bool) *CellReader {
 
 // Next is the next batch of cells, valid until the next call, or io.EOF after
 // the last one. A stream that breaks off is ErrCorrupt, never a short result.
-func (c *CellReader) Next() (batch []cell.Version, err error) {
+func (c *CellReader) Next() ([]cell.Version, error) {
+	batch, err := c.next(c.batch[:0])
+	if err == nil {
+		c.batch = batch
+	}
+	return batch, err
+}
+
+// next appends the next batch of cells to those that there are.
+func (c *CellReader) next(to []cell.Version) (all []cell.Version, err error) {
 	if c.err != nil {
 		return nil, c.err
 	}
 	defer func() {
 		if err != nil {
-			c.err, batch = err, nil
+			c.err, all = err, nil
 		}
 	}()
 	defer guard(&err)
@@ -306,20 +315,21 @@ func (c *CellReader) Next() (batch []cell.Version, err error) {
 		if n == 0 {
 			continue
 		}
-		c.batch = grow(c.batch, n)
-		clear(c.batch)
+		out := slices.Grow(to, n)[:len(to)+n]
+		batch := out[len(to):]
+		clear(batch)
 		for i := range int(rec.NumCols()) {
-			if err := fill(c.batch, rec.ColumnName(i), rec.Column(i), c.in); err != nil {
+			if err := fill(batch, rec.ColumnName(i), rec.Column(i), c.in); err != nil {
 				return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
 			}
 		}
 		if c.verify {
-			if err := verify(c.batch); err != nil {
+			if err := verify(batch); err != nil {
 				return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
 			}
 		}
 		c.rows += int64(n)
-		return c.batch, nil
+		return out, nil
 	}
 	if err := c.r.Err(); err != nil {
 		return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, c.f.corrupt(err))
@@ -347,14 +357,14 @@ func ReadContents(r io.Reader) ([]cell.Version, error) {
 func (c *CellReader) all() ([]cell.Version, error) {
 	var all []cell.Version
 	for {
-		batch, err := c.Next()
+		more, err := c.next(all)
 		if err == io.EOF {
 			return all, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, batch...)
+		all = more
 	}
 }
 

@@ -294,16 +294,12 @@ type dict struct {
 	values  texts
 	indices []int32
 	// Rows come in runs of equal strings more often than not, and of a few
-	// strings otherwise: slots has those that came last, of the block at hand
-	// where they are of its turn.
+	// strings otherwise: slots has the codes of those that came last, which are
+	// those of the strings where these are the same.
 	last     string
 	lastCode int32
-	slots    [dictSlots]struct {
-		s    string
-		code int32
-		turn uint32
-	}
-	turn uint32
+	strings  []string
+	slots    [dictSlots]int32
 }
 
 const dictSlots = 4096
@@ -312,11 +308,16 @@ const dictSlots = 4096
 func slotOf(s string) uint64 {
 	n := len(s)
 	var x uint64
-	if n >= 8 {
+	switch {
+	case n >= 8:
 		t := s[n-8:]
 		x = uint64(t[0]) | uint64(t[1])<<8 | uint64(t[2])<<16 | uint64(t[3])<<24 |
 			uint64(t[4])<<32 | uint64(t[5])<<40 | uint64(t[6])<<48 | uint64(t[7])<<56
-	} else {
+	case n >= 4:
+		t := s[n-4:]
+		x = uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+			uint64(t[0])<<32 | uint64(t[1])<<40 | uint64(t[2])<<48 | uint64(t[3])<<56
+	default:
 		for i := range n {
 			x = x<<8 | uint64(s[i])
 		}
@@ -331,17 +332,17 @@ func (d *dict) reset(n int) {
 	clear(d.index)
 	d.values.reset(0)
 	d.indices = grow(d.indices, n)[:0]
+	d.strings = d.strings[:0]
 	d.lastCode = -1
-	d.turn++
 }
 
 func (d *dict) add(s string) {
 	if d.lastCode < 0 || s != d.last {
 		slot := &d.slots[slotOf(s)]
-		if slot.turn != d.turn || slot.s != s {
-			slot.s, slot.code, slot.turn = s, d.code(s), d.turn
+		if code := int(*slot); code >= len(d.strings) || d.strings[code] != s {
+			*slot = d.code(s)
 		}
-		d.last, d.lastCode = s, slot.code
+		d.last, d.lastCode = s, *slot
 	}
 	d.indices = append(d.indices, d.lastCode)
 }
@@ -352,6 +353,7 @@ func (d *dict) code(s string) int32 {
 	if !ok {
 		code = int32(len(d.index))
 		d.index[s] = code
+		d.strings = append(d.strings, s)
 		d.values.add(s)
 	}
 	return code

@@ -29,6 +29,9 @@ type batch struct {
 	codec    int64 // -1: none
 	variadic []int64
 	old      bool
+	// look takes the values of columns that are not read, with the column in which
+	// they lie; nil: nobody looks at them.
+	look func(top *column, v *vector) error
 }
 
 var (
@@ -123,11 +126,15 @@ func (b *batch) vectors(columns []column, dicts map[int64]*dictionary, room *bud
 			return errBatch
 		}
 		if c.col >= 0 {
-			v, err := b.vector(c, node, buffer, buffers, dicts, room)
+			v, err := b.vector(c, node, buffer, buffers, dicts, room, b.rows)
 			if err != nil {
 				return err
 			}
 			if err := each(c, v); err != nil {
+				return err
+			}
+		} else if b.look != nil && c.lookable() {
+			if err := b.inside(c, c, node, buffer, room); err != nil {
 				return err
 			}
 		}
@@ -139,11 +146,53 @@ func (b *batch) vectors(columns []column, dicts map[int64]*dictionary, room *bud
 	return nil
 }
 
+// inside hands on what lies in a column, which begins at that node and buffer.
+func (b *batch) inside(top, c *column, node, buffer int64, room *budget) error {
+	none := func() (int64, error) { return 0, errBatch } // no views lie here
+	all, _, err := c.buffers(none, b.old)
+	if err != nil {
+		return err
+	}
+	for i := range c.children {
+		n, _, err := c.children[i].buffers(none, b.old)
+		if err != nil {
+			return err
+		}
+		all -= n
+	}
+	node, buffer = node+1, buffer+all // behind its own
+	for i := range c.children {
+		child := &c.children[i]
+		buffers, nodes, err := child.buffers(none, b.old)
+		if err != nil {
+			return err
+		}
+		switch {
+		case child.container():
+			err = b.inside(top, child, node, buffer, room)
+		case child.telling():
+			var v *vector
+			rows := b.f.i64(b.nodes + 16*node)
+			if rows < 0 || rows > maxRows {
+				return errBatch
+			}
+			if v, err = b.vector(child, node, buffer, buffers, nil, room, rows); err == nil {
+				err = b.look(top, v)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		node, buffer = node+nodes, buffer+buffers
+	}
+	return nil
+}
+
 // vector holds every length of one column against the bytes that are there.
-func (b *batch) vector(c *column, node, buffer, buffers int64, dicts map[int64]*dictionary, room *budget) (*vector, error) {
+func (b *batch) vector(c *column, node, buffer, buffers int64, dicts map[int64]*dictionary, room *budget, rows int64) (*vector, error) {
 	v := &vector{c: c, rows: b.f.i64(b.nodes + 16*node)}
 	nullCount := b.f.i64(b.nodes + 16*node + 8)
-	if v.rows != b.rows || nullCount < -1 || nullCount > v.rows {
+	if v.rows != rows || nullCount < -1 || nullCount > v.rows {
 		return nil, errBatch
 	}
 	typ := c

@@ -165,6 +165,19 @@ func (r *Reader) Aside(look func([]byte)) error {
 	return nil
 }
 
+// inside hands on what lies in a column that is not read.
+func (r *Reader) inside(top *column, v *vector) (err error) {
+	names := []string{top.name}
+	for i := range v.rows {
+		var text []byte
+		if text, r.scratch, err = v.field(r.scratch[:0], i, &r.opt.Form); err != nil {
+			return err
+		}
+		r.opt.Unused(names, text)
+	}
+	return nil
+}
+
 // unused hands on the values of a dictionary that no row has had.
 func (r *Reader) unused(id int64, d *dictionary) {
 	if d == nil || r.opt.Unused == nil {
@@ -185,12 +198,12 @@ func (r *Reader) unused(id int64, d *dictionary) {
 	}
 }
 
-// Unread are the columns of a type that is not read and in which a text or a
-// number of many digits can stand.
+// Unread are the columns of a type that is not read, and cannot be looked through,
+// in which a text or a number of many digits can stand.
 func (r *Reader) Unread() []string {
 	var names []string
 	for i := range r.columns {
-		if c := &r.columns[i]; c.readable() != nil && c.telling() {
+		if c := &r.columns[i]; c.readable() != nil && c.telling() && (r.opt.Unused == nil || !c.lookable()) {
 			names = append(names, c.name)
 		}
 	}
@@ -414,6 +427,9 @@ func (r *Reader) next() error {
 		b, err := readBatch(f, table, r.body, old)
 		if err != nil {
 			return r.damaged(err)
+		}
+		if r.opt.Unused != nil {
+			b.look = r.inside
 		}
 		if err := b.vectors(r.columns, r.dicts, &r.room, func(c *column, v *vector) error { r.batch[c.col] = v; return nil }); err != nil {
 			return r.damaged(err)

@@ -262,6 +262,33 @@ func (c *column) telling() bool {
 	return true
 }
 
+// container reports whether values of other columns lie in those of the column.
+func (c *column) container() bool {
+	switch c.typ {
+	case typeList, typeStruct, typeUnion, typeFixedList, typeMap, typeLargeList, typeRunEnd, typeListView, typeLargeListView:
+		return c.index == nil
+	}
+	return false
+}
+
+// lookable reports whether what lies in a column that is not read can be looked
+// through: texts and numbers, without dictionaries and views.
+func (c *column) lookable() bool {
+	for i := range c.children {
+		child := &c.children[i]
+		if child.container() {
+			if !child.lookable() {
+				return false
+			}
+			continue
+		}
+		if child.telling() && (child.readable() != nil || child.index != nil) || child.typ == typeBinaryView || child.typ == typeUtf8View {
+			return false
+		}
+	}
+	return c.container()
+}
+
 // buffers is how many buffers and nodes a column and what lies in it have in a
 // record batch.
 func (c *column) buffers(variadic func() (int64, error), old bool) (buffers, nodes int64, err error) {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -328,4 +329,70 @@ func FuzzReader(f *testing.F) {
 			t.Fatalf("a fault without rule or hint: %+v", *fault)
 		}
 	})
+}
+
+// TestAside: names, comments and hidden files are handed to whoever looks, those
+// of every member of a stream, and are in no error.
+func TestAside(t *testing.T) {
+	member := func(text, name, comment string) []byte {
+		var out bytes.Buffer
+		w := stdgzip.NewWriter(&out)
+		w.Name, w.Comment = name, comment
+		if _, err := w.Write([]byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return out.Bytes()
+	}
+	var archive bytes.Buffer
+	z := zip.NewWriter(&archive)
+	for name, body := range map[string]string{"a 111111111.csv": text, ".b": "x\n222222222\n", "__MACOSX/c": "3\x003\x003\x003\x003\x003\x003\x003\x003\x00"} {
+		w, err := z.CreateHeader(&zip.FileHeader{Name: name, Comment: "of 444444444"})
+		if err == nil {
+			_, err = w.Write([]byte(body))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := errors.Join(z.SetComment("555555555"), z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, tc := range []struct {
+		method string
+		b      []byte
+		want   []string
+	}{
+		{"gzip", slices.Concat(member(text, "111111111.csv", "x"), member("", "", "222222222"), member("end", "333333333", "")), []string{"111111111", "222222222", "333333333"}},
+		{"zip", archive.Bytes(), []string{"111111111", "222222222", "333333333", "444444444", "555555555"}},
+	} {
+		r, err := compressed.NewReader(bytes.NewReader(tc.b), tc.method, compressed.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b, err := io.ReadAll(r); err != nil || !strings.HasPrefix(string(b), text) {
+			t.Errorf("%s: %q, %v", tc.method, b, err)
+		}
+		var seen strings.Builder
+		if err := r.(compressed.Aside).Aside(func(text []byte) { seen.Write(text); seen.WriteByte('\n') }); err != nil {
+			t.Error(err)
+		}
+		for _, want := range tc.want {
+			if !strings.Contains(seen.String(), want) {
+				t.Errorf("%s: %s is not in %q", tc.method, want, seen.String())
+			}
+		}
+	}
+	// What is too large to be looked through is refused.
+	large := pack(t, entry{"a.csv", []byte(text)}, entry{".hidden", bytes.Repeat([]byte("abcdefghij\n"), 100_000)})
+	r, err := compressed.NewReader(bytes.NewReader(large), "zip", compressed.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bad *record.Error
+	if err := r.(compressed.Aside).Aside(func([]byte) {}); !errors.As(err, &bad) || bad.Rule != "C01" {
+		t.Errorf("%v", err)
+	}
 }

@@ -48,6 +48,12 @@ type column struct {
 	scale    int
 	unit     time.Duration
 	instant  bool
+	// def and rep are the highest definition and repetition levels of a leaf that
+	// lies in another column: a value is there where its definition level is def.
+	def, rep int
+	// inside are the leaves of a column that is not read; nil: some of them cannot
+	// be looked through.
+	inside []column
 }
 
 // readColumns reads the tree of the schema as far as its top. leaves counts
@@ -72,8 +78,13 @@ func readColumns(schema []format.SchemaElement) (columns []column, leaves int, o
 			}
 		}
 		c.name = schema[at].Name
+		from := leaves
+		begin := at
 		if at, leaves, ok = below(schema, at, leaves, 0); !ok {
 			return nil, 0, false
+		}
+		if c.leaf < 0 || c.kind == otherKind {
+			c.inside = leavesOf(schema[begin:at], c.name, from)
 		}
 		columns = append(columns, c)
 	}
@@ -96,6 +107,48 @@ func below(schema []format.SchemaElement, at, leaves, depth int) (next, sum int,
 		}
 	}
 	return at, leaves, e.NumChildren.V >= 0
+}
+
+// leavesOf are the leaves of an element, the first of which is the leaf at from,
+// with what lies below it; nil where the values of one cannot be read as text.
+func leavesOf(tree []format.SchemaElement, name string, from int) []column {
+	var out []column
+	at, ok := 0, true
+	var walk func(def, rep int)
+	walk = func(def, rep int) {
+		e := tree[at]
+		at++
+		switch e.RepetitionType.V {
+		case format.Optional:
+			def++
+		case format.Repeated:
+			def, rep = def+1, rep+1
+		}
+		if !e.Type.Valid {
+			for range e.NumChildren.V {
+				walk(def, rep)
+			}
+			return
+		}
+		c := column{name: name, leaf: from + len(out), def: def, rep: rep}
+		e.RepetitionType.V = format.Required // its levels say the rest
+		c.describe(&e)
+		ok = ok && c.readable() == nil
+		out = append(out, c)
+	}
+	walk(0, 0)
+	if !ok {
+		return nil
+	}
+	return out
+}
+
+// highest is the definition level of a value that is there.
+func (c *column) highest() int {
+	if c.optional {
+		return 1
+	}
+	return c.def
 }
 
 // describe reads what the values of a leaf are. One that is not read stays of

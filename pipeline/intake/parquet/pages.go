@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math/bits"
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/gzip"
@@ -155,15 +156,15 @@ func (k *chunk) page() error {
 			return err
 		}
 		levels := []byte(nil)
-		if k.c.optional {
-			if d.DefinitionLevelEncoding != format.RLE || len(raw) < 4 {
-				return errEncoding
+		if k.c.rep > 0 {
+			if _, raw, err = cutLevels(raw, d.RepetitionLevelEncoding); err != nil {
+				return err
 			}
-			n := int64(raw[0]) | int64(raw[1])<<8 | int64(raw[2])<<16 | int64(raw[3])<<24
-			if n > int64(len(raw)-4) {
-				return errPage
+		}
+		if k.c.highest() > 0 {
+			if levels, raw, err = cutLevels(raw, d.DefinitionLevelEncoding); err != nil {
+				return err
 			}
-			levels, raw = raw[4:4+n], raw[4+n:]
 		}
 		return k.data(levels, raw, int64(d.NumValues), -1, d.Encoding)
 	case format.DataPageV2:
@@ -172,7 +173,7 @@ func (k *chunk) page() error {
 		}
 		d := h.DataPageHeaderV2.V
 		n, skip := int64(d.DefinitionLevelsByteLength), int64(d.RepetitionLevelsByteLength)
-		if n < 0 || skip < 0 || n+skip > int64(len(raw)) || int64(h.UncompressedPageSize) < n+skip || d.NumRows != d.NumValues {
+		if n < 0 || skip < 0 || n+skip > int64(len(raw)) || int64(h.UncompressedPageSize) < n+skip || k.c.rep == 0 && d.NumRows != d.NumValues {
 			return errPage
 		}
 		levels, body := raw[skip:skip+n], raw[skip+n:]
@@ -184,7 +185,7 @@ func (k *chunk) page() error {
 		} else if body, err = k.unpack(body, size); err != nil {
 			return err
 		}
-		if !k.c.optional {
+		if k.c.highest() == 0 {
 			levels = nil
 		}
 		return k.data(levels, body, int64(d.NumValues), int64(d.NumNulls), d.Encoding)
@@ -193,6 +194,50 @@ func (k *chunk) page() error {
 	default:
 		return errEncoding
 	}
+}
+
+// cutLevels takes the levels off the beginning of a page.
+func cutLevels(raw []byte, encoding format.Encoding) (levels, rest []byte, err error) {
+	if encoding != format.RLE || len(raw) < 4 {
+		return nil, nil, errEncoding
+	}
+	n := int64(raw[0]) | int64(raw[1])<<8 | int64(raw[2])<<16 | int64(raw[3])<<24
+	if n > int64(len(raw)-4) {
+		return nil, nil, errPage
+	}
+	return raw[4 : 4+n], raw[4+n:], nil
+}
+
+// count is how many of n levels are the highest.
+func count(levels []byte, n, highest int) (present int, err error) {
+	err = hybrid(levels, n, bits.Len(uint(highest)), false, func(v uint32, times int) {
+		if int(v) == highest {
+			present += times
+		}
+	})
+	return present, err
+}
+
+// values hands on every value of the column as text, without its rows.
+func (k *chunk) values(look func(text []byte)) error {
+	var scratch []byte
+	for k.left > 0 {
+		if err := k.page(); err != nil {
+			return err
+		}
+		for i := range k.v.n {
+			if k.v.index != nil {
+				look(k.dict.at(k.v.index[i]))
+				continue
+			}
+			var ok bool
+			if scratch, ok = k.c.append(scratch[:0], k.v.at(i), &k.r.opt.Form); !ok {
+				return errNotText
+			}
+			look(scratch)
+		}
+	}
+	return nil
 }
 
 // read reads the header and the bytes of the next page.
@@ -291,7 +336,12 @@ func (k *chunk) data(levels, b []byte, n, nulls int64, encoding format.Encoding)
 	k.left -= n
 	k.levels, k.rows, k.row, k.i = nil, int(n), 0, 0
 	present := int(n)
-	if k.c.optional {
+	switch {
+	case k.c.def > 1 || k.c.rep > 0:
+		if present, err = count(levels, int(n), k.c.def); err != nil {
+			return err
+		}
+	case k.c.highest() == 1:
 		if k.levels, err = hybridBytes(levels, int(n), false); err != nil {
 			return err
 		}

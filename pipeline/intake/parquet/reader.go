@@ -263,11 +263,12 @@ func (r *Reader) Aside(look func([]byte)) error {
 }
 
 // Unread are the columns that are not read and in which a text or a number of
-// many digits can stand: whatever is no single date, time or truth value.
+// many digits can stand: whatever is no single date, time or truth value, and
+// has a type in it that is not read, either. The others are looked through.
 func (r *Reader) Unread() []string {
 	var names []string
 	for i := range r.columns {
-		if c := &r.columns[i]; c.readable() != nil && (c.leaf < 0 || c.physical != format.Boolean && c.physical != format.Int96) {
+		if c := &r.columns[i]; c.readable() != nil && (r.opt.Unused == nil || c.inside == nil) && (c.leaf < 0 || c.physical != format.Boolean && c.physical != format.Int96) {
 			names = append(names, c.name)
 		}
 	}
@@ -338,6 +339,9 @@ func (r *Reader) next() error {
 	if err := r.room(g.NumRows); err != nil { // a row of nulls has no bytes
 		return err
 	}
+	if err := r.inside(g); err != nil {
+		return err
+	}
 	for _, c := range r.wanted {
 		if c == nil {
 			r.chunks = append(r.chunks, nil)
@@ -352,8 +356,33 @@ func (r *Reader) next() error {
 	return nil
 }
 
+// inside hands on what lies in the columns of a group that are not read.
+func (r *Reader) inside(g *format.RowGroup) error {
+	if r.opt.Unused == nil {
+		return nil
+	}
+	for i := range r.columns {
+		names := []string{r.columns[i].name}
+		for j := range r.columns[i].inside {
+			c := &r.columns[i].inside[j]
+			k, err := r.open(c, &g.Columns[c.leaf], g.NumRows)
+			if err != nil {
+				return err
+			}
+			if err := k.values(func(text []byte) { r.opt.Unused(names, text) }); err != nil {
+				return err
+			}
+			k.free()
+		}
+	}
+	return nil
+}
+
 func (r *Reader) open(c *column, of *format.ColumnChunk, rows int64) (*chunk, error) {
 	m := &of.MetaData
+	if c.rep > 0 { // each row has any number of them
+		rows = max(m.NumValues, 0)
+	}
 	switch {
 	case of.FilePath != "":
 		return nil, errors.New("a column lies in another file")

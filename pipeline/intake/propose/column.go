@@ -2,6 +2,7 @@ package propose
 
 import (
 	"bytes"
+	"fmt"
 	"hash/maphash"
 	"slices"
 	"strings"
@@ -80,7 +81,10 @@ func newColumns(names []string) ([]*column, error) {
 		return nil, err
 	}
 	var out []*column
-	for _, name := range names {
+	for i, name := range names {
+		if s.Scan([]byte(name)).Found() {
+			return nil, fmt.Errorf("%w: what looks like a personal identity number stands in the place of the name of column %d; leave it out of the export, or write the header", ErrUnknown, i+1)
+		}
 		c := &column{name: name, words: map[string]int64{}, distinct: map[uint64]struct{}{}, seed: maphash.MakeSeed(), decimals: [2]int{-1, -1}}
 		if c.person, err = identity.NewColumn(s); err != nil {
 			return nil, err
@@ -222,7 +226,7 @@ func roleOf(name string) string {
 		names string
 	}{
 		{"subject", "personnummer pnr personid persnr patient patientid patientnr pid cpr cprnr cprnummer fodselsnummer fødselsnummer fnr hetu henkilotunnus kennitala subject nhsnumber patientnyckel pasientid pasientnøkkel patientinregistryguid"},
-		{"numerator", "numerator num täljare taljare teller tæller taeller antaluppfyllda count events n1 var"},
+		{"numerator", "numerator num täljare taljare teller tæller taeller antaluppfyllda count events n1 var variabel"},
 		{"denominator", "denominator denom den nämnare namnare nevner nævner naevner n antaltotalt total denominatorn nämnaren"},
 		{"expected", "expected förväntat forvantat forventet"},
 		{"rate", "andel rate percent procent prosent andelprocent"},
@@ -232,7 +236,7 @@ func roleOf(name string) string {
 		{"unit", "unit enhet enhetid enhetsid enhetskod hsaid hsa sor sorkode sorkod resh reshid orgnr orgcode orgid organisationskod enhed afdeling avdeling avd sykehus sygehus sjukhus klinik clinic " +
 			"mottagning mottagningskod mottagningsid poliklinikk poliklinik ambulatorium avdelning vårdavdelning tjänsteställe vårdgivare legekontor ydernummer ydernr yder lægepraksis behandlingssted institution station " +
 			"hospital practice practicecode vårdenhet vardenhet vårdcentral vardcentral odscode areacode behandlingsenhet unitid sykehusresh ods centreid reshnr avdresh avdelingsresh arbetsplatskod vårdenhetskod klinikkod sjukhuskod sygehuskode afdelingskode enhedskode sykehuskode enhetskode unitcode hospitalcode unithsaid"},
-		{"indicator", "indicator indicatorid indikator indikatorid indikatorkod kpi kpiid measure measureid mått matt måttid mattid kvalitetsindikatorid indid"},
+		{"indicator", "indicator indicatorid indikator indikatorid indikatorkod kpi kpiid measure measureid mått matt måttid mattid kvalitetsindikatorid kvalindid indid"},
 	} {
 		if slices.Contains(strings.Fields(r.names), n) {
 			return r.role

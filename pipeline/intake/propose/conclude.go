@@ -101,6 +101,7 @@ func (p *Proposal) numbers() {
 			best, most = i, n
 		}
 	}
+	best = p.wholeCounts(forms, best)
 	d := &p.Feed.Dialect
 	d.Decimal, d.Thousands = forms[best][0], forms[best][1]
 	for _, c := range p.columns {
@@ -136,6 +137,29 @@ func (p *Proposal) numbers() {
 	if len(p.evidence["decimal"]) == 0 {
 		p.why("decimal", "no number has decimals")
 	}
+}
+
+// wholeCounts is the form in which counts are whole: where every sign in a column
+// of counts has three digits behind it, it stands between thousands, unless other
+// columns say that it is the decimal sign.
+func (p *Proposal) wholeCounts(forms [][2]string, best int) int {
+	counted, other := "", slices.Index(forms, [2]string{map[string]string{".": ",", ",": "."}[forms[best][0]], forms[best][0]})
+	if forms[best][1] != "" || other < 0 || p.Feed.Format == "delimited" && forms[other][0] == p.Feed.Dialect.Delimiter {
+		return best
+	}
+	for _, c := range p.columns {
+		if r := role(c.name); (r == "numerator" || r == "denominator") && c.isNumber(best) && c.fraction > 0 && c.thirds == c.fraction {
+			counted = c.name
+		}
+		if c.isNumber(best) && !c.isNumber(other) {
+			return best
+		}
+	}
+	if counted == "" {
+		return best
+	}
+	p.why("thousands", "%s: a count is whole, and every sign in it has three digits behind it", counted)
+	return other
 }
 
 // eventDate is the column of the event date, and sets the form of dates.
@@ -256,7 +280,8 @@ func (p *Proposal) measured(cols []*column) {
 	default:
 		taken := map[string]bool{}
 		for _, c := range cols {
-			if !c.isNumber(p.form()) || c.isPerson() || role(c.name) == "rate" || role(c.name) == "date" || role(c.name) == "expected" || role(c.name) == "" && c.isSerial() {
+			if !c.isNumber(p.form()) || c.isPerson() || role(c.name) == "rate" || role(c.name) == "date" || role(c.name) == "expected" || role(c.name) == "unit" || role(c.name) == "indicator" ||
+				role(c.name) == "" && c.isSerial() {
 				continue
 			}
 			mine := slug(f.ID + "_" + c.name)

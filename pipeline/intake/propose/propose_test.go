@@ -245,8 +245,8 @@ func TestWhatIsProposedReads(t *testing.T) {
 		if w.decimal == w.delimiter {
 			w.decimal = "."
 		}
-		w.thousands = rapid.SampledFrom([]string{"", " ", "\u00a0", "."}).Draw(t, "thousands")
-		if w.thousands == w.decimal || w.thousands == w.delimiter {
+		w.thousands = rapid.SampledFrom([]string{"", " ", "\u00a0", ".", "\u202f"}).Draw(t, "thousands")
+		if w.thousands == w.decimal || w.thousands == w.delimiter || w.thousands == "\u202f" && w.enc == "windows-1252" {
 			w.thousands = ""
 		}
 		long := rapid.Bool().Draw(t, "long")
@@ -516,6 +516,54 @@ func TestAmericanDates(t *testing.T) {
 	p, err := propose.Propose("a.csv", strings.NewReader(text), int64(len(text)))
 	if err != nil || !slices.ContainsFunc(p.Warnings, func(w string) bool { return strings.Contains(w, "month first (line 2)") }) {
 		t.Errorf("%v %v", err, p.Warnings)
+	}
+}
+
+// TestKindsOfNumbers: what is 0 or 1 is one of a case, what numbers the rows is no
+// value, in text, in JSON and in a workbook, also one in a ZIP.
+func TestKindsOfNumbers(t *testing.T) {
+	rows := [][]string{{"enhet", "datum", "nr", "ok", "tid"}}
+	text, objects := "enhet;datum;nr;ok;tid\n", ""
+	for i := range 30 {
+		r := []string{"A", fmt.Sprintf("2024-01-%02d", 1+i%28), fmt.Sprint(500 + i), fmt.Sprint(i % 3 % 2), fmt.Sprint(i % 7)}
+		rows = append(rows, r)
+		text += strings.Join(r, ";") + "\n"
+		objects += fmt.Sprintf(`{"enhet":"A","datum":%q,"nr":%s,"ok":%t,"tid":%s}`+"\n", r[1], r[2], r[3] == "1", r[4])
+	}
+	book := workbook(t, rows)
+	var packed bytes.Buffer
+	z := zip.NewWriter(&packed)
+	w, err := z.Create("a.xlsx")
+	if err == nil {
+		_, err = w.Write([]byte(book))
+	}
+	if err := errors.Join(err, z.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for name, file := range map[string]string{"a.csv": text, "a.ndjson": objects, "a.xlsx": book, "a.xlsx.zip": packed.String()} {
+		p, res := readBack(t, name, []byte(file), []string{"A"})
+		yaml := p.YAML()
+		if res.Lines != 30 || !strings.Contains(yaml, `numerator: "ok", denominator: "=1"`) || !strings.Contains(yaml, `value: "tid"`) || strings.Contains(yaml, `value: "nr"`) {
+			t.Errorf("%s:\n%s", name, yaml)
+		}
+	}
+}
+
+// TestNumbersInNames: what looks like a personal identity number in the place of
+// a name is never told: text with it has no header, and other files are refused.
+func TestNumbersInNames(t *testing.T) {
+	for name, text := range map[string]string{
+		"a.csv":    "namn;19121212-1212;datum;enhet;n\nBo;x;2024-01-02;B;0\nCia;y;2024-01-02;B;0\n",
+		"b.ndjson": `{"enhet":"A","datum":"2024-01-01","131052-308T":5}` + "\n" + `{"enhet":"A","datum":"2024-01-01","131052-308T":5}` + "\n",
+	} {
+		p, err := propose.Propose(name, strings.NewReader(text), int64(len(text)))
+		said := fmt.Sprint(err)
+		if err == nil {
+			said = p.YAML()
+		}
+		if (name == "b.ndjson") != errors.Is(err, propose.ErrUnknown) || strings.Contains(said, "1212") || strings.Contains(said, "1310") {
+			t.Errorf("%s: %s", name, said)
+		}
 	}
 }
 

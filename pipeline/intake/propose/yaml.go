@@ -138,7 +138,7 @@ func (w *writer) dialect() {
 	}
 	w.key("decimal", "      decimal: %s", text(d.Decimal))
 	if d.Thousands != "" {
-		w.line("      thousands: %s", text(d.Thousands))
+		w.key("thousands", "      thousands: %s", text(d.Thousands))
 	}
 	w.key("dates", "      dates: %s", d.Dates)
 	if len(d.Missing) > 0 {

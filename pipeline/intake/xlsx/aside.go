@@ -133,6 +133,9 @@ func (w *workbook) unused(look func([]byte)) error {
 			look(text)
 		}
 	}
+	if !w.hints {
+		return nil
+	}
 	in := 0
 	return w.walk(w.strings, func(tok xml.Token, t *tokens) error {
 		switch el := tok.(type) {

@@ -325,7 +325,9 @@ func FuzzSheet(f *testing.F) {
 		for {
 			rec, err := r.Next()
 			if err == io.EOF {
-				return
+				if err = r.Aside(func([]byte) {}); err == nil {
+					return
+				}
 			}
 			if err != nil {
 				if fault, ok := errors.AsType[*record.Error](err); !ok || fault.Rule == "" || fault.Hint == "" {

@@ -35,6 +35,7 @@ type workbook struct {
 	used    []uint64
 	strings string
 	comment string // of the archive
+	hints   bool   // the shared texts have others between them
 }
 
 type sheet struct {
@@ -272,9 +273,12 @@ func (w *workbook) shared(part string) error {
 	in := 0 // depth of phonetic hints
 	return w.walk(part, func(tok xml.Token, t *tokens) error {
 		switch el := tok.(type) {
+		case xml.Comment:
+			w.hints = true
 		case xml.StartElement:
 			switch el.Name.Local {
 			case "rPh":
+				w.hints = true
 				in++
 			case "t":
 				if in > 0 {

@@ -2,6 +2,7 @@ package surveil_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -399,6 +400,50 @@ func TestValidate(t *testing.T) {
 		if _, err := surveil.Run(good(), o); err == nil {
 			t.Errorf("%s: judged", name)
 		}
+	}
+}
+
+// A feed that rests on some days of the week is judged by weeks as one that comes
+// every night: nothing is missed on the days on which nothing ever comes.
+func TestRestingWeekdays(t *testing.T) {
+	c := night.Default()
+	c.Units, c.Indicators, c.Median, c.Contaminated = 60, 2, 50, 0
+	v := night.New(c, 6)
+	p := &v.Panel
+	for t := range p.Nights {
+		if back := (p.Nights - 1 - t) % 7; back == 2 || back == 3 {
+			for s := range p.Unit {
+				p.Volume[s*p.Nights+t] = surveil.Unknown
+			}
+		}
+	}
+	found := func() (what []string, weeks int) {
+		r, err := surveil.Run(p, surveil.Default())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range r.Findings {
+			what = append(what, fmt.Sprint(f.Check, " ", f.Series, " ", f.Scale))
+		}
+		return what, r.Tested["T03"]
+	}
+	if what, weeks := found(); len(what) != 0 || weeks != 2*2*60 {
+		t.Errorf("found %v in %d tests by week and month", what, weeks)
+	}
+	large := 0
+	for s := range p.Unit {
+		if p.Volume[(s+1)*p.Nights-1] > p.Volume[(large+1)*p.Nights-1] {
+			large = s
+		}
+	}
+	for t := p.Nights - 7; t < p.Nights; t++ {
+		if k := large*p.Nights + t; p.Volume[k] > 0 {
+			p.Volume[k] = p.Volume[k] / 2
+			p.Numerator[k] = min(p.Numerator[k], p.Volume[k])
+		}
+	}
+	if what, _ := found(); !slices.Contains(what, fmt.Sprint("T03 ", large, " 7")) {
+		t.Errorf("half a week: found %v", what)
 	}
 }
 

@@ -3,7 +3,6 @@ package upload
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"mime"
@@ -142,17 +141,22 @@ func (h *Handler) rejected(w http.ResponseWriter, r *http.Request, feed *catalog
 		return h.failed("read the rejected rows", err)
 	}
 	defer func() { _ = f.Close() }()
-	charset, typ, ext := "utf-8", "text/csv", ".rejected.csv"
+	charset, typ := "utf-8", "text/csv"
 	switch feed.Format {
 	case "", "delimited":
 		charset = strings.TrimSuffix(feed.Dialect.Encoding, "-bom")
 	case "fixed":
-		charset, typ, ext = strings.TrimSuffix(feed.Dialect.Encoding, "-bom"), "text/plain", ".rejected.txt"
+		charset, typ = strings.TrimSuffix(feed.Dialect.Encoding, "-bom"), "text/plain"
 	case "ndjson":
-		typ, ext = "application/x-ndjson", ".rejected.ndjson"
+		typ = "application/x-ndjson"
+	case "xlsx":
+		charset, typ = "", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 	}
-	w.Header().Set("Content-Type", fmt.Sprintf("%s; charset=%s", typ, charset))
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": u.Name + ext}))
+	if charset != "" {
+		typ += "; charset=" + charset
+	}
+	w.Header().Set("Content-Type", typ)
+	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": u.Name + "." + intake.RejectedName(feed)}))
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(rowsTime))
 	w.WriteHeader(http.StatusOK)
 	_, _ = io.Copy(w, f)

@@ -46,7 +46,7 @@ func judged(ctx context.Context, tb testing.TB, o simulate.Options) (*simulate.T
 	if err != nil {
 		tb.Fatal(err)
 	}
-	a, err := app.Open(ctx, config(tb.TempDir(), filepath.Join(dir, "catalog"), filepath.Join(dir, "drop"), nil))
+	a, err := app.Open(ctx, config(inMemory(tb), filepath.Join(dir, "catalog"), filepath.Join(dir, "drop"), nil))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -94,6 +94,7 @@ func judged(ctx context.Context, tb testing.TB, o simulate.Options) (*simulate.T
 // covers is noticed at its severity on the night it came, nothing else is held,
 // and what is clean is released.
 func TestSimulatedFaultsAreHandled(t *testing.T) {
+	t.Parallel()
 	o := simulate.Default()
 	o.Units, o.Months, o.Indicators = 60, 15, 20
 	truth, report, a := judged(t.Context(), t, o)

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/eventlog"
@@ -22,6 +23,27 @@ func (a *App) DeadLetters(ctx context.Context) (uint64, error) {
 		}
 	}
 	return 0, nil
+}
+
+// Shown names the publication that the released store shows.
+type Shown struct {
+	Publication uint64
+	At          time.Time
+}
+
+// Shown is the zero value before the first publication.
+func (a *App) Shown(ctx context.Context) (s Shown, err error) {
+	rows, err := a.conns[1].Query(ctx, "SELECT publication, published_at FROM run ORDER BY publication DESC LIMIT 1")
+	if err != nil {
+		return s, fmt.Errorf("read which publication is shown: %w", err)
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := rows.Scan(&s.Publication, &s.At); err != nil {
+			return s, fmt.Errorf("read which publication is shown: %w", err)
+		}
+	}
+	return s, rows.Err()
 }
 
 // HeldCells is how many cells the last publication shows as held: what a

@@ -349,8 +349,8 @@ func (u *Uploader) receipt(ctx context.Context, s *sending) (r intake.Receipt, e
 	}
 }
 
-// rejected puts the rejected rows beside the file, under a name that no feed
-// takes for an export.
+// rejected puts the rejected rows beside the file, under a name that hardly a
+// feed takes for an export.
 func (u *Uploader) rejected(ctx context.Context, s *sending, at string) (string, error) {
 	res, err := u.ask(ctx, http.MethodGet, at, nil, http.StatusOK, nil)
 	if err != nil {
@@ -361,5 +361,8 @@ func (u *Uploader) rejected(ctx context.Context, s *sending, at string) (string,
 		return "", fmt.Errorf("the rejected rows: %w", err)
 	}
 	path := s.path + ".rejected.txt"
+	if strings.Contains(res.Header.Get("Content-Type"), "spreadsheet") {
+		path = s.path + ".rejected.xlsx" // which no program opens under another name
+	}
 	return path, rawstore.WriteFile(path, b, 0o600)
 }

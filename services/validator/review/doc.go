@@ -1,7 +1,9 @@
 // Package review is how people review flags over HTTP: they read what lies in
-// their part of the organisation, decide, look at what a decision would change,
-// take it back, ask why a point looked as it did on a date, and introduce
-// indicator versions. The commands `larstrom flags`, `why` and `protocol` give
+// their part of the organisation and what they are to decide first, decide, look
+// at what a decision would change, take it back, ask why a point looked as it did
+// on a date, affirm what is shown of their units, introduce indicator versions,
+// and, where they read the events of all parts, take the audit trail and what
+// decisions teach. The commands `larstrom flags`, `why` and `protocol` give
 // the same orders under the same rules (packages gate and validator). The
 // document schemas/openapi/review.yaml says all of it, and a test holds every
 // answer against it.
@@ -20,6 +22,7 @@
 //   - A decision names the version of the flag that was read (If-Match), and is
 //     refused without one, and when somebody has decided meanwhile; the refusal says
 //     who, when and what.
+//   - That somebody was shown a flag whole is in the LEDGER before she is.
 //   - A command that carries an Idempotency-Key is carried out once, and sent again
 //     it gets the first answer again.
 //   - Every route has a rule of access; one without is not served.
