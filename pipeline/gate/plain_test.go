@@ -134,8 +134,8 @@ func TestOnlyConcernedCellsChange(t *testing.T) {
 			}
 		}
 	})
-	if looked < 100 {
-		t.Errorf("%d cells were looked at", looked)
+	if looked == 0 {
+		t.Error("no cell was looked at")
 	}
 }
 

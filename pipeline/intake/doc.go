@@ -92,9 +92,10 @@
 // copies of data; in other resources of a Bundle; in the metadata of tables, and
 // the values of their dictionaries that no row has; in names and comments of
 // archives and compressed streams. A number there rejects the file, since there is
-// no row to reject. What cannot be looked through (a column of lists or groups, an
-// embedded document) is refused, unless the feed declares that identifiers may
-// stand in that column. Pictures are not looked into. The name of the file and
+// no row to reject; so it does in a column of lists or groups. What cannot be
+// looked through (a column with a type in it that is not read, an embedded
+// document) is refused, unless the feed declares that identifiers may stand in
+// that column. Pictures are not looked into. The name of the file and
 // those of its columns and sheets are told only where they hold no number.
 //
 // # What a file replaces

@@ -71,10 +71,10 @@ func TestNumbersOutsideTheRows(t *testing.T) {
 		if rejects, err := read(person); !errors.As(err, &bad) || bad.Problems[0].Rule != RuleIdentity || len(bad.Identity) != 1 || strings.Contains(err.Error()+rejects, person) {
 			t.Errorf("%s: %v", tc.name, err)
 		}
-		if _, err := read("20241230-0315 by " + person); !errors.As(err, &bad) || bad.Problems[0].Rule != RuleIdentity {
+		if _, err := read("20241230-0317 by " + person); !errors.As(err, &bad) || bad.Problems[0].Rule != RuleIdentity {
 			t.Errorf("%s, behind a time: %v", tc.name, err)
 		}
-		for _, word := range []string{"20241230-0315", "2024123003151200", "nothing"} {
+		for _, word := range []string{"20241230-0317", "20241230-0315", "2024123003151200", "nothing"} {
 			if _, err := read(word); err != nil {
 				t.Errorf("%s, %s: %v", tc.name, word, err)
 			}

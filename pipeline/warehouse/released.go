@@ -281,7 +281,7 @@ func bitsSQL(t publication.Table) string {
 		e := "toInt64(" + c.Name + ")"
 		switch c.Values.(type) {
 		case []string:
-			e = "xxHash64(toString(" + c.Name + "))"
+			e = "xxHash64(" + c.Name + ")"
 		case []float64:
 			e = c.Name // its eight bytes
 		case [][]string:

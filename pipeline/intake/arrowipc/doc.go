@@ -18,7 +18,10 @@
 // included), nulls, and dictionaries of these. A timestamp with a zone is an
 // instant and becomes a time of the feed's zone; without one it is civil. A
 // null is the empty field. A column of any other type may be ignored by the
-// feed, not read.
+// feed, not read. What lies in columns of lists and structs is handed to whoever
+// looks through whole files (Options.Unused), without its rows, as are the values
+// of dictionaries that no row has, and the metadata of schema, fields, messages and
+// footer (Aside).
 //
 // # The end
 //

@@ -22,6 +22,10 @@
 // becomes a time of the feed's zone; another is civil. A null is the empty
 // field. INT96 is refused: some writers mean UTC by it, some a local time.
 //
+// What lies in columns of lists and groups is handed to whoever looks through
+// whole files (Options.Unused), without its rows, as are the values of
+// dictionaries that no row has, and the keys and values of the metadata (Aside).
+//
 // # The end
 //
 // The footer stands at the end, so a file that was cut has none

@@ -406,12 +406,40 @@ type footprint struct {
 	took                   time.Duration
 }
 
-// inUse is how much of the heap is in use when what is not has been collected.
+// inUse is how much of the heap is in use when what is not has been collected,
+// without what the log's server holds: it keeps what was written or read in the
+// last ten seconds, and so the more the faster the machine is.
 func inUse() int64 {
 	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
+	runtime.GC() // what pools keep goes the second time
+	var records []runtime.MemProfileRecord
+	for n, ok := runtime.MemProfile(nil, false); !ok; {
+		records = make([]runtime.MemProfileRecord, n+100)
+		if n, ok = runtime.MemProfile(records, false); ok {
+			records = records[:n]
+		}
+	}
+	var sum int64
+	for i := range records {
+		if !ofServer(records[i].Stack()) {
+			sum += records[i].InUseBytes()
+		}
+	}
+	return sum
+}
+
+// ofServer reports whether the log's server allocated here.
+func ofServer(stack []uintptr) bool {
+	frames := runtime.CallersFrames(stack)
+	for {
+		f, more := frames.Next()
+		if strings.HasPrefix(f.Function, "github.com/nats-io/nats-server/") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
 }
 
 // intakeJob is the child: it prints its footprint.
