@@ -331,7 +331,7 @@ func TestAPersonReviewsOverHTTP(t *testing.T) {
 	// A form of the pages that does not say what was read decides nothing.
 	form := func(path string, values url.Values, cookies ...*http.Cookie) *http.Response {
 		t.Helper()
-		r, err := http.NewRequestWithContext(t.Context(), "POST", c.url+path, strings.NewReader(values.Encode()))
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, c.url+path, strings.NewReader(values.Encode()))
 		if err != nil {
 			t.Fatal(err)
 		}

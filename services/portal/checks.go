@@ -1,8 +1,6 @@
 package portal
 
 import (
-	"strings"
-
 	"larstrom/pipeline/quality"
 )
 
@@ -27,11 +25,6 @@ func explainedIn(lang string) explained {
 
 // whyOf is what a check's finding means.
 func (p *Portal) whyOf(check string) string { return p.words.checks.why[check] }
-
-// titled is a check by its id and its title.
-func (w *words) titled(check string) string {
-	return strings.TrimSpace(check + " " + w.checks.title[check])
-}
 
 // checkTitles name every check of the catalogue in a few words, in the order of
 // languages: Swedish, Norwegian, Danish, English.

@@ -129,7 +129,8 @@ func (r *Reader) Next() (*record.Record, error) {
 	clear(r.below)
 	r.added = r.added[:0]
 	r.rec.Malformed, r.rec.Hint = r.object()
-	if n := len(r.added); n == len(addedKeys()) {
+	keys := addedKeys()
+	if n := len(r.added); n == len(keys) {
 		r.rec.Back = true
 	} else if n > 0 && r.fault == nil {
 		r.fault = unknown([]byte(r.added[0]))
