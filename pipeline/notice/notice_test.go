@@ -2,6 +2,7 @@ package notice_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -429,6 +430,28 @@ func TestQuestionsFollowTheLedger(t *testing.T) {
 		t.Fatalf("proposed while the source owes an answer: %+v", q)
 	}
 	put(event.NoticeSubject("nord"), event.NoticeSent{Notice: "n", Kind: event.NoticeDigest, Person: "p"})
+
+	// A newer version of the cells does not set the clock back; what another check,
+	// or the same about another unit, asks is another question.
+	since := ask()[0].OpenedSeq
+	at = at.AddDate(0, 0, 7)
+	put(event.RunSubject("nord"), event.RunOpened{Run: "r2", Ordinal: 2})
+	for flag, of := range map[string][2]string{"f2": {"T01", "lund"}, "f3": {"T01", "ystad"}, "f4": {"T04", "lund"}} {
+		raise.Flag, raise.Check, raise.Unit, raise.Run = flag, of[0], of[1], "r2"
+		put(gateOf, raise)
+	}
+	put(gateOf, event.FlagResolved{Flag: "f1", Reason: gate.Superseded, Run: "r2"})
+	put(event.RunSubject("nord"), event.RunChecked{Run: "r2"})
+	asked := map[string]string{}
+	for _, q := range ask() {
+		asked[q.FlagRaised.Flag] = q.OpenedOn.String()
+		if (q.OpenedSeq == since) != (q.FlagRaised.Flag == "f2") {
+			t.Errorf("%s was opened at %d", q.FlagRaised.Flag, q.OpenedSeq)
+		}
+	}
+	if want := map[string]string{"f2": "2025-09-02", "f3": "2025-09-09", "f4": "2025-09-09"}; !maps.Equal(asked, want) {
+		t.Errorf("opened on %v, want %v", asked, want)
+	}
 }
 
 // An indicator version that awaits its protocol is a task of those who may sign it,

@@ -13,7 +13,8 @@ import (
 // Question is an open BLOCK or HOLD that awaits somebody.
 type Question struct {
 	gate.Flag
-	// OpenedSeq and OpenedOn are where and when it was opened last.
+	// OpenedSeq and OpenedOn are where and when it was opened last; a flag that
+	// carries on the question of an older version was opened when that one was.
 	OpenedSeq uint64
 	OpenedOn  catalog.Date
 	// Moved is the LEDGER sequence of the event that its duty follows from.
@@ -58,8 +59,26 @@ func Questions(s *run.State, zone *time.Location) ([]Question, error) {
 	return out, nil
 }
 
+// Opened is the day on which each flag of one indicator's gate events was
+// opened last, as [Question] has it.
+func Opened(events []event.Event, zone *time.Location) (map[string]catalog.Date, error) {
+	clocks, err := clocksOf(events, zone)
+	on := make(map[string]catalog.Date, len(clocks))
+	for flag, c := range clocks {
+		on[flag] = c.on
+	}
+	return on, err
+}
+
+// subject is what a flag asks about, whichever version of it.
+type subject struct {
+	check, unit, stratum string
+	period               catalog.Date
+}
+
 // clock is what the events of one flag say of its times.
 type clock struct {
+	subject   subject
 	seq       uint64
 	on        catalog.Date
 	open      bool
@@ -85,13 +104,24 @@ func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, err
 		case event.TypeFlagRaised:
 			err = read(e, func(b event.FlagRaised) {
 				if c := of(b.Flag); !c.open {
-					*c = clock{seq: e.Sequence, on: on, open: b.Memory == "", memory: b.Memory}
+					*c = clock{subject: subject{b.Check, b.Unit, b.Stratum, b.Period}, seq: e.Sequence, on: on, open: b.Memory == "", memory: b.Memory}
 				}
 			})
 		case event.TypeFlagReopened:
-			err = read(e, func(b event.FlagReopened) { *of(b.Flag) = clock{seq: e.Sequence, on: on, open: true} })
+			err = read(e, func(b event.FlagReopened) { of(b.Flag).reopened(e.Sequence, on) })
 		case event.TypeFlagResolved:
-			err = read(e, func(b event.FlagResolved) { of(b.Flag).open = false })
+			err = read(e, func(b event.FlagResolved) {
+				c := of(b.Flag)
+				c.open = false
+				if b.Reason != gate.Superseded {
+					return
+				}
+				for _, o := range all {
+					if o.open && o.subject == c.subject && o.seq > c.seq {
+						o.seq, o.on = c.seq, c.on
+					}
+				}
+			})
 		case event.TypeDecisionMade:
 			err = read(e, func(b event.DecisionMade) { of(b.Flag).made(b) })
 		case event.TypeDecisionProposed:
@@ -109,10 +139,10 @@ func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, err
 				c := of(b.Flag)
 				switch {
 				case !c.open:
-					*c = clock{seq: e.Sequence, on: on, open: true}
+					c.reopened(e.Sequence, on)
 					for _, o := range all { // what its acceptance covered is asked as well
 						if o.memory == b.Flag && !o.open {
-							*o = clock{seq: e.Sequence, on: on, open: true}
+							o.reopened(e.Sequence, on)
 						}
 					}
 				case c.snooze == b.Decision:
@@ -135,6 +165,11 @@ func read[B event.Body](e event.Event, then func(B)) error {
 		then(b)
 	}
 	return err
+}
+
+// reopened begins anew: nothing that was said of the flag before counts.
+func (c *clock) reopened(seq uint64, on catalog.Date) {
+	*c = clock{subject: c.subject, seq: seq, on: on, open: true}
 }
 
 func (c *clock) made(d event.DecisionMade) {

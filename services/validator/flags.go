@@ -2,7 +2,6 @@ package validator
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -12,6 +11,7 @@ import (
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/notice"
 	"larstrom/pipeline/quality"
 	"larstrom/pipeline/queue"
 )
@@ -101,7 +101,7 @@ func (s *Service) QueueFor(ctx context.Context, who gate.Actor, on catalog.Date)
 		if err != nil {
 			return queue.Queue{}, err
 		}
-		opened, err := openedOn(events, s.zone())
+		opened, err := notice.Opened(events, s.zone())
 		if err != nil {
 			return queue.Queue{}, err
 		}
@@ -142,32 +142,6 @@ func (s *Service) zone() *time.Location {
 		return z
 	}
 	return time.UTC
-}
-
-// openedOn is the day on which each flag was opened last.
-func openedOn(events []event.Event, zone *time.Location) (map[string]catalog.Date, error) {
-	on, open := map[string]catalog.Date{}, map[string]bool{}
-	for _, e := range events {
-		var body struct {
-			Flag string `json:"flag"`
-			Kind string `json:"kind"`
-		}
-		switch e.Type {
-		case event.TypeFlagRaised, event.TypeFlagReopened, event.TypeDecisionWithdrawn, event.TypeFlagResolved, event.TypeDecisionConfirmed, event.TypeDecisionMade:
-			if err := json.Unmarshal(e.Data, &body); err != nil {
-				return nil, fmt.Errorf("event %d %s: %w", e.Sequence, e.Type, err)
-			}
-		default:
-			continue
-		}
-		switch {
-		case e.Type == event.TypeFlagResolved || e.Type == event.TypeDecisionConfirmed || body.Kind == event.Accept || body.Kind == event.RejectIt:
-			open[body.Flag] = false
-		case e.Type != event.TypeDecisionMade && !open[body.Flag]:
-			on[body.Flag], open[body.Flag] = catalog.DateOf(e.Time.In(zone)), true
-		}
-	}
-	return on, nil
 }
 
 // foldRev is the revision of the cells that a gate is told; 0: none.
