@@ -81,7 +81,7 @@ func TestInsertIsAPart(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := lines(t, conn, "SELECT uniqExact(part), max(n), sum(rows) FROM (SELECT block, any(_part) AS part, uniqExact(_part) AS n, count() AS rows FROM obs GROUP BY block)")
-	if want := fmt.Sprintf("2 1 %d", blocks*block.MaxRows); got[0] != want {
+	if want := fmt.Sprintf("3 1 %d", blocks*block.MaxRows); got[0] != want {
 		t.Errorf("parts, parts of a block, rows: %s; want %s", got[0], want)
 	}
 }

@@ -368,7 +368,7 @@ func TestViewColumns(t *testing.T) {
 		"variation":  every + "period_start period_end data_through units mean phi tau2 tau2_low tau2_high i2 icc mor scv" + deciles,
 		"flag":       every + "unit period_start flag check severity observed expected direction cells text raised_at raised_run incident sla",
 		"delivery":   every + "delivery registry feed file as_of received_at lines observed rejected parked reason",
-		"unit":       "region indicator indicator_version granularity stratum run unit state name kind parent valid_from valid_to successor",
+		"unit":       "region indicator indicator_version granularity stratum run unit state name kind parent valid_from valid_to successor affirmed_through",
 		"indicator":  every + "registry name type class direction measurement multiplier min_denominator specification",
 		"annotation": "region indicator indicator_version granularity stratum run unit period_start state kind text",
 		"run":        every + "publication as_of catalog published_at",
