@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -112,7 +113,13 @@ func (l *Log) generation(ctx context.Context, q query, next *uint64, fn func(Mes
 	if q.stream == LEDGER || q.headers {
 		buffer = jetstream.PullMaxMessagesWithBytesLimit(bufferEvents, bufferBytes)
 	}
-	msgs, err := cons.Messages(buffer)
+	opts := []jetstream.PullMessagesOpt{buffer}
+	if q.until > 0 {
+		// Nothing beyond the end is fetched: not for nothing, and not of what is
+		// being written, see behind.
+		opts = append(opts, jetstream.StopAfter(int(min(q.until-*next+1, math.MaxInt32))))
+	}
+	msgs, err := cons.Messages(opts...)
 	if err != nil {
 		return renew, fmt.Errorf("log: consumer on %s: %w", q, err)
 	}

@@ -2,16 +2,63 @@ package eventlog
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"larstrom/pipeline/event"
 )
 
-// ReadSubject calls fn for every message of a subject from sequence from on, in
-// order and once each: up to sequence until, or, where that is 0, those that
-// exist and then those that come, until ctx ends (the error is then ctx's) or fn
-// returns an error (which is returned as it is). The payload is valid until fn
-// returns. Whether the messages are those of anything is the caller's to find
-// out: see Tally.
+// behind is how many bytes a reader stays behind a writer. The server keeps what
+// it writes in files of 8 MiB, and what of one is read while it is written it
+// keeps in memory for 10 seconds more: at the pace of intake, hundreds of MiB.
+const behind = 9 << 20
+
+// stride is how many bytes more there must be before Trail reads on, so that a
+// consumer is worth its making, and pace how often it asks how many there are.
+const (
+	stride = 4 << 20
+	pace   = 50 * time.Millisecond
+)
+
+// Trail calls fn for every message of a subject from sequence 1 on, in order and
+// once each, as ReadSubject does, while somebody writes them: never the last few
+// MiB of the stream, which it leaves to be read when the writing is over. It ends
+// with ctx (the error is then ctx's) or when fn returns an error.
+func (l *Log) Trail(ctx context.Context, stream, subject string, fn func(seq uint64, payload []byte) error) error {
+	first, err := l.state(ctx, stream)
+	if err != nil {
+		return err
+	}
+	read, until := StreamInfo{Bytes: first.Bytes}, first
+	known := []StreamInfo{first} // what the stream was, the oldest first
+	for {
+		now, err := l.state(ctx, stream)
+		if err != nil {
+			return err
+		}
+		if len(known) == 0 || known[len(known)-1].Last < now.Last {
+			known = append(known, now)
+		}
+		for len(known) > 0 && known[0].Bytes+behind <= now.Bytes {
+			until, known = known[0], known[1:]
+		}
+		if until.Bytes >= read.Bytes+stride {
+			if err := l.ReadSubject(ctx, stream, subject, read.Last+1, until.Last, fn); err != nil {
+				return err
+			}
+			read = until
+		}
+		l.reached("trail", now.Last)
+		if !wait(ctx, pace) {
+			return fmt.Errorf("log: reading %s: %w", subject, ctx.Err())
+		}
+	}
+}
+
+// ReadSubject calls fn for every message of a subject from sequence from up to
+// sequence until, in order and once each, until fn returns an error (which is
+// returned as it is). The payload is valid until fn returns. Whether the messages
+// are those of anything is the caller's to find out: see Tally.
 func (l *Log) ReadSubject(ctx context.Context, stream, subject string, from, until uint64, fn func(seq uint64, payload []byte) error) error {
 	if _, err := l.stream(stream); err != nil {
 		return err

@@ -174,7 +174,7 @@ func (a *ahead) follow(ctx context.Context, d event.DeliveryReceived) {
 	}
 	a.of[d.Delivery], a.following = e, d.Delivery
 	e.following.Go(func() {
-		err := a.s.cfg.Log.ReadSubject(following, eventlog.OBS, subject, 1, 0, func(seq uint64, payload []byte) error {
+		err := a.s.cfg.Log.Trail(following, eventlog.OBS, subject, func(seq uint64, payload []byte) error {
 			return a.add(ctx, e, seq, payload)
 		})
 		if following.Err() == nil {
