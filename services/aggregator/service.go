@@ -108,7 +108,7 @@ func (s *Service) Run(ctx context.Context) error {
 		err := s.work(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil //nolint:nilerr // ctx ends when the service is to stop: the end of Run, not a failure
+			return nil // the service is to stop: no failure
 		case !warehouse.Transient(err):
 			return fmt.Errorf("aggregator: %w", err)
 		}

@@ -5,8 +5,11 @@ import (
 	"encoding/json"
 )
 
+// addedCount is how many keys a file of rejected rows has more than it was sent.
+const addedCount = 3
+
 // addedKeys stand behind those of the file in a file of rejected rows.
-func addedKeys() [3]string { return [3]string{"rule", "column", "hint"} }
+func addedKeys() [addedCount]string { return [3]string{"rule", "column", "hint"} }
 
 // unsplit is the key of a line that was no object.
 const unsplit = "row"

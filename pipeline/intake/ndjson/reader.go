@@ -129,8 +129,7 @@ func (r *Reader) Next() (*record.Record, error) {
 	clear(r.below)
 	r.added = r.added[:0]
 	r.rec.Malformed, r.rec.Hint = r.object()
-	keys := addedKeys()
-	if n := len(r.added); n == len(keys) {
+	if n := len(r.added); n == addedCount {
 		r.rec.Back = true
 	} else if n > 0 && r.fault == nil {
 		r.fault = unknown([]byte(r.added[0]))
