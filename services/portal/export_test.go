@@ -27,3 +27,12 @@ func (p *Portal) Patterns() []string {
 	}
 	return out
 }
+
+// Questions is questionsOf of flags, each a severity, a flag and its incident.
+func Questions(flags ...[3]string) uint64 {
+	keys := make([]flagKey, len(flags))
+	for i, f := range flags {
+		keys[i] = flagKey{Severity: f[0], Flag: f[1], Incident: f[2]}
+	}
+	return questionsOf(keys)
+}

@@ -412,11 +412,24 @@ type flagKey struct {
 	Period    time.Time `ch:"period_start"`
 	Run       string    `ch:"raised_run"`
 	Cells     uint32    `ch:"cells"`
+	Incident  string    `ch:"incident"`
+}
+
+// questionsOf counts what a person is asked: the flags of one incident have one
+// cause, and one decision can answer them.
+func questionsOf(keys []flagKey) uint64 {
+	asked := map[string]bool{}
+	for _, k := range keys {
+		if holds(k.Severity) {
+			asked[cmp.Or(k.Incident, k.Flag)] = true
+		}
+	}
+	return uint64(len(asked))
 }
 
 // openFlagKeys are all open flags of the publication, in no order.
 func (p *Portal) openFlagKeys(ctx context.Context) ([]flagKey, error) {
-	return published[flagKey](ctx, p, "SELECT flag, check, severity, indicator, unit, stratum, period_start, raised_run, cells FROM flag WHERE state = 'open'")
+	return published[flagKey](ctx, p, "SELECT flag, check, severity, indicator, unit, stratum, period_start, raised_run, cells, incident FROM flag WHERE state = 'open'")
 }
 
 // flagText is what is read of the flags that a page shows.

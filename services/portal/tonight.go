@@ -28,12 +28,13 @@ type tonight struct {
 	Rules   []ruleLine
 	Waiting int // accepted and not yet published
 
-	Holding  []heldGroup
-	Remarks  []heldGroup
-	Flags    uint64 // that hold
-	Previous uint64 // cells that show an earlier version
-	Empty    uint64 // cells that show nothing
-	Unknown  bool   // nothing is published, so nobody knows
+	Holding []heldGroup
+	Remarks []heldGroup
+	// Questions hold data back, an incident being one.
+	Questions uint64
+	Previous  uint64 // cells that show an earlier version
+	Empty     uint64 // cells that show nothing
+	Unknown   bool   // nothing is published, so nobody knows
 
 	Signals signalsBody
 
@@ -135,11 +136,10 @@ func (p *Portal) held(ctx context.Context, t *tonight) error {
 	if err != nil {
 		return err
 	}
-	t.Holding, t.Remarks, t.Flags, t.Previous, t.Empty = nil, nil, 0, 0, 0
+	t.Holding, t.Remarks, t.Questions, t.Previous, t.Empty = nil, nil, questionsOf(keys), 0, 0
 	for _, h := range p.groupsOf(keys) {
 		if holds(h.Severity) {
 			t.Holding = append(t.Holding, h)
-			t.Flags += h.Flags
 		} else {
 			t.Remarks = append(t.Remarks, h)
 		}
@@ -204,8 +204,8 @@ func (p *Portal) advise(t *tonight) []advice {
 		add("/help", w.t("nav.help"), w.t("next.empty"))
 		return out
 	}
-	if t.Flags > 0 {
-		add("/flags", w.t("next.flags.link"), w.count("next.flags", t.Flags))
+	if t.Questions > 0 {
+		add("/flags", w.t("next.flags.link"), w.count("next.flags", t.Questions))
 	}
 	if len(t.Refused) > 0 {
 		add("/deliveries/"+t.Refused[0].ID, w.t("next.refused.link"), w.count("next.refused", len(t.Refused)))
