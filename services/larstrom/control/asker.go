@@ -51,11 +51,17 @@ func (s *Server) asking(mux *http.ServeMux) {
 
 // SQLAs copies the result as it comes.
 func (c *Client) SQLAs(ctx context.Context, r SQLRequest, w io.Writer) error {
-	b, err := json.Marshal(r)
+	return c.copied(ctx, "/v1/my/sql", r, w)
+}
+
+// copied writes the answer to a request as it comes, with the error that may come
+// behind it.
+func (c *Client) copied(ctx context.Context, path string, request any, w io.Writer) error {
+	b, err := json.Marshal(request)
 	if err != nil {
 		return err
 	}
-	res, err := c.do(ctx, http.MethodPost, "/v1/my/sql", nil, "application/json", strings.NewReader(string(b)))
+	res, err := c.do(ctx, http.MethodPost, path, nil, "application/json", strings.NewReader(string(b)))
 	if err != nil {
 		return err
 	}

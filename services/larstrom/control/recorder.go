@@ -2,12 +2,9 @@ package control
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/queue"
@@ -68,17 +65,5 @@ func (c *Client) Affirm(ctx context.Context, r AffirmRequest) (event.UnitAffirme
 
 // Audit copies the trail as it comes.
 func (c *Client) Audit(ctx context.Context, id Identity, w io.Writer) error {
-	b, err := json.Marshal(id)
-	if err != nil {
-		return err
-	}
-	res, err := c.do(ctx, http.MethodPost, "/v1/audit", nil, "application/json", strings.NewReader(string(b)))
-	if err != nil {
-		return err
-	}
-	_, err = io.Copy(w, res.Body)
-	if err := errors.Join(err, res.Body.Close()); err != nil {
-		return err
-	}
-	return trailed(res)
+	return c.copied(ctx, "/v1/audit", id, w)
 }
