@@ -331,6 +331,10 @@ func (f *Flag) expect(version int) error {
 	return &ConflictError{Flag: f.Flag, Expected: version, Actual: f.Version, What: f.last.what, By: f.last.by, On: f.last.on}
 }
 
+// undrawable is the check for numerators above the denominators that they are
+// part of: no chart can hold such a share, whoever waives what.
+const undrawable = "C11"
+
 // permits checks the command against the flag's state and severity.
 func (f *Flag) permits(cmd Command) error {
 	switch cmd.Kind {
@@ -350,6 +354,9 @@ func (f *Flag) permits(cmd Command) error {
 	case event.Waive:
 		if f.Severity != event.Block {
 			return fmt.Errorf("%w: only a BLOCK is waived; a %s can be accepted or rejected", ErrInvalid, f.Severity)
+		}
+		if f.Check == undrawable {
+			return fmt.Errorf("%w: a share above 1 cannot be drawn, so that a waiver would show nothing; correct or reject it", ErrInvalid)
 		}
 	case event.RejectIt:
 		if rank(f.Severity) < rank(event.Note) {

@@ -195,13 +195,22 @@ func TestCorrectionAndFlags(t *testing.T) {
 		propose("f1", "C").confirm("f1").reject("f0").release().sees("E 1 held_empty f0")
 }
 
+// A waiver that could show nothing is refused, with what can be done instead.
+func TestAShareAboveOneIsNotWaived(t *testing.T) {
+	b := newBook(t).cells("E 1 A").raise("f1", "C11", event.Block, "E 1 A").release()
+	_, err := b.s.Decide(gate.Command{Flag: "f1", Kind: event.Waive, Cause: gate.CodingPractice, Note: "so it is"}, steward, day)
+	if !errors.Is(err, gate.ErrInvalid) || !strings.Contains(err.Error(), "correct or reject it") {
+		t.Errorf("waived: %v", err)
+	}
+}
+
 // What a check finds about the correction itself holds it, until the source
 // sends again or two persons waive it.
 func TestCorrectionUnderQuestion(t *testing.T) {
 	b := newBook(t).cells("E 1 A").release().cells("E 1 B").raise("f1", "K09", event.Hold, "E 1 B").release().
 		propose("f1", "C").confirm("f1").release().sees("E 1 released C! (f1 corrected)").
-		raise("f2", "C11", event.Block, "E 1 C").resolve().release().sees("E 1 held_empty f2")
-	if _, verdict := b.s.Admit(finding("f2", "C11", event.Block, b.rev, guard(key("E", 1), "C")), day); verdict != gate.Known {
+		raise("f2", "C12", event.Block, "E 1 C").resolve().release().sees("E 1 held_empty f2")
+	if _, verdict := b.s.Admit(finding("f2", "C12", event.Block, b.rev, guard(key("E", 1), "C")), day); verdict != gate.Known {
 		t.Errorf("asked again every night: %d", verdict)
 	}
 	b.waive("f2").sees("E 1 released C! (f2 waived) (f1 corrected)")
@@ -209,7 +218,7 @@ func TestCorrectionUnderQuestion(t *testing.T) {
 		t.Errorf("the waiver of a correction lapses as %+v", l)
 	}
 	newBook(t).cells("E 1 A").release().cells("E 1 B").raise("f1", "K09", event.Hold, "E 1 B").release().
-		propose("f1", "C").confirm("f1").release().raise("f2", "C11", event.Block, "E 1 C").release().
+		propose("f1", "C").confirm("f1").release().raise("f2", "C12", event.Block, "E 1 C").release().
 		cells("E 1 D").resolve("f2 resent").settle(false, "f1 conflict").release().sees("E 1 held_empty f1")
 }
 
@@ -878,4 +887,20 @@ func TestIntroductionProtocol(t *testing.T) {
 	if !gate.Pilot(ind, "H", below) || !gate.Pilot(ind, "E", below) || gate.Pilot(ind, "F", below) {
 		t.Error("pilot units")
 	}
+}
+
+// What a person has rejected holds for later versions that still fail: nobody is
+// asked again, nothing of it is shown, and taking the rejection back asks about
+// the newest version too.
+func TestARejectionHoldsWhileItFails(t *testing.T) {
+	b := newBook(t).cells("E 1 A").release().cells("E 1 B").raise("f1", "T02", event.Hold, "E 1 B").reject("f1").release().cells("E 1 C")
+	f, verdict := b.s.Admit(finding("f2", "T02", event.Hold, b.rev, guard(key("E", 1), "C")), day)
+	if verdict != gate.Remember || f.Memory != "f1" {
+		t.Fatalf("asked again: %d, memory of %q", verdict, f.Memory)
+	}
+	b.append(f).release().is("f2", gate.Rejected).sees("E 1 held_previous A f2")
+	if n := b.s.Counts().Open[event.Hold]; n != 0 {
+		t.Errorf("%d flags are open", n)
+	}
+	b.undo("f1", steward).is("f1", gate.Open).is("f2", gate.Open)
 }

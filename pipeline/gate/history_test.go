@@ -395,7 +395,17 @@ func read(versions []gate.Version, events []event.Event) *plain {
 			p.flags[f.Flag] = f
 			p.clean[f.Flag] = map[string]bool{}
 			p.status[f.Flag] = "open"
-			if f.Memory != "" {
+			switch {
+			case f.Memory != "" && p.status[f.Memory] == "rejected":
+				// What a person has rejected and the check still finds is rejected.
+				p.unanswer(f.Flag)
+				p.status[f.Flag] = "rejected"
+				withdrawnBy["memory "+f.Flag] = map[event.Guard]bool{}
+				for _, g := range p.guards(f.Flag) {
+					withdrawnBy["memory "+f.Flag][g] = true
+				}
+				hide(f.Flag)
+			case f.Memory != "":
 				p.status[f.Flag] = "covered"
 				p.closing(f.Flag)
 			}
@@ -447,6 +457,15 @@ func read(versions []gate.Version, events []event.Event) *plain {
 					if p.status[id] == "covered" && p.flags[id].Memory == d.Flag {
 						p.status[id] = "open"
 						reopened = append(reopened, id)
+					}
+				}
+			}
+			if p.status[d.Flag] == "rejected" {
+				for id := range p.flags {
+					if p.status[id] == "rejected" && p.flags[id].Memory == d.Flag {
+						p.status[id] = "open"
+						reopened = append(reopened, id)
+						delete(withdrawnBy, "memory "+id)
 					}
 				}
 			}

@@ -303,7 +303,7 @@ func (s *State) applyRaised(r event.FlagRaised) error {
 			return fmt.Errorf("%w: flag %s is open and is raised as covered by %s", ErrTransition, r.Flag, r.Memory)
 		}
 		m := s.memories[r.Memory]
-		if m == nil || !m.covers(&r, s.region, r.AsOf) {
+		if rejected := s.flags[r.Memory]; m == nil && !s.holdsFor(rejected, &r) || m != nil && !m.covers(&r, s.region, r.AsOf) {
 			return fmt.Errorf("%w: flag %s is not covered by the memory of flag %s on %s", ErrGateViolation, r.Flag, r.Memory, r.AsOf)
 		}
 	}
@@ -326,10 +326,13 @@ func (s *State) applyRaised(r event.FlagRaised) error {
 	f.Status = Open
 	f.unclean()
 	f.clean = r.Clean
-	if r.Memory != "" {
+	switch {
+	case r.Memory != "" && s.memories[r.Memory] == nil:
+		s.reject(f)
+	case r.Memory != "":
 		f.Status = Covered
 		s.keepEarlier(f)
-	} else {
+	default:
 		s.open[r.Flag] = f
 	}
 	f.touch("raised", "", r.AsOf)

@@ -89,6 +89,16 @@ func (s *State) takeBack(f *Flag, on catalog.Date) {
 		for _, g := range f.all() {
 			s.restore(s.cells[g.Key(s.region, s.indicator)], g.Fingerprint, f.Flag)
 		}
+		for _, id := range s.order { // what was rejected by its memory
+			if o := s.flags[id]; o.Status == Rejected && o.Memory == f.Flag {
+				for _, g := range o.all() {
+					s.restore(s.cells[g.Key(s.region, s.indicator)], g.Fingerprint, o.Flag)
+				}
+				s.reopen(o)
+				o.touch("withdrawal of the rejection of "+f.Flag, "", on)
+				open = append(open, o)
+			}
+		}
 	case Corrected:
 		s.endCorrections(f)
 	}

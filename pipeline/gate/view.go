@@ -278,6 +278,12 @@ func (s *State) Admit(f event.FlagRaised, asOf catalog.Date) (event.FlagRaised, 
 	if s.known(&f, asOf) {
 		return f, Known
 	}
+	if old := s.flags[f.Flag]; old == nil || old.Status != Open {
+		if rejected := s.stillFails(&f); rejected != "" {
+			f.Memory = rejected
+			return f, Remember
+		}
+	}
 	if acceptable(f.Severity) {
 		// The acceptance that was raised last; the id breaks ties, so that
 		// the same history always names the same memory.
@@ -298,6 +304,48 @@ func (s *State) Admit(f event.FlagRaised, asOf catalog.Date) (event.FlagRaised, 
 		}
 	}
 	return f, Raise
+}
+
+// stillFails is the newest rejected flag of which the finding is the same
+// question about later versions of its cells: what a person has said is wrong is
+// not asked again while it is. Empty: none.
+func (s *State) stillFails(f *event.FlagRaised) string {
+	best := ""
+	if len(f.Guards) == 0 {
+		return best
+	}
+	c := s.cells[f.Guards[0].Key(s.region, s.indicator)]
+	if c == nil {
+		return best
+	}
+	for fp := range c.withdrawn {
+		for _, id := range c.withdrawn[fp] {
+			if o := s.flags[id]; s.holdsFor(o, f) && (best == "" || cmp.Or(cmp.Compare(o.Rev, s.flags[best].Rev), strings.Compare(id, best)) > 0) {
+				best = id
+			}
+		}
+	}
+	return best
+}
+
+// holdsFor reports whether the rejection of a flag holds for a finding: the same
+// check, target and direction, about later versions of its cells.
+func (s *State) holdsFor(o *Flag, f *event.FlagRaised) bool {
+	if o == nil || o.Flag == f.Flag || !acceptable(f.Severity) || o.Status != Rejected || o.Check != f.Check || o.Unit != f.Unit || o.Stratum != f.Stratum || o.Direction != f.Direction ||
+		o.Rev >= f.Rev || o.Severity != f.Severity || o.Period != f.Period || len(f.Guards) == 0 {
+		return false
+	}
+	was := o.all()
+	for _, g := range f.Guards {
+		k := g.Key(s.region, s.indicator)
+		if c := s.cells[k]; c == nil || g.Fingerprint == c.absence() {
+			return false // that a cell is gone is another question
+		}
+		if !slices.ContainsFunc(was, func(o event.Guard) bool { return o.Key(s.region, s.indicator) == k }) {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *State) known(f *event.FlagRaised, asOf catalog.Date) bool {

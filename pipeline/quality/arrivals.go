@@ -110,6 +110,23 @@ const arrivingAtOnce = 2
 // compared with: four weeks of a nightly feed.
 const FewestNights = 28
 
+// Nightly reports whether so many nights are known that what the last one brought
+// can be compared with them. Until then, and for feeds that come by the week or
+// month, the volume of a period is judged by the periods around it.
+func Nightly(seen []Seen) bool {
+	if len(seen) == 0 {
+		return false
+	}
+	first := seen[len(seen)-1].AsOf.Days() - surveil.History
+	known := 0
+	for _, v := range seen {
+		if v.AsOf.Days() >= first {
+			known++
+		}
+	}
+	return known > FewestNights
+}
+
 // arrive adds the series of one indicator.
 func arrive(p *surveil.Panel, past *Past, indicator int32, units map[string]int32, seen []Seen) {
 	t := past.Cells

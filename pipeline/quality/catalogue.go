@@ -186,7 +186,7 @@ func note(id string) string {
 		return "DHIS2 suspected >= confirmed"
 	case "P06":
 		return "Jones 2008: false discoveries for providers"
-	case "T02", "T03":
+	case "T02", "T03": // by night, or by the history of each period
 		return "negative binomial with dispersion pooled by indicator; measured on simulated nights; Farrington"
 	case "T05":
 		return "a finding on a rate alone is a remark"

@@ -23,7 +23,10 @@
 // judges over all series of the night at once. Flags with one likely cause come
 // back with the name of one Incident; what a finding explains is on record
 // under it and asks nobody, and its flag guards the cells of both. What is not
-// given makes the checks that need it not applicable, with the reason. Judged
+// given makes the checks that need it not applicable, with the reason. Indicators
+// that are not in the panel, because too few nights are known of them or their feed
+// never comes by night, are judged by the history of their periods instead: a first
+// delivery brings months of it. Judged
 // tells afterwards where the checks of the panel have looked: a flag of theirs
 // closes by itself only after they did and found nothing again.
 //

@@ -50,6 +50,10 @@ type Incident struct {
 // ofFeed begins the cause of what was found about a feed.
 const ofFeed = "feed "
 
+// manyUnits is how many units of a registry may be asked about their history one
+// by one.
+const manyUnits = 10
+
 // several is how many findings of one check make an incident of what they
 // share.
 const several = 3
@@ -71,6 +75,7 @@ func foldIncidents(n *Night, all []Finding, beside map[int]int) []Incident {
 			group(CauseDelivery, registry, i)
 		}
 	}
+	odd := n.oddPeriods(all)
 	for i := range all {
 		f := &all[i]
 		if !f.Raises() || f.Status != Flagged {
@@ -79,10 +84,30 @@ func foldIncidents(n *Night, all []Finding, beside map[int]int) []Incident {
 		if taken[i] {
 			continue
 		}
+		if f.Unit != "" && f.ofPeriod() {
+			// What is odd in a unit's history is one question; where several
+			// units are odd in one period it is the export's, and where many
+			// are at any time it is the history's.
+			registry := n.registry(f)
+			units := odd[[2]string{registry, ""}]
+			switch {
+			case len(odd[[2]string{registry, f.Period.String()}]) >= several:
+				group(CauseFeed, "volume "+registry+" "+f.Period.String(), i)
+			case len(units) > manyUnits:
+				group(CauseFeed, "volume "+registry, i)
+			case units[f.Unit] > 1:
+				group(CauseUnit, "volume "+registry+" "+f.Unit, i)
+			}
+			continue
+		}
 		switch f.Check {
 		case "X06":
 			group(CauseMoved, f.Unit, i)
 		case "T08":
+			if registry := n.registry(f); len(odd[[2]string{"T08 " + registry, f.Period.String()}]) >= several {
+				group(CauseStale, registry+" "+f.Period.String(), i) // the export is
+				continue
+			}
 			group(CauseStale, cmp.Or(f.Unit, f.cause), i)
 		case "K01":
 			group(CauseSilent, f.Unit, i)
@@ -140,7 +165,7 @@ func foldIncidents(n *Night, all []Finding, beside map[int]int) []Incident {
 	of := map[string]int{} // incident of a flag
 	for _, key := range slices.SortedFunc(maps.Keys(groups), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		list := groups[key]
-		if len(list) < 2 && (key[0] == CauseRestated || key[0] == CauseDelivery || key[0] == CauseFeed) {
+		if len(list) < 2 && (key[0] == CauseRestated || key[0] == CauseDelivery || key[0] == CauseFeed || key[0] == CauseUnit) {
 			continue
 		}
 		inc := Incident{ID: incidentID(n, key), Cause: key[0], Region: n.Region, AsOf: n.AsOf}
@@ -183,6 +208,32 @@ func foldIncidents(n *Night, all []Finding, beside map[int]int) []Incident {
 		slices.Sort(out[i].Children)
 	}
 	slices.SortFunc(out, func(a, b Incident) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// oddPeriods are by registry and period the units of which the volume is odd
+// then, with how many findings, and without a period those of all; behind T08
+// those that repeat an earlier period.
+func (n *Night) oddPeriods(all []Finding) map[[2]string]map[string]int {
+	out := map[[2]string]map[string]int{}
+	for i := range all {
+		f := &all[i]
+		at := [2]string{n.registry(f), f.Period.String()}
+		switch {
+		case !f.Raises() || f.Status != Flagged || f.Unit == "" || f.Period.IsZero():
+			continue
+		case f.Check == "T08":
+			at[0] = "T08 " + at[0]
+		case !f.ofPeriod():
+			continue
+		}
+		for _, at := range [][2]string{at, {at[0], ""}} {
+			if out[at] == nil {
+				out[at] = map[string]int{}
+			}
+			out[at][f.Unit]++
+		}
+	}
 	return out
 }
 

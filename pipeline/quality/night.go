@@ -254,6 +254,9 @@ func foldNight(all []Finding) {
 		case "X06", "T08", "K01":
 			continue
 		case "T02", "T03", "T04", "T05", "T07", "D04", "K04", "K09", "K11":
+			if f.ofPeriod() {
+				continue
+			}
 			if id, ok := by[target{f.Indicator, f.Unit}]; ok {
 				f.FoldedInto = id
 				continue
@@ -272,6 +275,51 @@ func foldNight(all []Finding) {
 			f.FoldedInto = cells[f.Guards[0]]
 		}
 	}
+	foldPeriods(all)
+}
+
+// foldPeriods folds what is odd about the volume of a period into what says more
+// of a cell of it, and a week into its day.
+func foldPeriods(all []Finding) {
+	more := map[event.Guard]string{}
+	for _, check := range []string{"X06", "T08", "K01", "T04", "K09", "K11", "T02"} {
+		for i := range all {
+			f := &all[i]
+			if !f.Raises() || f.Status != Flagged || f.Check != check {
+				continue
+			}
+			id := FlagID(*f)
+			if f.ofPeriod() {
+				for _, g := range f.Guards {
+					if into, ok := more[g]; ok {
+						f.FoldedInto = into
+						break
+					}
+				}
+			}
+			for _, g := range f.Guards {
+				if _, ok := more[g]; !ok && f.FoldedInto == "" {
+					more[g] = id
+				}
+			}
+		}
+	}
+	for i := range all {
+		if f := &all[i]; f.Raises() && f.Status == Flagged && f.Check == "T03" && f.ofPeriod() {
+			for _, g := range f.Guards {
+				if into, ok := more[g]; ok {
+					f.FoldedInto = into
+					break
+				}
+			}
+		}
+	}
+}
+
+// ofPeriod reports whether the finding is about the volume of one period, not
+// about what a night brought.
+func (f *Finding) ofPeriod() bool {
+	return (f.Check == "T02" || f.Check == "T03" || f.Check == "T06") && !f.Period.IsZero() && len(f.Guards) > 0
 }
 
 // surveil runs the checks over the panel.
@@ -292,7 +340,7 @@ func (n *Night) surveil(checks []Check, before []Finding) []Finding {
 		delete(o.Off, c.ID)
 		o.Thresholds[c.ID] = surveil.Threshold{Count: c.Count, Fraction: c.Fraction, P: c.P}
 		if n.Panel == nil && c.ID != "P06" {
-			out = append(out, record(c, NotApplicable, int64(len(n.Inputs)), "the volumes of earlier nights are not known"))
+			out = append(out, record(c, NotApplicable, int64(len(n.Inputs)), "the volumes of earlier nights are not known; periods are judged by those around them"))
 		}
 	}
 	p06, outliers := known["P06"]
@@ -306,6 +354,8 @@ func (n *Night) surveil(checks []Check, before []Finding) []Finding {
 	p := *panel
 	p.Artefact = n.artefacts(&p, before)
 	instances := n.thresholds(&p, &o, known)
+	pasts := n.pasts()
+	n.look(pasts, &o, instances)
 	r, err := surveil.Run(&p, o)
 	if err != nil {
 		for _, c := range known {
@@ -316,6 +366,9 @@ func (n *Night) surveil(checks []Check, before []Finding) []Finding {
 		return out
 	}
 	n.judged = Judged{n.Panel, r.Judged}
+	odd := n.ofPast(pasts, r.Past, instances)
+	out = append(append(out, odd...), n.moved(before, odd, instances)...)
+	out = append(out, n.together(pasts, instances)...)
 	tested := map[string]int64{}
 	for id, k := range r.Tested {
 		tested[id] = int64(k)

@@ -49,6 +49,11 @@ type Input struct {
 	// Series are the histories, as they are after this run, of every unit and
 	// stratum that has a changed cell or an expected period.
 	Series []Series
+	// Country is that of the registry, for its holidays; empty: none is known.
+	Country string
+	// Rebased is by unit the first day of the level that was accepted as a real
+	// change.
+	Rebased map[string]catalog.Date
 	// Feed and Units are thresholds of the feed and, by unit, of units: those
 	// of the indicator go before the feed's, those of a unit before both.
 	Feed  map[string]catalog.CheckParams
@@ -78,6 +83,9 @@ type Change struct {
 	// version is held, the next one is compared with what was last released,
 	// or a second small loss would slip past the first.
 	Released *cell.Version
+	// Asked says that the version before is under an open question of its volume,
+	// or was rejected for it.
+	Asked bool
 }
 
 // Series is the history of one unit and stratum under one indicator version,
@@ -90,6 +98,9 @@ type Series struct {
 	// Volume is Volume of the version that counts: the current one, or where
 	// that is held or withdrawn the visible one; 0 for a tombstone.
 	Volume []float64
+	// Numerator is that of the same version, or the sum of its values; nil: not
+	// given.
+	Numerator []float64
 	// Mature periods will not fill any more.
 	Mature []bool
 	// Excluded points have no version that counts: they are in no baseline.
@@ -121,7 +132,7 @@ func (s *Series) key(in *Input, period int32) cell.Key {
 func (s *Series) valid() error {
 	n := len(s.Period)
 	if len(s.Volume) != n || len(s.Mature) != n || len(s.Excluded) != n || len(s.Fingerprint) != n || len(s.Tombstone) != n ||
-		len(s.LagOf) != len(s.LagFor) || len(s.LagVolume) != len(s.LagFor) {
+		s.Numerator != nil && len(s.Numerator) != n || len(s.LagOf) != len(s.LagFor) || len(s.LagVolume) != len(s.LagFor) {
 		return errors.New("the columns of the history differ in length")
 	}
 	for _, column := range [][]float64{s.Volume, s.LagVolume} {
@@ -156,6 +167,16 @@ func Volume(t catalog.IndicatorType, c cell.Content) float64 {
 		}
 	}
 	return float64(c.Rows)
+}
+
+// Numerator is what of a cell's volume counts, for checks that compare contents:
+// the numerator where the indicator's type has one, else the sum of the values.
+func Numerator(t catalog.IndicatorType, c cell.Content) float64 {
+	switch t {
+	case catalog.Mean, catalog.Median, catalog.Percentile:
+		return c.Values.Float(cell.Micro)
+	}
+	return c.Numerator.Float(cell.Micro)
 }
 
 // Finding is the outcome of a check. Findings that pass or do not apply are

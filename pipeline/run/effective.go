@@ -34,6 +34,8 @@ type Ordered struct {
 	// period, so that of a row without a readable unit or indicator its window
 	// does not tell whether a newer one has replaced it.
 	Apart bool
+	// KeysOnce: none of its rows has the key of another.
+	KeysOnce bool
 }
 
 // Segment is a stretch of time with one base. From and To are half-open;
@@ -173,7 +175,7 @@ func effectiveOf(feed string, taken []*Delivery) Effective {
 		if snapshot && !used[i+1] || !snapshot && i+1 < oldest {
 			continue
 		}
-		e.Deliveries = append(e.Deliveries, Ordered{d.Delivery, snapshot, snapshot && apart(d)})
+		e.Deliveries = append(e.Deliveries, Ordered{d.Delivery, snapshot, snapshot && apart(d), d.Accepted.KeyOrder == event.KeysAscend})
 		renumber[i+1] = len(e.Deliveries)
 	}
 	for _, p := range parts {

@@ -33,6 +33,49 @@ type Breach struct {
 // slice is not to be changed.
 func (s *State) Breaches() []Breach { return s.breaches }
 
+func (s *State) breached(b Breach) {
+	s.breaches = append(s.breaches, b)
+	if s.breachesOf == nil {
+		s.breachesOf = map[string][]Breach{}
+	}
+	s.breachesOf[b.Flag] = append(s.breachesOf[b.Flag], b)
+}
+
+// FlagsMoved are the indicators, sorted, of which a flag may be another than it was,
+// or new: something was said of one after one LEDGER sequence and up to another.
+func (s *State) FlagsMoved(after, through uint64) []string {
+	var out []string
+	for indicator, events := range s.gate {
+		for _, e := range slices.Backward(events) {
+			if e.Sequence <= after {
+				break
+			}
+			if e.Sequence <= through {
+				out = append(out, indicator)
+				break
+			}
+		}
+	}
+	for _, b := range slices.Backward(s.breaches) {
+		if b.Seq <= after {
+			break
+		}
+		if indicator, ok := s.flags[b.Flag]; ok && b.Seq <= through {
+			out = append(out, indicator)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// FlagsOfAt are those of FlagsAt that are of one indicator.
+func (s *State) FlagsOfAt(indicator string, seq uint64) ([]Flag, error) {
+	f, err := s.flagsOf(indicator, seq)
+	out := slices.Clone(f)
+	s.late(out, seq)
+	return out, err
+}
+
 // FlagsAt are all flags as they were at a LEDGER sequence, ordered by
 // indicator and then as they were first raised.
 func (s *State) FlagsAt(seq uint64) ([]Flag, error) {
@@ -84,16 +127,19 @@ func (s *State) flagsOf(indicator string, seq uint64) ([]Flag, error) {
 
 // late says of open flags what the LEDGER knew at a sequence of their time.
 func (s *State) late(flags []Flag, seq uint64) {
-	stages := map[string]string{}
-	since := map[string]uint64{}
-	for _, b := range s.breaches {
-		if b.Seq <= seq && (b.Since > since[b.Flag] || b.Since == since[b.Flag] && b.Stage == event.SLALate) {
-			stages[b.Flag], since[b.Flag] = b.Stage, b.Since
-		}
-	}
 	for i := range flags {
-		if f := &flags[i]; f.Status == "open" && since[f.FlagRaised.Flag] == f.Moved {
-			f.SLA = stages[f.FlagRaised.Flag]
+		f := &flags[i]
+		if f.Status != "open" {
+			continue
+		}
+		stage, since := "", uint64(0)
+		for _, b := range s.breachesOf[f.FlagRaised.Flag] {
+			if b.Seq <= seq && (b.Since > since || b.Since == since && b.Stage == event.SLALate) {
+				stage, since = b.Stage, b.Since
+			}
+		}
+		if since == f.Moved {
+			f.SLA = stage
 		}
 	}
 }
@@ -180,6 +226,9 @@ func (f *flagFold) raised(b event.FlagRaised, at time.Time) {
 	status := "open"
 	if b.Memory != "" {
 		status = "covered"
+		if f.status(b.Memory) == "rejected" {
+			status = "rejected" // it still fails, and is not asked again
+		}
 	}
 	if i, ok := f.at[b.Flag]; ok { // asked again
 		if f.flags[i].Status != "open" {
@@ -223,9 +272,9 @@ func (f *flagFold) withdrawn(b event.DecisionWithdrawn, seq uint64) {
 	if f.standing[b.Flag] != b.Decision {
 		return // a proposal or a snooze
 	}
-	if f.status(b.Flag) == "accepted" {
+	if rests := map[string]string{"accepted": "covered", "rejected": "rejected"}[f.status(b.Flag)]; rests != "" {
 		for i := range f.flags {
-			if o := &f.flags[i]; o.Status == "covered" && o.Memory == b.Flag {
+			if o := &f.flags[i]; o.Status == rests && o.Memory == b.Flag {
 				f.set(o.Flag, "open", "")
 				f.moved(o.Flag, seq)
 			}

@@ -1,6 +1,7 @@
 package run_test
 
 import (
+	"reflect"
 	"testing"
 	"time"
 
@@ -65,5 +66,31 @@ func TestLateFlags(t *testing.T) {
 	}
 	if n := len(s.Breaches()); n != 3 {
 		t.Errorf("%d breaches", n)
+	}
+	// Where nothing is said to have moved the flags are as they were.
+	same := 0
+	for from := range seq + 1 {
+		was, err := s.FlagsAt(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for to := from; to <= seq; to++ {
+			now, err := s.FlagsOfAt("i", to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all, err := s.FlagsAt(to); err != nil || !reflect.DeepEqual(all, now) && len(all)+len(now) > 0 {
+				t.Fatalf("of the one indicator at %d: %+v, of all %+v, %v", to, now, all, err)
+			}
+			switch moved := s.FlagsMoved(from, to); {
+			case len(moved) == 0 && len(was)+len(now) > 0 && !reflect.DeepEqual(was, now):
+				t.Errorf("nothing moved from %d to %d, and the flags were %+v and are %+v", from, to, was, now)
+			case len(moved) == 0:
+				same++
+			}
+		}
+	}
+	if same < int(seq) {
+		t.Errorf("%d times nothing moved", same)
 	}
 }

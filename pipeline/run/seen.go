@@ -14,6 +14,8 @@ type seen struct {
 	flags map[string]map[string]event.FlagSeen // by flag and person, the last
 	units map[string]event.UnitAffirmed        // by unit, that which reaches furthest
 	said  []affirmed                           // in the order of the LEDGER
+	// affirmed is the sequence of the last affirmation that said something new.
+	affirmed uint64
 }
 
 // affirmed is an affirmation at its place in the LEDGER.
@@ -40,7 +42,7 @@ func (s *seen) unit(b event.UnitAffirmed, seq uint64) {
 		s.units = map[string]event.UnitAffirmed{}
 	}
 	if s.units[b.Unit].Through.Before(b.Through) {
-		s.units[b.Unit] = b
+		s.units[b.Unit], s.affirmed = b, seq
 	}
 }
 
@@ -55,6 +57,10 @@ func (s *State) Affirmed(unit string) (event.UnitAffirmed, bool) {
 	b, ok := s.seen.units[unit]
 	return b, ok
 }
+
+// AffirmedSeq is the LEDGER sequence of the last affirmation that said something
+// new, 0 before the first.
+func (s *State) AffirmedSeq() uint64 { return s.seen.affirmed }
 
 // AffirmedAt is by unit the last day that was affirmed as of a LEDGER sequence.
 func (s *State) AffirmedAt(through uint64) map[string]catalog.Date {

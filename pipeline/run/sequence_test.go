@@ -234,7 +234,7 @@ func TestRetractionsAndSkipsThatContradict(t *testing.T) {
 func TestPartsOfUnitsAndLengths(t *testing.T) {
 	l := ledger{t: t}
 	for i, a := range []event.DeliveryAccepted{
-		{}, {Units: []string{"u1"}, From: jan(2), To: jan(5)},
+		{KeyOrder: event.KeysAscend}, {Units: []string{"u1"}, From: jan(2), To: jan(5)},
 		{Windows: []event.Window{{Period: catalog.Day, From: jan(3), To: jan(4)}}, From: jan(3), To: jan(9)},
 	} {
 		a.Delivery, a.Feed, a.Kind = fmt.Sprint("d", i+1), "f", "snapshot"
@@ -256,7 +256,7 @@ func TestPartsOfUnitsAndLengths(t *testing.T) {
 			t.Errorf("%s of %s: %s, want %s", c.period, c.unit, got, c.want)
 		}
 	}
-	if got := fmt.Sprint(e.Deliveries); got != "[{d1 true false} {d2 true true} {d3 true true}]" {
+	if got := fmt.Sprint(e.Deliveries); got != "[{d1 true false true} {d2 true true false} {d3 true true false}]" {
 		t.Errorf("deliveries %s", got)
 	}
 }

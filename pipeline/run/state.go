@@ -89,6 +89,7 @@ type State struct {
 	skipped        map[string][]Gap  // feed → numbers that are awaited no more
 	feedSeq        map[string]uint64 // feed → sequence of the last event about it
 	breaches       []Breach
+	breachesOf     map[string][]Breach // by flag
 	seen           seen
 }
 
@@ -206,7 +207,7 @@ func (s *State) apply(e event.Event) error {
 		if err != nil {
 			return err
 		}
-		s.breaches = append(s.breaches, Breach{SLABreached: b, Seq: e.Sequence})
+		s.breached(Breach{SLABreached: b, Seq: e.Sequence})
 	case event.TypeRunOpened:
 		return s.openRun(e)
 	case event.TypeCellsAppended:
@@ -496,10 +497,10 @@ func (s *State) Idle() bool {
 	return len(s.Undecided()) == 0 && len(s.Waiting()) == 0 && s.NextRun() == nil && !s.Stale()
 }
 
-// Stale reports whether the last publication lacks a release or was drawn
-// with another catalog than the adopted one.
+// Stale reports whether the last publication lacks a release or an affirmation, or
+// was drawn with another catalog than the adopted one.
 func (s *State) Stale() bool {
-	return len(s.Unpublished()) > 0 || s.Publication != nil && s.Publication.Catalog != s.Catalog
+	return len(s.Unpublished()) > 0 || s.Publication != nil && (s.Publication.Catalog != s.Catalog || s.seen.affirmed > s.Publication.Through)
 }
 
 // FeedRev is the highest revision of the feed's deliveries up to and

@@ -185,6 +185,11 @@ func TestTheStoryOfARun(t *testing.T) {
 	expect("a release", "", "", false, true)
 	l.apply(event.RunPublished{Publication: 3, Run: "r2", Catalog: "c1", Through: l.seq})
 	expect("published again", "", "", true, false)
+	l.apply(event.UnitAffirmed{Unit: "u", Through: jan(2)})
+	expect("an affirmation", "", "", false, true)
+	l.apply(event.RunPublished{Publication: 4, Run: "r2", Catalog: "c1", Through: l.seq})
+	l.apply(event.UnitAffirmed{Unit: "u", Through: jan(1)})
+	expect("an affirmation that says nothing new", "", "", true, false)
 	l.apply(event.CatalogAdopted{Hash: "c2", Previous: "c1"})
 	expect("another catalog", "", "", false, true)
 	if s.Seq != l.seq {

@@ -46,7 +46,7 @@ func samples() map[event.Type][2]event.Body {
 		event.TypeDeliveryAccepted: {
 			event.DeliveryAccepted{Delivery: "d1", Raw: hash, Name: "n.csv", Feed: "nightly", Registry: "pvq", AsOf: day, OrderKey: "k",
 				Kind: "snapshot", From: day, To: day.AddDays(30), Windows: []event.Window{{Period: catalog.Month, From: day, To: day.AddDays(30)}},
-				Units: []string{"SE0001"}, Number: 7, Step: 1, First: 1, Blocks: blocks, Lines: 4, Observed: 1, Deleted: 1, Rejected: 1, Parked: 1,
+				Units: []string{"SE0001"}, Number: 7, Step: 1, First: 1, Blocks: blocks, Lines: 4, Observed: 1, Deleted: 1, Rejected: 1, Parked: 1, KeyOrder: event.KeysAscend,
 				Rules: map[string]int64{"R01": 1}, Catalog: "h", Replaces: "d0",
 				Form: event.Form{Encoding: "utf-8", LineEnd: "CRLF", Quoted: true, Columns: []string{"c"}, Decimals: map[string]string{"c": "2"},
 					Dates: map[string]string{"d": "iso"}},

@@ -235,7 +235,7 @@ func (s *Service) gather(n *night, matters []*matter) quality.Night {
 	registries := map[string]map[string]bool{} // of units
 	for _, m := range matters {
 		q.Inputs = append(q.Inputs, m.input)
-		if len(m.past.Seen) > quality.FewestNights {
+		if quality.Nightly(m.past.Seen) {
 			past = append(past, m.past)
 		}
 		for i := range m.input.Series {

@@ -22,6 +22,9 @@ func (s *Service) rejudged(m *matter, n *night, g *gate.State) func(gate.Flag) b
 			return false
 		}
 		c := s.cfg.Checks[at]
+		if ofPeriod(&f) {
+			return false // until a version of its cells is judged
+		}
 		if quality.ByPanel(f.Check) || len(f.Guards) == 0 {
 			return m.quiet(&f)
 		}
@@ -79,7 +82,7 @@ func (s *Service) carried(m *matter, n *night, o quality.Origin) []event.FlagRai
 	var out []event.FlagRaised
 	for f := range m.gate.Flags {
 		rejected := f.Status == gate.Rejected
-		if f.Status != gate.Open && !rejected || f.Severity == event.Block || f.Run == n.run.Run || len(f.Also) > 0 || f.Check == "K01" || !quality.ByPanel(f.Check) {
+		if f.Status != gate.Open && !rejected || f.Severity == event.Block || f.Run == n.run.Run || len(f.Also) > 0 || f.Check == "K01" || !quality.ByPanel(f.Check) || ofPeriod(&f) {
 			continue
 		}
 		again := slices.ContainsFunc(m.found, func(v quality.Finding) bool {

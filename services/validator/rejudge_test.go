@@ -81,7 +81,7 @@ func (m *month) night(check string, found, looked, came bool) string {
 		}
 	}
 	for _, f := range m.s.carried(of, n, o) {
-		if flag, verdict := m.gate.Admit(f, o.AsOf); verdict == gate.Raise {
+		if flag, verdict := m.gate.Admit(f, o.AsOf); verdict != gate.Known {
 			m.apply(flag)
 		}
 	}
@@ -104,6 +104,8 @@ func (m *month) night(check string, found, looked, came bool) string {
 		return "shown"
 	case open == 1 && !shown:
 		return "held"
+	case open == 0:
+		return "withheld"
 	}
 	return "neither"
 }
@@ -143,8 +145,8 @@ func TestANightsQuestionOutlivesItsVersion(t *testing.T) {
 	}
 }
 
-// What a person has rejected does not come back with the next night's records,
-// until its source has taken something of it back.
+// What a person has rejected does not come back with the next night's records, and
+// nobody is asked about it again, until its source has taken something of it back.
 func TestRejectedNightsStayOut(t *testing.T) {
 	c := &catalog.Catalog{Region: catalog.Region{Code: "nord"}, Indicators: []catalog.Indicator{{ID: "i", Registry: "reg", Type: catalog.Proportion}}}
 	m := &month{t: t, s: &Service{cfg: Config{Catalog: c, Checks: quality.Catalogue()}, index: c.Index()}, gate: gate.New("nord", "i"), day: catalog.NewDate(2026, 1, 1),
@@ -162,7 +164,7 @@ func TestRejectedNightsStayOut(t *testing.T) {
 	}
 	for range 3 {
 		reject()
-		if got := m.night("T07", false, true, true); got != "held" {
+		if got := m.night("T07", false, true, true); got != "withheld" {
 			t.Fatalf("what was rejected is %s", got)
 		}
 	}

@@ -287,7 +287,7 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raise
 		raised[f.Check]++
 	}
 	for _, f := range s.carried(m, n, origin) {
-		if flag, verdict := g.Admit(f, n.run.AsOf); verdict == gate.Raise {
+		if flag, verdict := g.Admit(f, n.run.AsOf); verdict != gate.Known {
 			flags = append(flags, flag)
 			raised[f.Check]++
 		}

@@ -42,7 +42,8 @@ type Answer struct {
 	// State is that of the point; Visible says whether a value was shown.
 	State   string `json:"state"`
 	Visible bool   `json:"visible"`
-	// Hidden says why nothing is there at all: not_introduced.
+	// Hidden says why nothing is there at all: not_introduced, or above_one for a
+	// share that no chart can hold.
 	Hidden string `json:"hidden,omitempty"`
 	// Shown is the fingerprint of the version that was shown, Delivered that
 	// of the newest delivered one; empty: none.
@@ -155,6 +156,10 @@ func (s *Service) Why(ctx context.Context, who gate.Actor, q Question) ([]Answer
 			a.Shown = c.Fingerprint.String()
 			n, d := c.Content.Numerator.Float(cell.Micro), c.Content.Denominator.Float(cell.Micro)
 			a.Numerator, a.Denominator = &n, &d
+			if ind.Type == catalog.Proportion && ind.Subset && c.Content.Numerator.Cmp(c.Content.Denominator) > 0 {
+				// Released by a waiver of old, and nothing that a chart can hold.
+				a.Visible, a.State, a.Hidden = false, gate.HeldEmpty.String(), "above_one"
+			}
 		}
 		out = append(out, a)
 	}

@@ -22,6 +22,10 @@
 //   - what happened: the records of the event day n-L as night n saw them, with
 //     a fixed lag of L days. A day is compared with days at the same age.
 //
+// Or a Past, for Look: what is known tonight of each period of the events, where
+// there are no nights to compare. A period is judged by those around it; what is
+// still filling is in no baseline, and can only be found too high.
+//
 // What must never be done is to compare tonight's view of last week with weeks
 // that have had months to fill.
 //

@@ -18,8 +18,16 @@ import (
 // task[i] and family[i] are those of p[i], numbered from 0; no number of either
 // may be left out. P-values that are NaN count as 1.
 func Select(p []float64, family, task []int, q float64) []bool {
+	return choose(p, family, task, idleOf{family: -1}, q)
+}
+
+// idleOf are hypotheses of a family that nothing speaks for, each a task of its
+// own: they are too many to be listed.
+type idleOf struct{ n, family int }
+
+func choose(p []float64, family, task []int, idle idleOf, q float64) []bool {
 	out := make([]bool, len(p))
-	families, tasks := 0, 0
+	families, tasks := idle.family+1, 0
 	for i := range p {
 		families = max(families, family[i]+1)
 		tasks = max(tasks, task[i]+1)
@@ -33,6 +41,10 @@ func Select(p []float64, family, task []int, q float64) []bool {
 		if v <= q {
 			order = append(order, i)
 		}
+	}
+	tasks += idle.n
+	if idle.n > 0 {
+		inFamily[idle.family] += idle.n
 	}
 	slices.SortFunc(order, func(a, b int) int { return cmp.Or(cmp.Compare(p[a], p[b]), cmp.Compare(a, b)) })
 	taskP, _ := simes(p, order, task, inTask)

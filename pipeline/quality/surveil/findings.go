@@ -45,8 +45,9 @@ type Result struct {
 	// Tested counts the statistical hypotheses of the night by check.
 	Tested map[string]int
 	Skips  []Skip
-	// Others says which of the tests made elsewhere are selected.
-	Others []bool
+	// Others says which of the tests made elsewhere are selected, Past which of
+	// those of the past.
+	Others, Past []bool
 	// Judged says by check and series whether a hypothesis was tested.
 	Judged map[string][]bool
 }
@@ -63,6 +64,7 @@ const (
 	familyOthers
 	familyZeros
 	familyMissingDay
+	familyPast
 )
 
 // hypothesis is a test with the finding that it would be.
@@ -163,7 +165,7 @@ func join(p *Panel, o *Options, parts []*part) Result {
 	if rest := float64(len(tests) - shared); rest > commonWeight*float64(shared) {
 		plain = rest / (rest - (commonWeight-1)*float64(shared))
 	}
-	all := len(tests) + len(o.Others)
+	all := len(tests) + len(o.Others) + len(o.Past)
 	pv, family, task := make([]float64, all), make([]int, all), make([]int, all)
 	numbers := map[[2]int]int{}
 	families := map[int]int{}
@@ -181,12 +183,20 @@ func join(p *Panel, o *Options, parts []*part) Result {
 		task[i] = number(numbers, key)
 		r.Tested[h.Check]++
 	}
-	for k, v := range o.Others {
+	for k, v := range slices.Concat(o.Others, o.Past) {
 		i := len(tests) + k
-		pv[i], family[i], task[i] = v, number(families, familyOthers), number(numbers, [2]int{-1 - i, 0})
+		of := familyOthers
+		if k >= len(o.Others) {
+			of = familyPast
+		}
+		pv[i], family[i], task[i] = v, number(families, of), number(numbers, [2]int{-1 - i, 0})
 	}
-	selected := Select(pv, family, task, o.Q)
-	r.Others = selected[len(tests):]
+	idle := idleOf{family: -1}
+	if o.Idle > 0 {
+		idle = idleOf{n: o.Idle, family: number(families, familyPast)}
+	}
+	selected := choose(pv, family, task, idle, o.Q)
+	r.Others, r.Past = selected[len(tests):len(tests)+len(o.Others)], selected[len(tests)+len(o.Others):]
 	var statistical []Finding
 	for i := range tests {
 		if selected[i] && tests[i].large {

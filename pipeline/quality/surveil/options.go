@@ -40,6 +40,10 @@ type Options struct {
 	// Others are p-values of tests that were made elsewhere and share the
 	// control of false discoveries; each is a task of its own.
 	Others []float64
+	// Past are those of Look's findings, and Idle how many more hypotheses it had:
+	// each counts as one that nothing speaks for.
+	Past []float64
+	Idle int
 	// Workers compute at the same time; the result does not depend on them.
 	Workers int
 }
@@ -68,6 +72,9 @@ func (o *Options) Validate() error {
 	}
 	if o.Workers < 1 {
 		errs = append(errs, fmt.Errorf("surveil: %d workers", o.Workers))
+	}
+	if o.Idle < 0 {
+		errs = append(errs, fmt.Errorf("surveil: %d idle hypotheses", o.Idle))
 	}
 	for id, t := range o.Thresholds {
 		if !(t.Count >= 0) || !(t.Fraction >= 0 && t.Fraction <= 1) || !(t.P >= 0 && t.P <= 1) {

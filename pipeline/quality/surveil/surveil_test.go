@@ -98,6 +98,26 @@ func TestLimitsOfTheTails(t *testing.T) {
 // What is selected at one rate is selected at every higher one; a smaller
 // p-value is never selected less; order does not matter; and what is selected
 // passes plain Benjamini-Hochberg over tasks.
+// A count ten and a thousand times what is expected has a probability that no
+// number holds, and is judged at once.
+func TestTailsFarBeyondNumbers(t *testing.T) {
+	for _, mean := range []float64{3, 800, 20_000} {
+		for _, factor := range []float64{10, 1000} {
+			for _, alpha := range []float64{0, 1e-6, 0.001, 0.01} {
+				y := int(mean * factor)
+				up := surveil.NegativeBinomial(y, mean, alpha)
+				if !(up.Upper >= 0 && up.Upper < 1e-6) || !(up.Lower > 0.99) {
+					t.Errorf("%d where %v were expected, alpha %v: %+v", y, mean, alpha, up)
+				}
+				v := surveil.BetaBinomial(y, y+int(24*mean), 1/max(alpha, 1e-10), 24/max(alpha, 1e-10))
+				if !(v.MidP() >= 0 && v.MidP() < 1e-4) {
+					t.Errorf("%d of %d: %+v", y, y+int(24*mean), v)
+				}
+			}
+		}
+	}
+}
+
 func TestSelectLaws(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 60).Draw(t, "n")

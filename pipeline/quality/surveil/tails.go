@@ -97,6 +97,9 @@ func lgamma(x float64) float64 {
 	return g
 }
 
+// beneath is a probability so small that how small it is does not matter.
+const beneath = 1e-280
+
 // tailsOf adds up the tail on the far side of the mean by the ratio of
 // neighbouring probabilities, which keeps its relative precision however small
 // it is; the near tail is the rest. up(k) is p(k+1)/p(k).
@@ -104,6 +107,14 @@ func tailsOf(y, n int, point float64, up func(float64) float64, mean float64) Ta
 	const enough = 1e-17
 	t := Tails{Point: point}
 	sum, term := point, point
+	if point < beneath {
+		// Beneath the smallest normal number a product by a ratio near one rounds
+		// back to itself, and the sum would never end.
+		if float64(y) >= mean {
+			return Tails{Lower: 1, Upper: point, Point: point}
+		}
+		return Tails{Lower: point, Upper: 1, Point: point}
+	}
 	if float64(y) >= mean {
 		for k := y; k < n; k++ {
 			r := up(float64(k))

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"larstrom/services/larstrom/app"
 )
 
 // aeFile is the real A&E file, or empty where the shared folder is absent.
@@ -55,6 +57,7 @@ func TestRealFileToPublication(t *testing.T) {
 	a := open(t, t.TempDir(), "../../../schemas/catalog/examples/nhs-ae", drop)
 	once(t, a)
 	want := recomputeAE(t, b)
+	want.holdOdd(t, a)
 	seen := 0
 	kinds := map[string]int{}
 	got := sql(t, a, "released", `SELECT indicator, stratum, unit, period_start, state, numerator, denominator, value
@@ -183,6 +186,44 @@ func (all aeAll) at(f []string) (*aeSeries, int) {
 		return nil, 0
 	}
 	return s, i
+}
+
+// holdOdd marks the months of which T03 says that their volume is none that the
+// months around them have: they are few, and each holds less than 60 % or more
+// than 160 % of the median of the six nearest.
+func (all aeAll) holdOdd(t *testing.T, a *app.App) {
+	t.Helper()
+	flags, err := a.Flags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	odd := 0
+	for _, v := range flags {
+		if v.Check != "T03" {
+			continue
+		}
+		odd++
+		s, i := all.at([]string{v.Indicator, v.Stratum, v.Unit, v.Period.String()})
+		if s == nil {
+			t.Fatalf("%s of %s holds what is not in the file", v.Check, v.Unit)
+		}
+		var near []float64
+		for d := 1; len(near) < 6 && d < len(s.months); d++ {
+			for _, k := range []int{i - d, i + d} {
+				if k >= 0 && k < len(s.months) && s.volume(v.Indicator, k) > 0 {
+					near = append(near, s.volume(v.Indicator, k))
+				}
+			}
+		}
+		slices.Sort(near)
+		if r := s.volume(v.Indicator, i) / near[len(near)/2]; r > 0.6 && r < 1.6 {
+			t.Errorf("T03 holds %s of %s %s, %s, which is %.2f of the months around it", v.Indicator, v.Unit, v.Stratum, v.Period, r)
+		}
+		s.held[i] = true
+	}
+	if t.Logf("T03 holds %d of %d months", odd, all.points()); odd > 40 {
+		t.Errorf("T03 holds %d months of real data", odd)
+	}
 }
 
 func (all aeAll) points() int {

@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"larstrom/pipeline/catalog"
@@ -272,7 +271,7 @@ func monthly(faulty bool) string {
 			u := unitName(i)
 			den := 180 + rnd.IntN(40)
 			num := den*7/10 + rnd.IntN(9)
-			cover, coverOf, top, twin, list := 95, 100, den, den, den
+			cover, coverOf, top, twin, list := 95-(m+i)%4, 100, den, den, den
 			rate := ""
 			row := func(indicator, stratum string, num, den any) {
 				r.add("%s,%s,%s,%s,%v,%v,%s", u, indicator, month, stratum, num, den, rate)
@@ -486,7 +485,7 @@ func absentRows(on catalog.Date) string {
 	b.WriteString("unit,day,num,den\n")
 	for d := range 10 {
 		for i := 1; i <= 3; i++ {
-			fmt.Fprintf(&b, "%s,%s,%d,%d\n", unitName(i), on.AddDays(d-10), 12+i, 20)
+			fmt.Fprintf(&b, "%s,%s,%d,%d\n", unitName(i), on.AddDays(d-10), 12+i+d%3, 20)
 		}
 	}
 	return b.String()
@@ -576,30 +575,6 @@ func nightly(t *testing.T, drop string) {
 	}
 }
 
-// enoughMemory is how much a folder in memory must have left to be used.
-const enoughMemory = 2 << 30
-
-// inMemory is a folder that is no disk's, where the system has one: what the
-// stores sync costs nothing there. It is for tests that let nothing die.
-func inMemory(tb testing.TB) string {
-	tb.Helper()
-	const shared = "/dev/shm"
-	var left syscall.Statfs_t
-	if err := syscall.Statfs(shared, &left); err != nil || left.Bavail*uint64(left.Bsize) < enoughMemory {
-		return tb.TempDir()
-	}
-	dir, err := os.MkdirTemp(shared, "larstrom-")
-	if err != nil {
-		return tb.TempDir()
-	}
-	tb.Cleanup(func() {
-		if err := os.RemoveAll(dir); err != nil {
-			tb.Error(err)
-		}
-	})
-	return dir
-}
-
 // qualityRun is what came of the fixtures.
 type qualityRun struct {
 	nights []quality.Night
@@ -611,7 +586,7 @@ func runQuality(t *testing.T, nights bool) *qualityRun {
 	dir, drop := writeQuality(t, nights)
 	out := &qualityRun{}
 	var mu sync.Mutex
-	cfg := config(inMemory(t), dir, drop, nil)
+	cfg := config(t.TempDir(), dir, drop, nil)
 	cfg.WithoutAudiences = true // what they would not be shown is known without them
 	cfg.Judged = func(n quality.Night) {
 		mu.Lock()

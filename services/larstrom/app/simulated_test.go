@@ -46,7 +46,7 @@ func judged(ctx context.Context, tb testing.TB, o simulate.Options) (*simulate.T
 	if err != nil {
 		tb.Fatal(err)
 	}
-	a, err := app.Open(ctx, config(inMemory(tb), filepath.Join(dir, "catalog"), filepath.Join(dir, "drop"), nil))
+	a, err := app.Open(ctx, config(tb.TempDir(), filepath.Join(dir, "catalog"), filepath.Join(dir, "drop"), nil))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func judged(ctx context.Context, tb testing.TB, o simulate.Options) (*simulate.T
 	}
 	present := []string{intake.RuleBytes, intake.RuleDialect, intake.RuleHeader, intake.RuleWhole, intake.RuleFuture}
 	for _, c := range quality.Catalogue() {
-		if c.Panel && c.Run == nil && c.Night == nil && o.Nights < quality.FewestNights {
+		if o.Nights < quality.FewestNights && slices.Contains([]string{"D04", "K04", "X06"}, c.ID) {
 			continue // it has too few nights to compare with; see checks_nightly.txt
 		}
 		present = append(present, c.ID)
@@ -108,8 +108,9 @@ func TestSimulatedFaultsAreHandled(t *testing.T) {
 		t.Errorf("missed %d, late %d, at another severity %d, false alarms %d", n[simulate.Missed], n[simulate.Late], n[simulate.OtherSeverity], len(report.FalseAlarms))
 	}
 	for _, o := range report.Outcomes {
-		young := o.Fault.Kind == simulate.MergedUnits || o.Fault.Kind == simulate.Spike
-		if (o.Verdict == simulate.NotCovered) != young {
+		// That rows of the last days have moved shows in what each night brings,
+		// not in the months of a history.
+		if (o.Verdict == simulate.NotCovered) != (o.Fault.Kind == simulate.MergedUnits) {
 			t.Errorf("%s %s is %s: what needs many nights, and nothing else, is not covered", o.Fault.ID, o.Fault.Kind, o.Verdict)
 		}
 	}

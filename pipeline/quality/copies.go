@@ -1,0 +1,396 @@
+package quality
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/event"
+	"larstrom/pipeline/quality/surveil"
+)
+
+// What several periods or indicators of a unit say together, for feeds of which
+// too few nights are known: a period that repeats an earlier one (T08), a number
+// that does not move (T07), columns that changed places (T05 with the evidence of
+// an artefact).
+
+// copies is how many periods back a stale copy is looked for.
+func copies(g catalog.Granularity) int {
+	if g == catalog.Day {
+		return 35
+	}
+	return 12
+}
+
+// strand is one series of a unit in a past.
+type strand struct {
+	p *past
+	s int
+}
+
+// at are the numbers of a period; ok is false where there are none.
+func (v strand) at(t int) (volume, numerator float64, ok bool) {
+	if t < 0 || t >= v.p.Periods {
+		return 0, 0, false
+	}
+	k := v.s*v.p.Periods + t
+	if v.p.Volume[k] == surveil.Unknown {
+		return 0, 0, false
+	}
+	return float64(v.p.Volume[k]), v.p.numerator[k], true
+}
+
+// newest is the newest period that changed tonight, or -1.
+func (v strand) newest() int {
+	for t := v.p.Periods - 1; t >= 0; t-- {
+		if v.p.Test[v.s*v.p.Periods+t] {
+			return t
+		}
+	}
+	return -1
+}
+
+// around is the numerator's share of the volume in the periods around t.
+func (v strand) around(t int) (share float64, n int) {
+	num, den := 0.0, 0.0
+	for k := t - v.p.Window; k <= t+v.p.Window; k++ {
+		if volume, numerator, ok := v.at(k); ok && k != t {
+			num, den, n = num+numerator, den+volume, n+1
+		}
+	}
+	if den <= 0 {
+		return 0, 0
+	}
+	return num / den, n
+}
+
+// within reports whether the share lies among those of the other periods.
+func (v strand) within(t int, share float64) bool {
+	low, high := math.Inf(1), math.Inf(-1)
+	for k := range v.p.Periods {
+		if volume, numerator, ok := v.at(k); ok && k != t && volume > 0 {
+			low, high = min(low, numerator/volume), max(high, numerator/volume)
+		}
+	}
+	return low <= share && share <= high
+}
+
+// together looks at the strands of each unit of a registry and granularity.
+func (n *Night) together(all []*past, instances map[[2]string]*instance) []Finding {
+	type group struct{ registry, unit, period string }
+	by := map[group][]strand{}
+	series := 0
+	for _, p := range all {
+		if p.numerator == nil || p.count || p.whole || p.scale > 0 || p.err != nil {
+			continue
+		}
+		series += p.Series
+		for s, unit := range p.units {
+			at := group{p.in.Indicator.Registry, unit, string(p.in.Indicator.Period)}
+			by[at] = append(by[at], strand{p, s})
+		}
+	}
+	var keys []group
+	for k := range by {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b group) int {
+		return cmp.Or(cmp.Compare(a.registry, b.registry), cmp.Compare(a.unit, b.unit), cmp.Compare(a.period, b.period))
+	})
+	var out []Finding
+	for _, k := range keys {
+		strands := by[k]
+		out = append(out, n.staleOf(strands, instances)...)
+		out = append(out, n.swappedOf(strands, instances)...)
+		for _, v := range strands {
+			out = append(out, n.stuckOf(v, series, instances)...)
+		}
+	}
+	return out
+}
+
+// tell is a finding about a period of a strand.
+func (v strand) tell(t *instance, column int, f Finding) (Finding, bool) {
+	f.Status, f.Unit, f.Period = Flagged, v.p.units[v.s], catalog.DateOfDays(v.p.start[column])
+	of := map[[2]int][]event.Guard{{v.s, column}: nil}
+	v.p.guard(of)
+	f.Guards = sortedGuards(of[[2]int{v.s, column}])
+	if len(f.Guards) == 0 {
+		return f, false
+	}
+	f.Stratum = f.Guards[0].Stratum
+	severity := f.Severity
+	f = t.finding(f)
+	u := t.of(f.Unit)
+	if u == nil {
+		return f, false
+	}
+	f.Shadow = u.mode == Shadow
+	if severity == "" {
+		f.Severity = u.severity
+	}
+	if f.share {
+		f.Low, f.High = shareBand(f.Severity, f.Observed)
+	} else {
+		f.Low, f.High = band(f.Severity, f.Observed)
+	}
+	return f, true
+}
+
+// chance is the logarithm of the probability that a number of records and its
+// numerator repeat: that of the likeliest values.
+func (v strand) chance(volume, numerator float64, again bool) float64 {
+	logP := 0.0
+	if !again {
+		logP = math.Log(surveil.NegativeBinomial(int(volume), max(volume, 0.1), v.p.odd.Alpha).Point)
+	}
+	if numerator > 0 && numerator < volume && numerator == math.Trunc(numerator) {
+		q := numerator / volume
+		logP += math.Log(surveil.BetaBinomial(int(numerator), int(volume), q*1e12, (1-q)*1e12).Point)
+	}
+	return logP
+}
+
+// staleOf finds that the newest period of a unit repeats an earlier one, in
+// nearly all of its strands.
+func (n *Night) staleOf(strands []strand, instances map[[2]string]*instance) []Finding {
+	newest := int32(math.MinInt32)
+	for _, v := range strands {
+		if t := v.newest(); t >= 0 {
+			newest = max(newest, v.p.start[t])
+		}
+	}
+	for back := 1; newest != math.MinInt32 && back <= copies(strands[0].p.in.Indicator.Period); back++ {
+		logP, told, differ, of := math.Log(float64(copies(strands[0].p.in.Indicator.Period))), 0, 0, 0
+		volumes := map[float64]bool{} // what indicators share is one coincidence
+		for _, v := range strands {
+			t, exact := slices.BinarySearch(v.p.start, newest)
+			if !exact || !v.p.Test[v.s*v.p.Periods+t] {
+				continue
+			}
+			of++
+			volume, numerator, ok := v.at(t)
+			before, was, known := v.at(t - back)
+			if !ok || !known || volume != before || numerator != was {
+				differ++
+				continue
+			}
+			if volume > 0 {
+				told++
+			}
+			logP += v.chance(volume, numerator, volumes[volume])
+			volumes[volume] = true
+		}
+		first := instances[[2]string{"T08", strands[0].p.in.Indicator.ID}]
+		if first == nil || first.off || differ > of/5 || float64(told) < first.count || math.Exp(logP+logChoose(of, differ)) >= first.p {
+			continue
+		}
+		var out []Finding
+		for _, v := range strands {
+			t, exact := slices.BinarySearch(v.p.start, newest)
+			i := instances[[2]string{"T08", v.p.in.Indicator.ID}]
+			if !exact || i == nil || i.off || !v.p.Test[v.s*v.p.Periods+t] {
+				continue
+			}
+			volume, _, _ := v.at(t)
+			f, ok := v.tell(i, t, Finding{Observed: max(volume, 0), Expected: max(volume, 0),
+				Text: fmt.Sprintf("What the unit sent of the period from %s is what it sent of the period from %s, in (nearly) all indicators (probability %.2g).",
+					catalog.DateOfDays(newest), catalog.DateOfDays(v.p.start[t-back]), math.Exp(logP))})
+			if ok {
+				out = append(out, f)
+			}
+		}
+		return out
+	}
+	return nil
+}
+
+// logChoose is log of n over k.
+func logChoose(n, k int) float64 {
+	a, _ := math.Lgamma(float64(n + 1))
+	b, _ := math.Lgamma(float64(k + 1))
+	c, _ := math.Lgamma(float64(n - k + 1))
+	return a - b - c
+}
+
+// stuckOf finds that a series has not moved for several periods, the newest
+// tonight. What is counted at a date may stay as it is.
+func (n *Night) stuckOf(v strand, series int, instances map[[2]string]*instance) []Finding {
+	i := instances[[2]string{"T07", v.p.in.Indicator.ID}]
+	t := v.newest()
+	if m := v.p.in.Indicator.Measurement; i == nil || i.off || t < 0 || m != "" && m != "event" {
+		return nil
+	}
+	volume, numerator, ok := v.at(t)
+	if !ok || volume < 1 {
+		return nil
+	}
+	periods := 1
+	for {
+		before, was, known := v.at(t - periods)
+		if !known || before != volume || was != numerator {
+			break
+		}
+		periods++
+	}
+	logP := float64(periods-1) * v.chance(volume, numerator, false)
+	level := min(i.p, 0.01/float64(max(series, 1)))
+	if i.p >= 1 {
+		level = 1
+	}
+	if float64(periods) < i.count || math.Exp(logP) >= level {
+		return nil
+	}
+	f, ok := v.tell(i, t, Finding{Observed: volume, Expected: volume,
+		Text: fmt.Sprintf("The same %.0f records with the same numerator in %d periods in a row (probability %.2g).", volume, periods, math.Exp(logP))})
+	if !ok {
+		return nil
+	}
+	return []Finding{f}
+}
+
+// swapped are how much better, as a logarithm, two numerators must fit each
+// other's places than their own, and how varied they may be.
+const (
+	swapped      = 20.0
+	swappedAlpha = 0.02
+)
+
+// swappedOf finds two indicators of a unit of which each has the numerator that
+// the other should have: the columns changed places.
+func (n *Night) swappedOf(strands []strand, instances map[[2]string]*instance) []Finding {
+	type odd struct {
+		strand
+
+		t                           int
+		volume, numerator, share, e float64
+	}
+	byPeriod := map[int32][]odd{}
+	for _, v := range strands {
+		for t := range v.p.Periods {
+			if !v.p.Test[v.s*v.p.Periods+t] {
+				continue
+			}
+			volume, numerator, ok := v.at(t)
+			share, known := v.around(t)
+			if e := volume * share; ok && volume > 0 && known >= v.p.Least && numerator >= 0 && math.Abs(numerator-e) >= max(10, 0.2*e) {
+				byPeriod[v.p.start[t]] = append(byPeriod[v.p.start[t]], odd{v, t, volume, numerator, share, e})
+			}
+		}
+	}
+	var days []int32
+	for d := range byPeriod {
+		days = append(days, d)
+	}
+	slices.Sort(days)
+	var out []Finding
+	for _, d := range days {
+		list := byPeriod[d]
+		for a := range list {
+			for b := range list[:a] {
+				x, y := &list[a], &list[b]
+				i, j := x.p.in.Indicator, y.p.in.Indicator
+				if i.ID == j.ID || i.Type == catalog.Mean || j.Type == catalog.Mean || x.share <= 0 || y.share <= 0 {
+					continue
+				}
+				fit := func(n, e float64) float64 {
+					return math.Log(max(surveil.NegativeBinomial(int(n), max(e, 0.1), swappedAlpha).Point, 1e-300))
+				}
+				gain := fit(x.numerator, y.e) + fit(y.numerator, x.e) - fit(x.numerator, x.e) - fit(y.numerator, y.e)
+				// Each share is one that the other has had, and its own never was.
+				if gain < swapped || x.within(x.t, x.numerator/x.volume) || y.within(y.t, y.numerator/y.volume) ||
+					!x.within(x.t, y.numerator/x.volume) || !y.within(y.t, x.numerator/y.volume) {
+					continue
+				}
+				for _, pair := range [][2]*odd{{x, y}, {y, x}} {
+					v, other := pair[0], pair[1]
+					t := instances[[2]string{"T05", v.p.in.Indicator.ID}]
+					if t == nil || t.off {
+						continue
+					}
+					f, ok := v.tell(t, v.t, Finding{Severity: event.Hold, share: true, Observed: v.numerator / max(v.volume, 1), Expected: v.share,
+						Direction: direction(cmp.Compare(v.numerator, v.e)), cause: ofFeed + "columns " + v.p.in.Indicator.Registry,
+						Text: fmt.Sprintf("The numerator is %.0f where %.0f was expected: that of indicator %s, and the other way round; the columns changed places.",
+							v.numerator, v.e, other.p.in.Indicator.ID)})
+					if ok {
+						out = append(out, f)
+					}
+				}
+			}
+		}
+	}
+	return out
+}
+
+// moved are the units that fell silent in a period in which another one gained
+// what they should have had, in every indicator (X06): two codes became one.
+func (n *Night) moved(before, odd []Finding, instances map[[2]string]*instance) []Finding {
+	type place struct{ indicator, unit string }
+	lost, gained, had := map[string]map[string]float64{}, map[string]map[string]float64{}, map[place][]event.Guard{}
+	var period catalog.Date // the newest with a gain
+	put := func(m map[string]map[string]float64, unit, indicator string, v float64) {
+		if m[unit] == nil {
+			m[unit] = map[string]float64{}
+		}
+		m[unit][indicator] += v
+	}
+	for i := range before {
+		if f := &before[i]; f.Check == "K01" && f.Status == Flagged && !f.Shadow && f.Unit != "" && f.Expected > 0 {
+			put(lost, f.Unit, f.Indicator, f.Expected)
+			had[place{f.Indicator, f.Unit}] = f.Guards
+		}
+	}
+	for i := range odd {
+		if f := &odd[i]; len(lost) > 0 && f.Check == "T03" && f.Direction == "up" && period.Before(f.Period) {
+			period = f.Period
+		}
+	}
+	for i := range odd {
+		if f := &odd[i]; f.Check == "T03" && f.Direction == "up" && f.Period == period && f.Unit != "" {
+			put(gained, f.Unit, f.Indicator, f.Observed-f.Expected)
+			at := place{f.Indicator, f.Unit}
+			had[at] = append(had[at], f.Guards...)
+		}
+	}
+	var out []Finding
+	used := map[string]bool{}
+	for _, from := range slices.Sorted(maps.Keys(lost)) {
+		best, miss := "", math.Inf(1)
+		for _, to := range slices.Sorted(maps.Keys(gained)) {
+			var away, all float64
+			for indicator, v := range lost[from] {
+				away, all = away+math.Abs(gained[to][indicator]-v), all+v
+			}
+			t := instances[[2]string{"X06", sortedFirst(lost[from])}]
+			if t != nil && !t.off && !used[to] && all >= t.count && away/all <= 1-t.fraction && away/all < miss {
+				best, miss = to, away/all
+			}
+		}
+		if best == "" {
+			continue
+		}
+		used[best] = true
+		for _, indicator := range slices.Sorted(maps.Keys(lost[from])) {
+			t := instances[[2]string{"X06", indicator}]
+			if t == nil || t.off {
+				continue
+			}
+			v, g := lost[from][indicator], gained[best][indicator]
+			f := t.finding(Finding{Status: Flagged, Unit: from, Period: period, Observed: g, Expected: v, Direction: "down",
+				Guards: sortedGuards(slices.Concat(had[place{indicator, from}], had[place{indicator, best}])),
+				Text: fmt.Sprintf("Unit %s lost about %.0f records in the period from %s and %s gained %.0f in the same proportions: a merge, a split, or a changed code.",
+					from, v, period, best, g)})
+			f.Low, f.High = band(f.Severity, f.Observed)
+			if len(f.Guards) > 0 {
+				out = append(out, f)
+			}
+		}
+	}
+	return out
+}
+
+// sortedFirst is the first key.
+func sortedFirst(m map[string]float64) string { return slices.Min(slices.Collect(maps.Keys(m))) }

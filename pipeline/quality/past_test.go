@@ -1,0 +1,314 @@
+package quality_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/cell"
+	"larstrom/pipeline/quality"
+)
+
+// told is a first delivery of an invented registry: by indicator, unit and
+// period what came, all of it new tonight.
+type told struct {
+	period   catalog.Granularity
+	first    catalog.Date
+	units, n int
+	// numbers are those of an indicator, unit and period; a negative volume: no
+	// cell.
+	numbers func(indicator, unit, t int) (numerator, volume float64)
+	young   int // periods at the end that are still filling
+	asked   func(unit, t int) bool
+	only    func(t int) bool // nil: everything is new
+	gone    int              // the unit that is awaited in the newest period; 0: none
+}
+
+// plain are numbers of units of different size, with a season that they share and
+// chance of their own.
+func plain(indicator, unit, t int) (numerator, volume float64) {
+	r := rand.New(rand.NewPCG(uint64(1000*indicator+unit), uint64(t)))
+	size := 60 * float64(2+unit%5) * (1 + 0.1*math.Sin(float64(t)/2))
+	volume = math.Round(size * (1 + 0.06*r.NormFloat64()))
+	share := 0.2 + 0.15*float64(indicator)
+	return math.Round(volume * (share + 0.02*r.NormFloat64())), volume
+}
+
+func (d *told) night(indicators int) quality.Night {
+	n := quality.Night{Region: "r"}
+	for i := range indicators {
+		in := quality.Input{Region: "r", Tolerance: 1, Indicator: catalog.Indicator{ID: fmt.Sprintf("i%d", i), Registry: "reg",
+			Type: catalog.Proportion, Subset: true, Period: d.period, Versions: []catalog.Version{{ID: "1"}}}}
+		for u := range d.units {
+			s := quality.Series{Registry: "reg", Version: "1", Unit: fmt.Sprintf("u%02d", u)}
+			day := d.first
+			for t := range d.n {
+				num, vol := d.numbers(i, u, t)
+				start := day
+				day = d.period.PeriodEnd(day)
+				if vol < 0 {
+					continue
+				}
+				k := cell.Key{Region: "r", Registry: "reg", Indicator: in.Indicator.ID, Version: "1", Granularity: string(d.period), Unit: s.Unit, PeriodStart: start.Days()}
+				c := cell.Content{Rows: int64(vol), Numerator: cell.FixedOf(int64(num) * cell.Micro), Denominator: cell.FixedOf(int64(vol) * cell.Micro)}
+				v := cell.Version{Key: k, Content: c, Fingerprint: cell.FingerprintOf(k, c, false), Rev: 1}
+				s.Period, s.Volume, s.Numerator = append(s.Period, k.PeriodStart), append(s.Volume, vol), append(s.Numerator, num)
+				s.Mature, s.Excluded = append(s.Mature, t < d.n-d.young), append(s.Excluded, false)
+				s.Fingerprint, s.Tombstone = append(s.Fingerprint, v.Fingerprint), append(s.Tombstone, false)
+				if d.only == nil || d.only(t) {
+					in.Changed = append(in.Changed, quality.Change{Current: v, Asked: d.asked != nil && d.asked(u, t)})
+				}
+			}
+			if _, vol := d.numbers(i, u, d.n-1); vol < 0 && d.gone == u && u > 0 {
+				s.Expected = []int32{d.last().Days()}
+			}
+			in.AsOf = day
+			in.Series = append(in.Series, s)
+		}
+		n.AsOf = in.AsOf
+		n.Inputs = append(n.Inputs, in)
+	}
+	if d.gone > 0 {
+		silent := quality.Silences([]string{fmt.Sprintf("u%02d", d.gone)}, n.Inputs)
+		for i := range n.Inputs {
+			n.Inputs[i].Silent = silent
+		}
+	}
+	return n
+}
+
+// last is the first day of the newest period.
+func (d *told) last() catalog.Date {
+	day := d.first
+	for range d.n - 1 {
+		day = d.period.PeriodEnd(day)
+	}
+	return day
+}
+
+// odd are what the checks of volumes and copies ask of a night.
+func (d *told) odd(indicators int) []string {
+	var out []string
+	r := quality.EvaluateNight(d.night(indicators), quality.Catalogue())
+	for _, f := range r.Findings {
+		if f.Raises() && slices.Contains([]string{"T02", "T03", "T05", "T06", "T07", "T08", "X06", "K01"}, f.Check) {
+			out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s %s", f.Check, f.Severity, f.Indicator, f.Unit, f.Period, f.Direction)))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func months() *told {
+	return &told{period: catalog.Month, first: catalog.NewDate(2023, 1, 1), units: 12, n: 30, numbers: plain}
+}
+
+// but changes the numbers of one place.
+func but(d *told, change func(indicator, unit, t int, num, vol float64) (float64, float64)) *told {
+	numbers := d.numbers
+	d.numbers = func(i, u, t int) (float64, float64) {
+		num, vol := numbers(i, u, t)
+		return change(i, u, t, num, vol)
+	}
+	return d
+}
+
+// What a first delivery brings is judged by the periods around it: a fault of one
+// period is a question, a level that lasts is none.
+func TestFirstDeliveryIsJudgedByItself(t *testing.T) {
+	times := func(factor float64, when func(i, u, at int) bool) *told {
+		return but(months(), func(i, u, at int, num, vol float64) (float64, float64) {
+			if when(i, u, at) {
+				return math.Round(num * factor), math.Round(vol * factor)
+			}
+			return num, vol
+		})
+	}
+	at := func(unit, from, to int) func(i, u, t int) bool {
+		return func(i, u, t int) bool { return i == 0 && u == unit && t >= from && t < to }
+	}
+	days := func() *told {
+		return &told{period: catalog.Day, first: catalog.NewDate(2024, 9, 2), units: 12, n: 200, numbers: plain, young: 3}
+	}
+	for name, c := range map[string]struct {
+		d    *told
+		want []string
+	}{
+		"nothing":                {months(), nil},
+		"ten times":              {times(10, at(3, 20, 21)), []string{"T03 HOLD i0 u03 2024-09-01 up"}},
+		"a tenth":                {times(0.1, at(3, 29, 30)), []string{"T03 HOLD i0 u03 2025-06-01 down"}},
+		"a year and a half ago":  {times(10, at(3, 8, 9)), nil},
+		"a level that lasts":     {times(2, at(3, 22, 30)), nil},
+		"and one that has ended": {times(2, at(3, 0, 24)), nil},
+		"its own season":         {times(2, func(i, u, t int) bool { return u == 3 && t%12 == 6 }), nil},
+		"everybody's season":     {times(1.6, func(_, _, t int) bool { return t%12 == 6 }), nil},
+		"slow growth": {but(months(), func(_, u, t int, num, vol float64) (float64, float64) {
+			g := math.Pow(1.02, float64(t*(u%2)))
+			return math.Round(num * g), math.Round(vol * g)
+		}), nil},
+		"a unit that opens": {but(months(), func(_, u, t int, num, vol float64) (float64, float64) {
+			if u != 3 {
+				return num, vol
+			}
+			if t < 23 {
+				return 0, -1
+			}
+			ramp := float64(t-22) / 12 // a sum over the last twelve months
+			return math.Round(num * ramp), math.Round(vol * ramp)
+		}), nil},
+		"an improvement": {but(months(), func(_, u, t int, num, vol float64) (float64, float64) {
+			if u == 3 && t >= 20 {
+				num = math.Round(min(vol, num*(1+0.15*float64(t-20))))
+			}
+			return num, vol
+		}), nil},
+		"an improvement everywhere": {but(months(), func(_, _, t int, num, vol float64) (float64, float64) {
+			if t >= 18 {
+				num = math.Round(min(vol, num*(1+0.04*float64(t-18))))
+			}
+			return num, vol
+		}), nil},
+		"a level that all have": {but(months(), func(_, _, t int, num, vol float64) (float64, float64) {
+			if t >= 22 {
+				return math.Round(1.5 * num), math.Round(1.5 * vol)
+			}
+			return num, vol
+		}), nil},
+		"a day that fills": {but(days(), func(_, _, t int, num, vol float64) (float64, float64) {
+			if t >= 197 {
+				return math.Round(num / 4), math.Round(vol / 4)
+			}
+			return num, vol
+		}), nil},
+		"three times a day that fills": {but(days(), func(i, u, t int, num, vol float64) (float64, float64) {
+			if t == 199 && i == 0 && u == 3 {
+				return 3 * num, 3 * vol
+			}
+			return num, vol
+		}), []string{"T02 HOLD i0 u03 2025-03-20 up"}},
+		"half a settled day": {but(days(), func(i, u, t int, num, vol float64) (float64, float64) {
+			if t == 180 && i == 0 && u == 3 {
+				return math.Round(num / 3), math.Round(vol / 3)
+			}
+			return num, vol
+		}), []string{"T02 HOLD i0 u03 2025-03-01 down"}},
+	} {
+		if got := c.d.odd(2); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, not %q", name, got, c.want)
+		}
+	}
+}
+
+// What a night before nights can be compared changes is judged, and nothing else;
+// what was asked about stays a question while it is odd.
+func TestOnlyWhatCameIsJudged(t *testing.T) {
+	d := but(months(), func(i, u, at int, num, vol float64) (float64, float64) {
+		if i == 0 && u == 3 && at == 25 {
+			return 10 * num, 10 * vol
+		}
+		return num, vol
+	})
+	d.only = func(at int) bool { return at == 29 }
+	if got := d.odd(1); got != nil {
+		t.Errorf("an old month that did not change: %q", got)
+	}
+	mild := but(months(), func(i, u, at int, num, vol float64) (float64, float64) {
+		if i == 0 && u == 3 && at == 25 {
+			return math.Round(1.27 * num), math.Round(1.27 * vol)
+		}
+		return num, vol
+	})
+	if got := mild.odd(40); got != nil {
+		t.Fatalf("among so many months it is nothing: %q", got)
+	}
+	mild.asked = func(u, at int) bool { return u == 3 && at == 25 }
+	if got := mild.odd(40); len(got) != 1 {
+		t.Errorf("what was asked is not asked any more: %q", got)
+	}
+}
+
+// Feeds that come by the month are looked at for copies, for numbers that do not
+// move, for columns that changed places, and for what all units share.
+func TestMonthlyCopiesAndColumns(t *testing.T) {
+	stale := but(months(), func(i, u, at int, num, vol float64) (float64, float64) {
+		if u == 3 && at == 29 {
+			return plain(i, u, 28)
+		}
+		return num, vol
+	})
+	if got, want := stale.odd(4), []string{"T08 HOLD i0 u03 2025-06-01", "T08 HOLD i1 u03 2025-06-01", "T08 HOLD i2 u03 2025-06-01", "T08 HOLD i3 u03 2025-06-01"}; !slices.Equal(got, want) {
+		t.Errorf("a stale copy: %q", got)
+	}
+	stuck := but(months(), func(i, u, at int, num, vol float64) (float64, float64) {
+		if i == 0 && u == 3 && at > 25 {
+			return plain(i, u, 25)
+		}
+		return num, vol
+	})
+	if got := stuck.odd(4); !slices.Equal(got, []string{"T07 HOLD i0 u03 2025-06-01"}) {
+		t.Errorf("a number that does not move: %q", got)
+	}
+	swapped := months()
+	swapped.numbers = func(i, u, at int) (float64, float64) {
+		_, vol := plain(0, u, at)
+		of := i
+		if u == 3 && at == 29 {
+			of = 1 - i
+		}
+		share := []float64{0.2, 0.6}[of]
+		r := rand.New(rand.NewPCG(uint64(u), uint64(at)))
+		return math.Round(vol * (share + 0.02*r.NormFloat64())), vol
+	}
+	if got := swapped.odd(2); !slices.Equal(got, []string{"T05 HOLD i0 u03 2025-06-01 up", "T05 HOLD i1 u03 2025-06-01 down"}) {
+		t.Errorf("columns that changed places: %q", got)
+	}
+	shift := but(months(), func(i, _, at int, num, vol float64) (float64, float64) {
+		if i == 0 && at == 29 {
+			return math.Round(1.5 * num), math.Round(1.5 * vol)
+		}
+		return num, vol
+	})
+	if got := shift.odd(2); !slices.Equal(got, []string{"T06 HOLD i0  2025-06-01 up"}) {
+		t.Errorf("a shift of all units: %q", got)
+	}
+}
+
+// A unit that writes under another's code is one question: not that it is silent,
+// nor that the other has too many.
+func TestMonthlyMerge(t *testing.T) {
+	d := but(months(), func(i, u, at int, num, vol float64) (float64, float64) {
+		n, v := plain(i, 4, at)
+		switch {
+		case at == 29 && u == 4:
+			return 0, -1
+		case at == 29 && u == 3:
+			return num + n, vol + v
+		}
+		return num, vol
+	})
+	d.gone = 4
+	if got := d.odd(2); !slices.Equal(got, []string{"X06 HOLD i0 u04 2025-06-01 down", "X06 HOLD i1 u04 2025-06-01 down"}) {
+		t.Errorf("%q", got)
+	}
+	r := quality.EvaluateNight(d.night(2), quality.Catalogue())
+	questions := map[string]bool{}
+	for _, f := range r.Findings {
+		if f.Raises() && f.Check == "X06" {
+			questions[f.Incident] = true
+			units := map[string]bool{}
+			for _, g := range f.Guards {
+				units[g.Unit] = true
+			}
+			if !units["u03"] || !units["u04"] {
+				t.Errorf("it guards cells of %v", units)
+			}
+		}
+	}
+	if len(questions) != 1 || questions[""] {
+		t.Errorf("it is %d questions", len(questions))
+	}
+}
