@@ -165,7 +165,14 @@ func (b *board) levels(q *Question, d Duty) []level {
 		}
 		return []level{{gate.RegionSteward, slices.DeleteFunc(slices.Clone(region), proposer)}, {gate.NationalSteward, slices.DeleteFunc(slices.Clone(national), proposer)}}
 	}
-	return []level{{gate.SuperUser, super}, {gate.RegionSteward, region}, {gate.NationalSteward, national}}
+	levels := []level{{gate.SuperUser, super}, {gate.RegionSteward, region}, {gate.NationalSteward, national}}
+	for _, l := range levels {
+		if slices.Contains(l.people, q.Assigned) {
+			// She is asked first, and alone: it is in nobody else's queue.
+			return append([]level{{l.role, []string{q.Assigned}}}, levels...)
+		}
+	}
+	return levels
 }
 
 // allowed are the people who by that role may do kind to the flag, by id.

@@ -8,6 +8,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/sentence"
 )
 
 // Message is a notice in the words of its reader.
@@ -69,7 +70,7 @@ func (b *board) write(m message) Message {
 	sent.Escalated, sent.New = len(late), len(m.fresh)
 
 	var body strings.Builder
-	subject := fmt.Sprintf(w.digest, b.in.On)
+	subject := fmt.Sprintf(w.digest, sentence.Date(b.in.On, lang))
 	if m.kind == event.NoticeImmediate {
 		subject = w.immediate
 		body.WriteString(w.blocked + "\n\n")
@@ -137,7 +138,7 @@ func (b *board) line(body *strings.Builder, t *task, w words, lang string) {
 	if len(t.of) > 1 {
 		parts = append(parts, fmt.Sprintf(w.incident, len(t.of)))
 	}
-	fmt.Fprintf(body, "- %s\n    %s; %s\n", strings.Join(parts, " · "), w.duty(t.duty), fmt.Sprintf(w.when(t.stage), t.due))
+	fmt.Fprintf(body, "- %s\n    %s; %s\n", strings.Join(parts, " · "), w.duty(t.duty), fmt.Sprintf(w.when(t.stage), sentence.Date(t.due, lang)))
 	if len(checks) == 1 && b.in.Explain != nil {
 		if why := strings.Join(strings.Fields(b.in.Explain(checks[0]).In(lang)), " "); why != "" {
 			fmt.Fprintf(body, "    %s\n", why)
@@ -162,7 +163,7 @@ func (b *board) introduced(body *strings.Builder, t *task, w words, lang string)
 	if n.Revoked && n.Protocol == "" {
 		what = w.redraw
 	}
-	fmt.Fprintf(body, "- %s · "+w.version+"\n    %s; %s\n    %s\n", name, n.Version, what, fmt.Sprintf(w.when(t.stage), t.due), command)
+	fmt.Fprintf(body, "- %s · "+w.version+"\n    %s; %s\n    %s\n", name, n.Version, what, fmt.Sprintf(w.when(t.stage), sentence.Date(t.due, lang)), command)
 }
 
 func distinct(all []string) []string {

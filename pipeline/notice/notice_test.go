@@ -76,7 +76,7 @@ func TestDigestSaysWhatAndNothingElse(t *testing.T) {
 		t.Fatalf("a flag of Lund goes to %q", to(all))
 	}
 	m := all[0]
-	for _, want := range []string{"Nya ärenden: 1\n", "Reperfusion i tid · Lunds sjukhus · T01 HOLD", "senast 2025-06-26", "Värdet avviker.", "https://larstrom.example/flags/f1"} {
+	for _, want := range []string{"Nya ärenden: 1\n", "Reperfusion i tid · Lunds sjukhus · T01 HOLD", "senast 26 juni 2025", "Värdet avviker.", "https://larstrom.example/flags/f1"} {
 		if !strings.Contains(m.Body, want) {
 			t.Errorf("the digest lacks %q:\n%s", want, m.Body)
 		}
@@ -206,7 +206,7 @@ func TestSourceClockRunsWhileTheReviewerWaits(t *testing.T) {
 	// Answered: the reviewer's clock goes on where it stood, one day used.
 	q.Waits[0].To = day(t, "2025-09-12")
 	in := input(t, "2025-09-15", q)
-	if m := notice.Digests(in); to(m) != "anna" || !strings.Contains(m[0].Body, "senast 2025-09-18") {
+	if m := notice.Digests(in); to(m) != "anna" || !strings.Contains(m[0].Body, "senast 18 september 2025") {
 		t.Errorf("after the answer: %q %v", to(m), m)
 	}
 }
@@ -416,12 +416,16 @@ func TestQuestionsFollowTheLedger(t *testing.T) {
 	if q := ask(); len(q[0].Proposals) != 0 || !q[0].Snoozed.IsZero() || q[0].OpenedSeq != 2 {
 		t.Fatalf("refused, not snoozed: %+v", q)
 	}
+	put(gateOf, event.FlagAssigned{Flag: "f1", To: "p-rut", By: "p", On: on("2025-09-05")})
+	if q := ask(); q[0].Assigned != "p-rut" {
+		t.Fatalf("assigned: %+v", q)
+	}
 	put(gateOf, event.DecisionMade{Decision: "d5", Flag: "f1", Kind: event.Accept, By: "p", On: on("2025-09-05")})
 	if q := ask(); len(q) != 0 {
 		t.Fatalf("accepted: %+v", q)
 	}
 	put(gateOf, event.DecisionWithdrawn{Decision: "d5", Flag: "f1", By: "p", On: on("2025-09-05")})
-	if q := ask(); len(q) != 1 || q[0].OpenedSeq != seq || q[0].OpenedOn != on("2025-09-02") || len(q[0].Waits) != 0 {
+	if q := ask(); len(q) != 1 || q[0].OpenedSeq != seq || q[0].OpenedOn != on("2025-09-02") || len(q[0].Waits) != 0 || q[0].Assigned != "p-rut" {
 		t.Fatalf("taken back: %+v", q)
 	}
 	put(gateOf, event.DecisionMade{Decision: "d6", Flag: "f1", Kind: event.Comment, By: "p", On: on("2025-09-08")})
@@ -474,7 +478,7 @@ func TestIntroductionsAwaitTheirStewards(t *testing.T) {
 		return to(all) + ": " + all[0].Body
 	}
 	first := digest("2025-09-02")
-	for _, want := range []string{"nat: New tasks: 1\n", "Reperfusion in time · version 2\n", "shown to pilot units only: draw a sample for the introduction protocol; by 2025-09-15", "larstrom protocol draw"} {
+	for _, want := range []string{"nat: New tasks: 1\n", "Reperfusion in time · version 2\n", "shown to pilot units only: draw a sample for the introduction protocol; by 15 September 2025", "larstrom protocol draw"} {
 		if !strings.Contains(first, want) {
 			t.Errorf("the digest lacks %q:\n%s", want, first)
 		}
@@ -484,7 +488,7 @@ func TestIntroductionsAwaitTheirStewards(t *testing.T) {
 			t.Errorf("%s: %s", on, got)
 		}
 	}
-	for _, x := range [][2]string{{"2025-09-08", "half of the time has passed"}, {"2025-09-09", ""}, {"2025-09-15", "the time is up"}, {"2025-09-22", "late, was due 2025-09-15"}} {
+	for _, x := range [][2]string{{"2025-09-08", "half of the time has passed"}, {"2025-09-09", ""}, {"2025-09-15", "the time is up"}, {"2025-09-22", "late, was due 15 September 2025"}} {
 		if got := digest(x[0]); x[1] == "" && got != "" || !strings.Contains(got, x[1]) || x[1] != "" && !strings.Contains(got, "Reminders: 1") {
 			t.Errorf("%s: want %q, got %s", x[0], x[1], got)
 		}
@@ -499,5 +503,23 @@ func TestIntroductionsAwaitTheirStewards(t *testing.T) {
 	}
 	if got := notice.Immediate(notice.Input{Catalog: in.Catalog, On: in.On, Introductions: []queue.Introduction{n}}); len(got) != 0 {
 		t.Errorf("at once: %v", got)
+	}
+}
+
+// What is given to somebody is asked of her alone, until it is late: then of the
+// next level as well. Who cannot be written to, or may not decide, is as nobody.
+func TestAssignedIsAskedFirst(t *testing.T) {
+	for _, c := range []struct{ to, fresh, late string }{
+		{"", "anna", "anna rut siv"}, {"p-rut", "rut", "anna rut"}, {"p-anna", "anna", "anna rut siv"},
+		{"p-tyst", "anna", "anna rut siv"}, {"p-bo", "anna", "anna rut siv"}, {"p-gone", "anna", "anna rut siv"},
+	} {
+		q := question(t, "f1", "2025-09-01")
+		q.Assigned = c.to
+		if got := to(notice.Digests(input(t, "2025-09-01", q))); got != c.fresh {
+			t.Errorf("given to %q: %s, want %s", c.to, got, c.fresh)
+		}
+		if got := to(notice.Digests(input(t, "2025-09-11", q))); got != c.late {
+			t.Errorf("given to %q and late: %s, want %s", c.to, got, c.late)
+		}
 	}
 }

@@ -49,7 +49,7 @@ func Questions(s *run.State, zone *time.Location) ([]Question, error) {
 		}
 		q := Question{Flag: gate.Flag{FlagRaised: f.FlagRaised, Status: gate.Open}, Moved: f.Moved}
 		if c := byFlag[f.Flag]; c != nil {
-			q.OpenedSeq, q.OpenedOn, q.Waits, q.Proposals, q.Snoozed = c.seq, c.on, c.waits, c.proposals, c.snoozed
+			q.OpenedSeq, q.OpenedOn, q.Waits, q.Proposals, q.Snoozed, q.Assigned = c.seq, c.on, c.waits, c.proposals, c.snoozed, c.assigned
 		}
 		if s.Publication != nil {
 			_, q.Published = s.Publication.Sets[f.Indicator]
@@ -87,6 +87,7 @@ type clock struct {
 	snoozed   catalog.Date
 	snooze    string // the decision behind snoozed
 	memory    string // the accepted flag that covered this one
+	assigned  string // to whom it was given; opening it again leaves that
 }
 
 func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, error) {
@@ -104,7 +105,7 @@ func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, err
 		case event.TypeFlagRaised:
 			err = read(e, func(b event.FlagRaised) {
 				if c := of(b.Flag); !c.open {
-					*c = clock{subject: subject{b.Check, b.Unit, b.Stratum, b.Period}, seq: e.Sequence, on: on, open: b.Memory == "", memory: b.Memory}
+					*c = clock{subject: subject{b.Check, b.Unit, b.Stratum, b.Period}, seq: e.Sequence, on: on, open: b.Memory == "", memory: b.Memory, assigned: c.assigned}
 				}
 			})
 		case event.TypeFlagReopened:
@@ -122,6 +123,8 @@ func clocksOf(events []event.Event, zone *time.Location) (map[string]*clock, err
 					}
 				}
 			})
+		case event.TypeFlagAssigned:
+			err = read(e, func(b event.FlagAssigned) { of(b.Flag).assigned = b.To })
 		case event.TypeDecisionMade:
 			err = read(e, func(b event.DecisionMade) { of(b.Flag).made(b) })
 		case event.TypeDecisionProposed:
@@ -169,7 +172,7 @@ func read[B event.Body](e event.Event, then func(B)) error {
 
 // reopened begins anew: nothing that was said of the flag before counts.
 func (c *clock) reopened(seq uint64, on catalog.Date) {
-	*c = clock{subject: c.subject, seq: seq, on: on, open: true}
+	*c = clock{subject: c.subject, seq: seq, on: on, open: true, assigned: c.assigned}
 }
 
 func (c *clock) made(d event.DecisionMade) {

@@ -61,6 +61,9 @@ func (l *flagsListCmd) Run(ctx context.Context, c *console) error {
 		}
 		if len(flags) == 0 {
 			rows = []string{"no flags"}
+			if len(all) > 0 {
+				rows = []string{fmt.Sprintf("no flag is like that; without filters there are %d", len(all))}
+			}
 		}
 		return writeTable(c.out, rows)
 	})

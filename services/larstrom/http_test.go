@@ -361,6 +361,15 @@ func TestAPersonReviewsOverHTTP(t *testing.T) {
 		t.Errorf("after forms that were refused: %s", f.Status)
 	}
 
+	// Over a network people log in, and nobody is told of another's part.
+	closed, _ := c.flag("ae-steward", silent[0].Flag)
+	if err := process.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = process.Wait()
+	process, listen = daemon(t, data, append(slices.Clone(args[2:]), "--listen", "0.0.0.0:0")...)
+	nobodyOutside(t, listen, page.Flags, closed)
+
 	// All of it can be made again from the log.
 	if err := process.Process.Kill(); err != nil {
 		t.Fatal(err)

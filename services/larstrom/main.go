@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -83,6 +84,8 @@ func execute(ctx context.Context, args []string, c *console) int {
 		return exitData
 	case errors.As(err, &usage):
 		return c.fail(err, exitUsage)
+	case errors.As(err, new(*fs.PathError)) && errors.Is(err, fs.ErrNotExist) && !strings.Contains(err.Error(), ";"):
+		return c.fail(fmt.Errorf("%w; name a file that is there", err), exitData)
 	default:
 		return c.fail(err, exitData)
 	}

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"larstrom/services/larstrom/inmemory"
 )
 
 // envMain makes the test binary the program, also for the engine children that
@@ -19,7 +21,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(envMain) != "" {
 		os.Exit(start(os.Args[1:]))
 	}
-	testscript.Main(m, map[string]func(){"larstrom": func() { os.Exit(start(os.Args[1:])) }})
+	testscript.Main(inmemory.M{Tests: m}, map[string]func(){"larstrom": func() { os.Exit(start(os.Args[1:])) }})
 }
 
 // TestScripts runs the commands that need no engine.

@@ -474,7 +474,11 @@ func writeAnswers(w io.Writer, answers []validator.Answer) error {
 			shown = fmt.Sprintf("%g of %g", *a.Numerator, *a.Denominator)
 		}
 		add("shown", fmt.Sprintf("%s (%s) %s", shown, a.State, a.Shown))
-		if a.Hidden != "" {
+		switch a.Hidden {
+		case "":
+		case "above_one":
+			add("hidden", "a share above 1 cannot be drawn, waived or not: correct or reject it")
+		default:
 			add("hidden", "the indicator version is not introduced; only its pilot units see it")
 		}
 		if a.Delivered != a.Shown {

@@ -47,6 +47,9 @@ func (q *sqlCmd) Run(ctx context.Context, c *console) error {
 		} else {
 			err = s.SQL(ctx, q.Store, format, q.Query, c.out)
 		}
+		if err != nil && (strings.Contains(err.Error(), "UNKNOWN_IDENTIFIER") || strings.Contains(err.Error(), "UNKNOWN_TABLE")) {
+			return fmt.Errorf("%w; 'SHOW TABLES' names the views, and 'DESCRIBE chart' the columns of one", err)
+		}
 		if err != nil && strings.Contains(err.Error(), "Unknown format") {
 			return &usageError{fmt.Sprintf("--format %s: there is no such format; ClickHouse has PrettyCompact, Vertical, Markdown, TabSeparatedWithNames, CSVWithNames, JSONEachRow, JSON, Arrow, Parquet and others", format)}
 		}

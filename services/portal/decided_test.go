@@ -61,7 +61,7 @@ func TestDecisionsAboutCharts(t *testing.T) {
 	h := pages(t, func(c *portal.Config) { c.Pages.Released, c.Pages.Catalog = conn, decidedRegion() }).Handler(true)
 	for path, want := range map[string][]string{
 		"/": {"Which charts signal", "12 charts have limits and a mature value.", "about 0.03 of their newest values would lie outside by chance if the limits were known",
-			"Outside is 1.", "Unit 07 Care <in> time & place February 2026", "below the centre line", "about one in ten of those listed"},
+			"Outside is 1.", "Care <in> time & place 1 unit By the names of units", "Unit 07 February 2026", "below the centre line", "about one in ten of those listed"},
 		"/units/u02/care":            {"Phase from 2024-12-01: Second <theatre> (approved by p-9).", "Phases", "Nelson's eight tests"},
 		"/units/u03/care":            {"left out", "Left out of centre line, limits and signals: 2026-02-01 (Strike)."},
 		"/units/u03/care/2026-02-01": {"left out of the centre line, the limits and the signals", "None: the period was left out by a person."},

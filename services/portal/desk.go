@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -112,6 +113,26 @@ func (p *Portal) loginForm(w http.ResponseWriter, r *http.Request, d *door) {
 
 func flagPath(flag string) string { return "/flags/" + url.PathEscape(flag) }
 
+// Meanwhile is what has happened to the flag since it was read, as the history of
+// the page says it.
+func (b panel) Meanwhile() string {
+	if b.Changed == nil {
+		return ""
+	}
+	what := b.Changed.What
+	for _, c := range [][2]string{{"proposal to ", "step.proposed."}, {"confirmed ", "step.confirmed."}, {"", "step."}} {
+		if kind, ok := strings.CutPrefix(what, c[0]); ok && b.words.has(c[1]+kind) {
+			return b.words.t(c[1] + kind)
+		}
+	}
+	for prefix, key := range map[string]string{"refused": "step.refused", "resolved": "step.resolved", "withdrawal": "step.withdrawn", "opened again": "step.reopened", "correction retired": "step.retired"} {
+		if strings.HasPrefix(what, prefix) {
+			return b.words.t(key)
+		}
+	}
+	return what
+}
+
 // panelOutcome is what became of a form.
 type panelOutcome struct {
 	Status  int
@@ -164,7 +185,7 @@ func (p *Portal) showOutcome(w http.ResponseWriter, r *http.Request, o panelOutc
 func orderOf(r *http.Request) (Order, string, error) {
 	f := r.PostForm
 	o := Order{Command: gate.Command{Flag: r.PathValue("flag"), Kind: f.Get("kind"), Cause: f.Get("cause"), Note: f.Get("note"),
-		Evidence: f.Get("evidence"), Decision: f.Get("decision")}}
+		Evidence: f.Get("evidence"), Decision: f.Get("decision"), To: f.Get("to"), Link: f.Get("link"), SHA256: f.Get("sha256")}}
 	var err error
 	if o.Until, err = dateField(f.Get("until")); err != nil {
 		return o, "until", err
@@ -300,22 +321,28 @@ func (p *Portal) queue(ctx context.Context) []string {
 		if err != nil {
 			return err
 		}
-		keys, err := p.openFlagKeys(ctx)
-		if err != nil {
-			return err
-		}
-		keys = p.readable(ctx, keys)
-		sortFlags(keys, c)
-		out = nil
-		for _, k := range keys {
-			out = append(out, k.Flag)
-		}
-		return nil
+		out, err = p.queueOf(ctx, c)
+		return err
 	})
 	if err != nil {
 		return nil // the page is shown without its neighbours
 	}
 	return out
+}
+
+// queueOf is queue within a reading.
+func (p *Portal) queueOf(ctx context.Context, c *called) ([]string, error) {
+	keys, err := p.openFlagKeys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	keys = p.readable(ctx, keys)
+	sortFlags(keys, c)
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = k.Flag
+	}
+	return out, nil
 }
 
 // after is the open flag after this one, or the first; empty: there is none.
@@ -335,6 +362,7 @@ func (p *Portal) after(ctx context.Context, flag string) string {
 type panel struct {
 	panelOutcome
 	*speech
+	words   *words
 	On      bool   // decisions are taken here
 	Person  string // who decides; empty: nobody has shown a token
 	Flag    string
@@ -348,6 +376,14 @@ type panel struct {
 	CanLogIn       bool
 	LatestSnooze   catalog.Date
 	MayPreviewKind []string
+	// PersonName is what she is called, seconds those who may confirm, by id and name.
+	PersonName string
+	seconds    []crumb
+	// Assigned is who has the flag, by name; empty: nobody. Assignees are those to
+	// whom it can be given, by name, Attached the evidence that was added.
+	Assigned, AssignedID string
+	Assignees            []crumb
+	Attached             []event.EvidenceAttached
 }
 
 // panelForm is the form of one kind of decision.
@@ -360,15 +396,24 @@ type panelForm struct {
 type panelAction struct {
 	Kind, Key                           string
 	Cause, Evidence, Note, Until, Value bool
+	// To offers those to whom a flag is given, Document what evidence is.
+	To, Document bool
 }
 
-func (p *Portal) panelOf(r *http.Request, f *story) panel {
+// panelOf is the panel of a flag; all are the open flags in the order of the list.
+func (p *Portal) panelOf(r *http.Request, f *story, all []string) panel {
 	s := p.speak()
-	b := panel{speech: s, Flag: f.Flag, Version: f.Version, Proposals: f.Proposals, On: p.cfg.Pages.Desk != nil, CanLogIn: p.cfg.Pages.Sessions != nil}
+	b := panel{words: p.words, speech: s, Flag: f.Flag, Version: f.Version, Proposals: f.Proposals, On: p.cfg.Pages.Desk != nil, CanLogIn: p.cfg.Pages.Sessions != nil}
 	if !b.On {
 		return b
 	}
 	b.Person, _ = p.person(r)
+	if name := p.personName(b.Person); name != b.Person {
+		b.PersonName = name
+	}
+	if len(f.Proposals) > 0 {
+		b.seconds = p.who(f, gate.Confirm)
+	}
 	for _, j := range slices.Backward(f.Judgements) {
 		if j.By == b.Person && b.Person != "" {
 			b.Judged = &j
@@ -376,7 +421,6 @@ func (p *Portal) panelOf(r *http.Request, f *story) panel {
 		}
 	}
 	b.LatestSnooze = catalog.DateOf(p.cfg.Pages.Clock()).AddDays(gate.MaxSnoozeDays)
-	all := p.queue(r.Context())
 	if at := slices.Index(all, f.Flag); at >= 0 {
 		if at > 0 {
 			b.Before = all[at-1]
@@ -403,6 +447,13 @@ func (p *Portal) panelOf(r *http.Request, f *story) panel {
 	if f.Open() {
 		add(panelAction{Kind: event.Answer, Key: "r", Note: true})
 	}
+	add(panelAction{Kind: gate.Attach, Key: "f", Note: true, Document: true})
+	b.Attached = f.Attached
+	b.Assignees = p.who(f, event.Comment)
+	b.AssignedID, b.Assigned = f.Assigned, p.personName(f.Assigned)
+	if f.Open() {
+		add(panelAction{Kind: gate.Assign, Key: "p", To: true, Note: true})
+	}
 	if !f.Open() || len(f.Proposals) > 0 {
 		add(panelAction{Kind: gate.Undo, Key: "u", Note: true})
 	}
@@ -413,6 +464,49 @@ func (p *Portal) panelOf(r *http.Request, f *story) panel {
 		}
 	}
 	return b
+}
+
+// May reports whether the person may be the second one of a proposal: she has not
+// made it, and her roles reach it.
+func (b panel) May(d event.DecisionProposed) bool {
+	return d.By != b.Person && slices.ContainsFunc(b.seconds, func(c crumb) bool { return c.Path == b.Person })
+}
+
+// mostSeconds is how many people a page names who may confirm.
+const mostSeconds = 5
+
+// Seconds are the names of those who may confirm or refuse the proposal.
+func (b panel) Seconds(d event.DecisionProposed) string {
+	var names []string
+	for _, c := range b.seconds {
+		if c.Path != d.By && len(names) < mostSeconds {
+			names = append(names, c.Title)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// who are the people who may do that kind to the flag, by name.
+func (p *Portal) who(f *story, kind string) []crumb {
+	c := p.cfg.Pages.Catalog
+	below := gate.NewActor(catalog.Person{}, c.Units, p.today()).Below
+	registries, units := []string{p.registryOf(f.Indicator)}, unitsOf(f)
+	var out []crumb
+	for _, who := range c.People {
+		if gate.Allowed(gate.Actor{ID: who.ID, Roles: who.Roles, Below: below}, kind, registries, units) == nil {
+			out = append(out, crumb{who.ID, p.personName(who.ID)})
+		}
+	}
+	byName(p.words, out, func(c crumb) (string, string) { return c.Title, c.Path })
+	return out
+}
+
+// personName is what the catalog calls a person, else her id.
+func (p *Portal) personName(id string) string {
+	if who, ok := p.cfg.Pages.Catalog.Index().Person(id); ok {
+		return cmp.Or(who.Name, id)
+	}
+	return id
 }
 
 // Causes are the causes that a decision may name.

@@ -220,7 +220,7 @@ func TestRefusals(t *testing.T) {
 		status int
 		has    string
 	}{
-		{&gate.ConflictError{Flag: "K09-held", Expected: 2, Actual: 3, What: "accept", By: "anna", On: tonight}, 412, "Somebody has decided since you read it. Read again: accept by anna, 2026-04-10."},
+		{&gate.ConflictError{Flag: "K09-held", Expected: 2, Actual: 3, What: "accept", By: "anna", On: tonight}, 412, "The flag has changed since you read it: accepted by anna, 10 April 2026"},
 		{fmt.Errorf("%w: x", gate.ErrFourEyes), 409, "Who proposes does not confirm"},
 		{fmt.Errorf("%w: x", gate.ErrJudgeFirst), 409, "Record cause and evidence first."},
 		{fmt.Errorf("%w: x", gate.ErrForbidden), 403, "Your roles do not allow it"},

@@ -108,7 +108,7 @@ func (p *Portal) evidenceOf(ctx context.Context, f *story, c *called) (*evidence
 	ind := indicatorOf(c.names, f.Indicator)
 	ev.NumeratorTitle, ev.DenominatorTitle = p.numerator(ind), p.denominator(ind)
 	ev.Spec = ind.Specification
-	if u, err := url.Parse(ind.Specification); err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" {
+	if isWebAddress(ind.Specification) {
 		ev.SpecLink = ind.Specification
 	}
 	for i := 1; p.words.has(fmt.Sprintf("checklist.%d", i)); i++ {
@@ -127,6 +127,12 @@ func (p *Portal) evidenceOf(ctx context.Context, f *story, c *called) (*evidence
 		return nil, err
 	}
 	return ev, p.pastOf(ctx, ev, f)
+}
+
+// isWebAddress reports whether the text is an address that a browser may be led to.
+func isWebAddress(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
 // seriesOfFlag is the series of a flag's own unit that it is about.
@@ -473,7 +479,7 @@ func (p *Portal) compared(d, was *run.Delivery) exportChange {
 func pairs(m map[string]string) string {
 	var out []string
 	for k, v := range m {
-		out = append(out, k+": "+v)
+		out = append(out, k+": "+strings.ReplaceAll(v, " to ", "–"))
 	}
 	slices.Sort(out)
 	return strings.Join(out, ", ")

@@ -162,7 +162,7 @@ func heldFlag() event.FlagRaised {
 
 func blockFlag() event.FlagRaised {
 	return event.FlagRaised{Flag: "C11-block", Check: "C11", CheckVersion: 1, Severity: event.Block, Indicator: "care", Unit: "n",
-		Observed: 61, Expected: 60, Direction: "up", Text: "The numerator is above.", Run: "r2", Rev: 200001, AsOf: tonight,
+		Observed: 61, Expected: 60, Direction: "up", Text: "The numerator 61.5 is above the denominator 60.", Run: "r2", Rev: 200001, AsOf: tonight,
 		Guards: []event.Guard{guard(counts("care", "2", "n", "", month(29), 61, 60))}}
 }
 
@@ -289,7 +289,8 @@ func kept() receipts {
 	return receipts{"d2": {Format: 1, Status: intake.StatusAccepted, Delivery: "d2", File: `night <two> & "more".csv`, Raw: "rawd2", Lines: 1234, Accepted: 1200,
 		Rejected: 30, Parked: 4, RejectedRows: "/secret/rejected.csv", Further: 12, Problems: []intake.ReceiptProblem{
 			{Line: 3, Column: "Täljare", Value: "1x<", Rule: "C06", Text: "no number", Hint: "digits only"},
-			{Line: 9, Column: "Enhet", Value: "9•••", Rule: "C07", Text: "unknown unit", Parked: true}}}}
+			{Line: 9, Column: "Enhet", Value: "9•••", Rule: "C07", Text: "unknown unit", Parked: true},
+			{Line: 11, Column: "Datum", Value: "x", Rule: "C06", Text: "not a date in the declared form, or not in the calendar", Hint: "a date is written 2024-05-31, with or without a time after it"}}}}
 }
 
 // source is the status.

@@ -74,7 +74,7 @@ func (p *Portal) flags(r *http.Request) (*view, error) {
 			return err
 		}
 		keys = p.readable(ctx, keys)
-		b.choices(keys, c)
+		b.choices(keys, c, p.reader(ctx) == nil)
 		keys = slices.DeleteFunc(keys, func(k flagKey) bool { return !b.Filter.wants(k) })
 		sortFlags(keys, c)
 		b.Groups = p.groupsOf(keys)
@@ -110,9 +110,11 @@ func (p *Portal) flags(r *http.Request) (*view, error) {
 	return v, nil
 }
 
-// choices are the indicators and units of which a flag is open, by name.
-func (b *flagsBody) choices(keys []flagKey, c *called) {
-	units, inds := map[string]bool{b.Filter.Unit: true}, map[string]bool{b.Filter.Indicator: true}
+// choices are the indicators and units of which a flag is open, by name, and
+// those that were asked for: by name where who asks may read everything, or the
+// answer would tell what there is.
+func (b *flagsBody) choices(keys []flagKey, c *called, everything bool) {
+	units, inds := map[string]bool{b.Filter.Unit: everything}, map[string]bool{b.Filter.Indicator: everything}
 	for _, k := range keys {
 		units[k.Unit], inds[k.Indicator] = true, true
 	}
@@ -126,6 +128,12 @@ func (b *flagsBody) choices(keys []flagKey, c *called) {
 		if inds[i.ID] {
 			b.Inds = append(b.Inds, crumb{i.ID, i.Name})
 		}
+	}
+	if id := b.Filter.Unit; id != "" && !units[id] {
+		b.Units = append(b.Units, crumb{id, id})
+	}
+	if id := b.Filter.Indicator; id != "" && !inds[id] {
+		b.Inds = append(b.Inds, crumb{id, id})
 	}
 }
 
@@ -224,9 +232,15 @@ func (p *Portal) flag(r *http.Request) (*view, error) {
 		Observed: p.words.figures(f.Observed), Expected: p.words.figures(f.Expected)}
 	c := &called{}
 	var ev *evidence
+	var queue []string
 	pub, err := p.consistent(ctx, func(rd *reading) (err error) {
 		if c, err = rd.names(ctx); err != nil {
 			return err
+		}
+		if p.cfg.Pages.Desk != nil {
+			if queue, err = p.queueOf(ctx, c); err != nil {
+				return err
+			}
 		}
 		ev, err = p.evidenceOf(ctx, f, c)
 		return err
@@ -259,7 +273,7 @@ func (p *Portal) flag(r *http.Request) (*view, error) {
 		g := f.Guards[0]
 		b.ChartPath = chartPath(f.Unit, f.Indicator, seriesID{g.Version, g.Granularity, g.Stratum})
 	}
-	if b.Panel = p.panelOf(r, f); !b.Panel.On {
+	if b.Panel = p.panelOf(r, f, queue); !b.Panel.On {
 		b.Commands = p.commands(f)
 	}
 	for _, s := range f.Steps {

@@ -215,7 +215,7 @@ func TestTexts(t *testing.T) {
 		want(m[1] + m[2] + ".one")
 		want(m[1] + m[2] + ".other")
 	}
-	families := regexp.MustCompile(`^(matters|advice|fact|checklist|annotation|export|came|year|weekday|elsewhere|flag|month|state|spc|chart\.kind|rule|cause|reason|step|status|direction|kind|class|better|type|measurement|every|command|technical|maturity|nav|help|delivery|verdict\.(sigma|runs|past))\.`)
+	families := regexp.MustCompile(`^(matters|advice|fact|checklist|annotation|export|came|year|weekday|elsewhere|flag|month|state|spc|chart\.kind|rule|cause|reason|step|status|direction|kind|class|better|type|measurement|every|command|technical|maturity|nav|help|delivery|field|verdict\.(sigma|runs|past))\.`)
 	for key, text := range texts {
 		if !used[key] && !families.MatchString(key) {
 			t.Errorf("nobody asks for the text %q", key)

@@ -92,7 +92,7 @@ func newLayout(w *words) (*layout, error) {
 			}
 			return ""
 		},
-		"fact": w.fact,
+		"fact": w.fact, "isWebAddress": isWebAddress, "detail": w.detail, "receipt": w.receipt, "finding": w.finding, "facttext": w.factText,
 	}
 	l := &layout{words: w, pages: map[string]*template.Template{}}
 	base, err := template.New("layout").Funcs(funcs).ParseFS(pageText, "page/layout.html", "page/parts.html")

@@ -145,6 +145,10 @@ type story struct {
 	// Judgements were recorded since it was last opened, before their authors saw
 	// what a decision would change.
 	Judgements []event.FlagJudged
+	// Assigned is to whom it is given; empty: to nobody.
+	Assigned string
+	// Attached is the evidence that people have added, oldest first.
+	Attached []event.EvidenceAttached
 	// Since is the run in which it was last opened.
 	Since string
 }
@@ -159,11 +163,12 @@ type correction struct {
 // step is one event about a flag.
 type step struct {
 	At time.Time
-	// What is raised, covered, resolved, reopened, retired, or the kind of a
-	// decision; that of a proposal follows proposed, confirmed or refused, and
+	// What is raised, covered, resolved, reopened, retired, assigned, unassigned,
+	// attached, or the kind of a decision; that of a proposal follows proposed, confirmed or refused, and
 	// withdrawn is of any.
 	What             string
 	By, Cause, Note  string
+	To               string // to whom it was given
 	Reason, Run      string
 	Until            catalog.Date
 	Low, High        float64
@@ -311,6 +316,28 @@ func storiesOf(events []event.Event, may func(finding []byte) bool) ([]*story, e
 			if f := at[b.Flag]; f != nil { // it decides nothing: the version stays
 				f.Judgements = append(f.Judgements, b)
 				f.Steps = append(f.Steps, step{At: e.Time, What: "judged", By: b.By, Cause: b.Cause, Note: b.Evidence})
+			}
+		case event.TypeFlagAssigned:
+			b, err := event.Decode[event.FlagAssigned](e)
+			if err != nil {
+				return nil, err
+			}
+			if f := at[b.Flag]; f != nil { // neither does this, nor evidence
+				f.Assigned = b.To
+				what := "assigned"
+				if b.To == "" {
+					what = "unassigned"
+				}
+				f.Steps = append(f.Steps, step{At: e.Time, What: what, By: b.By, To: b.To, Note: b.Note})
+			}
+		case event.TypeEvidenceAttached:
+			b, err := event.Decode[event.EvidenceAttached](e)
+			if err != nil {
+				return nil, err
+			}
+			if f := at[b.Flag]; f != nil {
+				f.Attached = append(f.Attached, b)
+				f.Steps = append(f.Steps, step{At: e.Time, What: "attached", By: b.By, Note: joined(b.Text, b.Link)})
 			}
 		case event.TypeCorrectionRetired:
 			b, err := event.Decode[event.CorrectionRetired](e)

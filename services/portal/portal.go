@@ -182,9 +182,17 @@ func New(cfg Config) (*Portal, error) {
 	if err != nil {
 		return nil, fmt.Errorf("portal: %w", err)
 	}
+	said, err := newBooks()
+	if err != nil {
+		return nil, fmt.Errorf("portal: %w", err)
+	}
 	all, kept := map[string]*Portal{}, &shelf{}
 	for _, lang := range languages() {
 		w := newWords(lang.Path, zone)
+		w.books = said
+		if cfg.Pages != nil {
+			w.names = catalogNames{cfg.Pages.Catalog.Index(), lang.Path}
+		}
 		l, err := newLayout(w)
 		if err != nil {
 			return nil, fmt.Errorf("portal: %w", err)
@@ -337,6 +345,23 @@ func (p *Portal) table(loopback bool, d *door) []entry {
 		{pattern: "GET /", may: forAll, do: p.show("missing", p.nothing)},
 	}
 	return append(out, p.forms(loopback, d)...)
+}
+
+// anyLogin stands for whoever lets people in.
+type anyLogin struct{}
+
+// Login lets nobody in.
+func (anyLogin) Login(context.Context, string, string) bool { return false }
+
+// Patterns are all that a portal with everything may answer about the data, as
+// http.ServeMux has them: for those who hold that nobody reads outside her part.
+func Patterns() []string {
+	p := &Portal{cfg: Config{Pages: &Pages{Desk: struct{ Desk }{}, Several: struct{ Several }{}, Affirming: struct{ Affirming }{}, Login: anyLogin{}, Sessions: &Sessions{}}}}
+	var out []string
+	for _, e := range p.table(true, nil) {
+		out = append(out, e.pattern)
+	}
+	return out
 }
 
 func (p *Portal) summary(ctx context.Context) (Summary, error) {

@@ -37,7 +37,7 @@ func TestStatusOnly(t *testing.T) {
 		kind   string
 		has    []string
 	}{
-		{"/", 200, "text/html; charset=utf-8", []string{`<html lang="en">`, `<th scope="row">Held cells</th>`, "4 &amp; &lt;script&gt;", "nord&lt;b&gt;", `<a href="/metrics">`}},
+		{"/", 200, "text/html; charset=utf-8", []string{`<html lang="en">`, `<th scope="row" role="rowheader">Held cells</th>`, "4 &amp; &lt;script&gt;", "nord&lt;b&gt;", `<a href="/metrics">`}},
 		{"/page.css", 200, "text/css; charset=utf-8", []string{"body"}},
 		{"/healthz", 200, "text/plain; charset=utf-8", []string{"ok\n"}},
 		{"/metrics", 200, "text/plain", []string{"larstrom_test_total 7"}},

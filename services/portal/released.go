@@ -61,7 +61,11 @@ func (p *Portal) consistent(ctx context.Context, read func(*reading) error) (*pu
 			return nil, nil
 		}
 		r := &reading{publication: *was, p: p}
+		before, own := p.shelf.mark(*was)
 		failed := read(r)
+		if after, _ := p.shelf.mark(*was); own && after == before {
+			return was, failed // nothing was asked of the store, so nothing is of another publication
+		}
 		is, err := p.pointer(ctx)
 		if err != nil {
 			return nil, err
@@ -364,10 +368,23 @@ func (p *Portal) evidence(ctx context.Context) (evidenceRow, error) {
 	return rows[0], nil
 }
 
+// signalRow is a point that stands out.
+type signalRow struct {
+	Indicator   string    `ch:"indicator"`
+	Version     string    `ch:"indicator_version"`
+	Granularity string    `ch:"granularity"`
+	Stratum     string    `ch:"stratum"`
+	Unit        string    `ch:"unit"`
+	Start       time.Time `ch:"period_start"`
+	Value       float64   `ch:"v"`
+	Centre      float64   `ch:"middle"`
+}
+
 // surprising are the points whose probability is at most that, in no order.
-func (p *Portal) surprising(ctx context.Context, chance float64) ([]pointRow, error) {
+func (p *Portal) surprising(ctx context.Context, chance float64) ([]signalRow, error) {
 	// A little more, because the engine reads a number to its last digit but one.
-	return published[pointRow](ctx, p, "SELECT "+pointColumns+" FROM chart WHERE p_value IS NOT NULL AND p_value <= toFloat64({chance:String})",
+	return published[signalRow](ctx, p, `SELECT indicator, indicator_version, granularity, stratum, unit, period_start, ifNull(value, nan) AS v, ifNull(centre, nan) AS middle
+		FROM chart WHERE p_value IS NOT NULL AND p_value <= toFloat64({chance:String})`,
 		named("chance", strconv.FormatFloat(chance*(1+1e-12), 'g', -1, 64)))
 }
 

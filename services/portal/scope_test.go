@@ -96,7 +96,7 @@ func TestScope(t *testing.T) {
 		if want := map[bool]int{true: http.StatusOK, false: http.StatusForbidden}[path == "/flags"]; w.Code != want || len(desk.orders) != 0 || desk.shown != 0 {
 			t.Errorf("%s of a unit's reader: %d, %d orders", path, w.Code, len(desk.orders))
 		}
-		if body := w.Body.String(); strings.Contains(body, "The numerator is above.") || strings.Contains(body, "A remark.") {
+		if body := w.Body.String(); strings.Contains(body, "The numerator 61.5 is") || strings.Contains(body, "A remark.") {
 			t.Errorf("%s tells a unit's reader of another's flag", path)
 		}
 	}

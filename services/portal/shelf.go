@@ -20,8 +20,10 @@ type shelf struct {
 	mu   sync.Mutex
 	of   publication
 	turn uint64 // counts the changes of of
-	rows map[string]any
-	kept int
+	// asked counts what the shelf did not have, and the store was asked for.
+	asked uint64
+	rows  map[string]any
+	kept  int
 }
 
 // shows empties the shelf when another publication is shown than before.
@@ -34,12 +36,26 @@ func (s *shelf) shows(p publication) {
 	}
 }
 
+// mark is a state of the shelf.
+type mark struct{ turn, asked uint64 }
+
+// mark is the same before and after a page all of which was on the shelf: then all
+// of it is of that publication. It is not ok where the shelf is of another.
+func (s *shelf) mark(p publication) (m mark, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return mark{s.turn, s.asked}, s.of == p
+}
+
 // get is what was kept under the key, and the turn that an answer which is read
 // from now on belongs to.
 func (s *shelf) get(key string) (rows any, turn uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.rows[key], s.turn
+	if rows = s.rows[key]; rows == nil {
+		s.asked++
+	}
+	return rows, s.turn
 }
 
 // put keeps n rows, unless the publication has changed since they were asked for:

@@ -41,3 +41,31 @@ func TestShelf(t *testing.T) {
 		}
 	}
 }
+
+// TestMark: a page needs no second look at the pointer only if all of it was on the
+// shelf, and the shelf is of the publication that the page says it shows.
+func TestMark(t *testing.T) {
+	s, one, two := &shelf{}, publication{Number: 1}, publication{Number: 2}
+	s.shows(one)
+	_, turn := s.get("x")
+	s.put("x", turn, 1, 1)
+	before, own := s.mark(one)
+	s.get("x")
+	if after, _ := s.mark(one); !own || after != before {
+		t.Error("what was on the shelf is looked at again")
+	}
+	s.get("y")
+	if after, _ := s.mark(one); after == before {
+		t.Error("what the store was asked for is not looked at again")
+	}
+	before, _ = s.mark(one)
+	s.shows(two) // another request has seen the next one
+	_, turn = s.get("x")
+	s.put("x", turn, 1, 1)
+	if after, _ := s.mark(one); after == before {
+		t.Error("the shelf of the next publication passes for this one's")
+	}
+	if _, own := s.mark(one); own {
+		t.Error("the shelf is of the next publication from the beginning, and passes for this one's")
+	}
+}

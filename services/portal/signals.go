@@ -1,19 +1,18 @@
 package portal
 
 import (
-	"cmp"
 	"context"
-	"slices"
-	"strings"
 
 	"larstrom/pipeline/spc"
 )
 
 // falseShare is the share of false alarms to expect among the charts that are
-// listed, and mostSignals how many of them a page names.
+// listed, mostSignals how many of them a page names, and fewSignals how many it
+// shows without being asked.
 const (
 	falseShare  = 0.1
 	mostSignals = 100
+	fewSignals  = 10
 )
 
 // signalsBody says which charts stand out at their newest mature value, among as
@@ -24,8 +23,16 @@ type signalsBody struct {
 	// Known and Estimated are the numbers of false alarms to expect of all of them,
 	// as package spc says.
 	Known, Estimated string
-	Lines            []signalLine // by the names of unit and indicator
+	Groups           []signalGroup // by the name of the indicator
 	Further          int
+	// Open says that they are so few that all of them are shown at once.
+	Open bool
+}
+
+// signalGroup are the charts of one indicator that stand out, by unit.
+type signalGroup struct {
+	Indicator string
+	Lines     []signalLine // by the name of the unit: the order says nothing of the care
 }
 
 type signalLine struct {
@@ -56,6 +63,7 @@ func (p *Portal) signals(ctx context.Context, rd *reading) (signalsBody, error) 
 	if err != nil {
 		return signalsBody{}, err
 	}
+	var lines []signalLine
 	for _, r := range rows {
 		k := seriesID{r.Version, r.Granularity, r.Stratum}
 		ind := indicatorOf(called.names, r.Indicator)
@@ -67,15 +75,21 @@ func (p *Portal) signals(ctx context.Context, rd *reading) (signalsBody, error) 
 		if r.Stratum != "" {
 			l.Indicator += " · " + p.stratum(r.Stratum)
 		}
-		b.Lines = append(b.Lines, l)
+		lines = append(lines, l)
 	}
-	slices.SortFunc(b.Lines, func(x, y signalLine) int {
-		return cmp.Or(strings.Compare(strings.ToLower(x.Unit), strings.ToLower(y.Unit)), strings.Compare(strings.ToLower(x.Indicator), strings.ToLower(y.Indicator)),
-			strings.Compare(x.Path, y.Path))
-	})
-	if len(b.Lines) > mostSignals {
-		b.Further = len(b.Lines) - mostSignals
-		b.Lines = b.Lines[:mostSignals]
+	byName(p.words, lines, func(l signalLine) (string, string) { return l.Unit, l.Path })
+	byName(p.words, lines, func(l signalLine) (string, string) { return l.Indicator, "" })
+	if len(lines) > mostSignals {
+		b.Further = len(lines) - mostSignals
+		lines = lines[:mostSignals]
+	}
+	b.Open = len(lines) <= fewSignals
+	for _, l := range lines {
+		if last := len(b.Groups) - 1; last < 0 || b.Groups[last].Indicator != l.Indicator {
+			b.Groups = append(b.Groups, signalGroup{Indicator: l.Indicator})
+		}
+		g := &b.Groups[len(b.Groups)-1]
+		g.Lines = append(g.Lines, l)
 	}
 	return b, nil
 }

@@ -5,8 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
-	"strings"
+
+	"larstrom/pipeline/sentence"
 )
 
 // languageCookie keeps the language that a reader has chosen.
@@ -41,7 +41,7 @@ func languageOf(r *http.Request) string {
 		lang = c.Value
 	}
 	if !isLanguage(lang) {
-		lang = accepted(r.Header.Get("Accept-Language"))
+		lang = cmp.Or(sentence.Accepted(r.Header.Get("Accept-Language")), fallback)
 	}
 	return lang
 }
@@ -53,29 +53,6 @@ func (p *Portal) speak() *speech {
 		texts[key] = in[at]
 	}
 	return &speech{p.words.lang, texts}
-}
-
-// accepted is the language of the header with the highest weight that is
-// spoken; Norwegian of any kind is bokmål.
-func accepted(header string) string {
-	best, most := fallback, 0.0
-	for one := range strings.SplitSeq(header, ",") {
-		code, rest, _ := strings.Cut(strings.TrimSpace(one), ";")
-		weight := 1.0
-		if text, ok := strings.CutPrefix(strings.TrimSpace(rest), "q="); ok {
-			if q, err := strconv.ParseFloat(text, 64); err == nil {
-				weight = q
-			}
-		}
-		code, _, _ = strings.Cut(strings.ToLower(code), "-")
-		if code == "no" || code == "nn" {
-			code = "nb"
-		}
-		if isLanguage(code) && weight > most {
-			best, most = code, weight
-		}
-	}
-	return best
 }
 
 // tongues are the languages with the addresses that choose them, and the one
@@ -157,10 +134,25 @@ func panelTexts() map[string][4]string {
 		"comment":               {"Kommentera", "Kommenter", "Kommentér", "Comment"},
 		"snooze":                {"Skjut upp", "Utsett", "Udsæt", "Snooze"},
 		"waive":                 {"Visa ändå", "Vis likevel", "Vis alligevel", "Waive"},
+		"attach":                {"Bifoga underlag", "Legg ved grunnlag", "Vedlæg grundlag", "Attach evidence"},
+		"assign":                {"Tilldela", "Tildel", "Tildel", "Assign"},
+		"to":                    {"Till", "Til", "Til", "To"},
+		"nobody":                {"– ingen, åter till alla –", "– ingen, tilbake til alle –", "– ingen, tilbage til alle –", "– nobody, back to all –"},
+		"assigned":              {"Flaggan är tilldelad", "Flagget er tildelt", "Flaget er tildelt", "The flag is assigned to"},
+		"attached":              {"Bifogat underlag", "Vedlagt grunnlag", "Vedlagt grundlag", "Evidence attached"},
+		"link":                  {"Länk till dokumentet", "Lenke til dokumentet", "Link til dokumentet", "Link to the document"},
+		"file":                  {"Dokumentet", "Dokumentet", "Dokumentet", "The document"},
+		"file.lead":             {"Dokumentet lämnar inte din dator: här räknas bara dess SHA-256, som visar att länken leder till just det.", "Dokumentet forlater ikke maskinen din: her regnes bare dets SHA-256, som viser at lenken leder til nettopp det.", "Dokumentet forlader ikke din computer: her beregnes kun dets SHA-256, som viser, at linket fører til netop det.", "The document does not leave your computer: only its SHA-256 is computed here, which shows that the link leads to that very one."},
+		"file.wait":             {"Räknar …", "Regner …", "Beregner …", "Computing …"},
+		"file.large":            {"Filen är större än 100 MB. Räkna dess SHA-256 på annat sätt och skriv in den.", "Filen er større enn 100 MB. Regn ut dens SHA-256 på annen måte og skriv den inn.", "Filen er større end 100 MB. Beregn dens SHA-256 på anden måde, og skriv den ind.", "The file is larger than 100 MB. Compute its SHA-256 in another way and type it."},
 		"undo":                  {"Ta tillbaka", "Ta tilbake", "Tag tilbage", "Undo"},
 		"confirm":               {"Bekräfta", "Bekreft", "Bekræft", "Confirm"},
 		"refuse":                {"Avslå", "Avslå", "Afslå", "Refuse"},
 		"proposals":             {"Förslag som väntar på en andra person", "Forslag som venter på en annen person", "Forslag, der venter på en anden person", "Proposals that await a second person"},
+		"proposed.yours":        {"Ditt förslag väntar på en annan person. Du kan ta tillbaka det.", "Forslaget ditt venter på en annen person. Du kan ta det tilbake.", "Dit forslag venter på en anden person. Du kan tage det tilbage.", "Your proposal awaits another person. You can take it back."},
+		"proposed.interest":     {"Godkännandet ändrar den egna enhetens publicerade värde med mer än 5 procentenheter och behöver därför två personer.", "Godkjenningen endrer den egne enhetens publiserte verdi med mer enn 5 prosentpoeng og trenger derfor to personer.", "Godkendelsen ændrer egen enheds offentliggjorte værdi med mere end 5 procentpoint og kræver derfor to personer.", "The acceptance moves the published value of one's own unit by more than 5 percentage points, and so it needs two people."},
+		"proposed.others":       {"En steward bekräftar eller avslår det.", "En steward bekrefter eller avslår det.", "En steward bekræfter eller afslår det.", "A steward confirms or refuses it."},
+		"proposed.who":          {"Det kan:", "Det kan:", "Det kan:", "These can:"},
 		"by":                    {"av", "av", "af", "by"},
 		"cause":                 {"Orsak", "Årsak", "Årsag", "Cause"},
 		"choose":                {"Välj", "Velg", "Vælg", "Choose"},
@@ -173,7 +165,7 @@ func panelTexts() map[string][4]string {
 		"before":                {"Föregående", "Forrige", "Forrige", "Previous"},
 		"after":                 {"Nästa", "Neste", "Næste", "Next"},
 		"keys":                  {"Tangenter", "Taster", "Taster", "Keys"},
-		"keys.text":             {"j/k nästa och föregående, a godkänn, x underkänn, e rätta, c kommentera, s skjut upp, w visa ändå, u ta tillbaka, Enter öppna, / filter, ? hjälp, g q kö. De gäller inte medan du skriver.", "j/k neste og forrige, a godta, x avvis, e rett, c kommenter, s utsett, w vis likevel, u ta tilbake, Enter åpne, / filter, ? hjelp, g q kø. De gjelder ikke mens du skriver.", "j/k næste og forrige, a godkend, x afvis, e ret, c kommentér, s udsæt, w vis alligevel, u tag tilbage, Enter åbn, / filter, ? hjælp, g q kø. De gælder ikke, mens du skriver.", "j/k next and previous, a accept, x reject, e correct, c comment, s snooze, w waive, u undo, Enter open, / filter, ? help, g q queue. They are off while you type."},
+		"keys.text":             {"j/k nästa och föregående, a godkänn, x underkänn, e rätta, c kommentera, s skjut upp, w visa ändå, f bifoga underlag, p tilldela, u ta tillbaka, Enter öppna, / filter, ? hjälp, g q kö. De gäller inte medan du skriver.", "j/k neste og forrige, a godta, x avvis, e rett, c kommenter, s utsett, w vis likevel, f legg ved grunnlag, p tildel, u ta tilbake, Enter åpne, / filter, ? hjelp, g q kø. De gjelder ikke mens du skriver.", "j/k næste og forrige, a godkend, x afvis, e ret, c kommentér, s udsæt, w vis alligevel, f vedlæg grundlag, p tildel, u tag tilbage, Enter åbn, / filter, ? hjælp, g q kø. De gælder ikke, mens du skriver.", "j/k next and previous, a accept, x reject, e correct, c comment, s snooze, w waive, f attach evidence, p assign, u undo, Enter open, / filter, ? help, g q queue. They are off while you type."},
 		"effect":                {"Vad beslutet skulle ändra", "Hva beslutningen ville endre", "Hvad beslutningen ville ændre", "What the decision would change"},
 		"effect.none":           {"Inget som visas skulle ändras.", "Ingenting som vises ville endres.", "Intet, der vises, ville ændres.", "Nothing that is shown would change."},
 		"effect.also":           {"Diagram, signaler, centrallinjer och trattplatser som ändras:", "Diagrammer, signaler, senterlinjer og traktplasser som endres:", "Diagrammer, signaler, centrallinjer og tragtpladser, der ændres:", "Charts, signals, centre lines and places in funnels that change:"},
@@ -187,7 +179,7 @@ func panelTexts() map[string][4]string {
 		"p.login":               {"Id och nyckel hör inte ihop.", "Id og token hører ikke sammen.", "Id og token hører ikke sammen.", "Id and token do not belong together."},
 		"p.busy":                {"För många försök; vänta en minut.", "For mange forsøk; vent ett minutt.", "For mange forsøg; vent et minut.", "Too many tries; wait a minute."},
 		"p.nobody":              {"Logga in först; sessionen kan ha gått ut.", "Logg inn først; økten kan ha utløpt.", "Log ind først; sessionen kan være udløbet.", "Log in first; the session may have ended."},
-		"p.conflict":            {"Någon har beslutat sedan du läste. Läs igen:", "Noen har besluttet siden du leste. Les igjen:", "Nogen har besluttet, siden du læste. Læs igen:", "Somebody has decided since you read it. Read again:"},
+		"p.conflict":            {"Flaggan har ändrats sedan du läste den:", "Flagget er endret siden du leste det:", "Flaget er ændret, siden du læste det:", "The flag has changed since you read it:"},
 		"p.version":             {"Det framgår inte vilken version av flaggan du har läst.", "Det framgår ikke hvilken versjon av flagget du har lest.", "Det fremgår ikke, hvilken version af flaget du har læst.", "It does not say which version of the flag you have read."},
 		"p.four_eyes":           {"Den som föreslår bekräftar inte. Låt en annan steward göra det.", "Den som foreslår, bekrefter ikke. La en annen steward gjøre det.", "Den, der foreslår, bekræfter ikke. Lad en anden steward gøre det.", "Who proposes does not confirm. Let another steward do it."},
 		"p.forbidden":           {"Dina roller tillåter det inte. Fråga en steward.", "Rollene dine tillater det ikke. Spør en steward.", "Dine roller tillader det ikke. Spørg en steward.", "Your roles do not allow it. Ask a steward."},

@@ -13,6 +13,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/figure"
+	"larstrom/pipeline/sentence"
 )
 
 // words says things in one language and its conventions.
@@ -25,6 +26,8 @@ type words struct {
 	percent string // after a number, with its space
 	stored  []said // what the released store says, in English only
 	checks  explained
+	books   books
+	names   sentence.Names // what findings are about; nil: codes are said
 }
 
 // newWords speaks one of languages, with its conventions: decimal comma, thousands

@@ -92,6 +92,9 @@ func (s *Service) DrawSample(ctx context.Context, who gate.Actor, d Draw, on cat
 // SignProtocol introduces an indicator version; the next publication shows it
 // to all units.
 func (s *Service) SignProtocol(ctx context.Context, who gate.Actor, p event.ProtocolSigned, on catalog.Date) (event.ProtocolSigned, Decided, error) {
+	if err := s.plain(p.Specification, p.Comparison, p.Checker, p.Note); err != nil {
+		return p, Decided{}, err
+	}
 	p.On = on
 	d, err := s.introduce(ctx, p.Indicator, "sign "+p.Protocol+" "+who.ID, func(g *gate.State, registry string) (body event.Body, err error) {
 		p, err = g.Sign(p, registry, who)
@@ -109,6 +112,9 @@ func (s *Service) SignProtocol(ctx context.Context, who gate.Actor, p event.Prot
 
 // RevokeProtocol sends an indicator version back to its pilot units.
 func (s *Service) RevokeProtocol(ctx context.Context, who gate.Actor, p event.ProtocolRevoked, on catalog.Date) (Decided, error) {
+	if err := s.plain(p.Note); err != nil {
+		return Decided{}, err
+	}
 	p.On = on
 	return s.introduce(ctx, p.Indicator, "revoke "+p.Version+" "+who.ID, func(g *gate.State, registry string) (event.Body, error) {
 		r, err := g.Revoke(p, registry, who)

@@ -173,7 +173,12 @@ func (s *Service) lay(n *night, m *matter, before *gate.State, reach catalog.Dat
 	m.input = quality.Input{Region: s.cfg.Catalog.Region.Code, Indicator: *ind, AsOf: n.run.AsOf, Tolerance: 1,
 		Feed: thresholds(m.feeds), Units: s.unitThresholds()}
 	m.past = quality.Past{Indicator: *ind, Cells: m.cells, Seen: n.nights(m.feeds)}
-	m.past.Excluded, m.past.Rebased = standing(before)
+	m.past.Excluded, m.past.Rebased, m.input.Rebased = standing(before)
+	for i := range s.cfg.Catalog.Registries {
+		if r := &s.cfg.Catalog.Registries[i]; r.Code == ind.Registry {
+			m.input.Country = r.Country
+		}
+	}
 	for _, f := range slices.Concat(m.feeds, m.absent) {
 		m.input.Tolerance = min(m.input.Tolerance, f.Tolerance)
 	}
@@ -192,10 +197,11 @@ func (s *Service) begun(indicator, run string) bool {
 }
 
 // standing tells what a baseline may not hold, versions that are held or were
-// withdrawn, and from when on units are at a level that a person accepted.
-func standing(g *gate.State) (excluded func(cell.Fingerprint) bool, rebased map[string]catalog.Date) {
+// withdrawn, and from when on units are at a level that a person accepted: by
+// the night that brought it, and by the first period that has it.
+func standing(g *gate.State) (excluded func(cell.Fingerprint) bool, rebased, level map[string]catalog.Date) {
 	bad := map[cell.Fingerprint]bool{}
-	rebased = map[string]catalog.Date{}
+	rebased, level = map[string]catalog.Date{}, map[string]catalog.Date{}
 	for f := range g.Flags {
 		switch {
 		case f.Holds() || f.Status == gate.Rejected:
@@ -206,12 +212,39 @@ func standing(g *gate.State) (excluded func(cell.Fingerprint) bool, rebased map[
 			if rebased[f.Unit].Before(f.AsOf) {
 				rebased[f.Unit] = f.AsOf
 			}
+			from := f.AsOf
+			if !f.Period.IsZero() {
+				from = f.Period
+			}
+			if level[f.Unit].Before(from) {
+				level[f.Unit] = from
+			}
 		}
 	}
 	if len(bad) == 0 {
-		return nil, rebased
+		return nil, rebased, level
 	}
-	return func(fp cell.Fingerprint) bool { return bad[fp] }, rebased
+	return func(fp cell.Fingerprint) bool { return bad[fp] }, rebased, level
+}
+
+// asked are the versions that a person has been asked about for the volume of
+// their period, and has not answered, or has rejected.
+func asked(g *gate.State) map[cell.Fingerprint]bool {
+	out := map[cell.Fingerprint]bool{}
+	for f := range g.Flags {
+		if ofPeriod(&f) && (f.Status == gate.Open || f.Status == gate.Rejected) {
+			for _, v := range f.Guards {
+				out[v.Fingerprint] = true
+			}
+		}
+	}
+	return out
+}
+
+// ofPeriod reports whether a flag of a check that also judges what a night
+// brought is about one period: it is judged again with each version of its cells.
+func ofPeriod(f *gate.Flag) bool {
+	return !f.Period.IsZero() && len(f.Guards) > 0 && quality.ByPanel(f.Check)
 }
 
 // rebases reports whether the flag was accepted as a change that has come to
@@ -259,6 +292,8 @@ type layout struct {
 	night *night
 	gate  *gate.State // before the run
 	reach catalog.Date
+	// asked are the versions that are under a question of their volume.
+	asked map[cell.Fingerprint]bool
 	// lags are the revisions at equal lag by the first day of a period: 0, none.
 	lags map[int32]uint64
 }
@@ -287,6 +322,14 @@ func (m *matter) volume(row int) float64 {
 		return 0
 	}
 	return quality.Volume(m.indicator.Type, m.cells.Content(row))
+}
+
+// numerator is that of a row, or the sum of its values.
+func (m *matter) numerator(row int) float64 {
+	if m.cells.Tombstone(row) {
+		return 0
+	}
+	return quality.Numerator(m.indicator.Type, m.cells.Content(row))
 }
 
 // closes is the day on which the data of a period are complete.
@@ -323,6 +366,8 @@ func (l *layout) lay(expects func(unit string) bool) {
 		corrected[c.Cell] = c
 	}
 	kept := l.keeps()
+	l.asked = asked(l.gate)
+	nightly := quality.Nightly(m.past.Seen)
 	mature := map[int32]bool{}
 	var series *quality.Series
 	at, lately := -1, false
@@ -355,6 +400,9 @@ func (l *layout) lay(expects func(unit string) bool) {
 		}
 		series.Period = append(series.Period, k.PeriodStart)
 		series.Volume = append(series.Volume, max(volume, 0))
+		if !nightly {
+			series.Numerator = append(series.Numerator, m.numerator(row))
+		}
 		series.Mature = append(series.Mature, closed)
 		series.Excluded = append(series.Excluded, shown.State == gate.HeldPrevious || shown.State == gate.HeldEmpty || volume < 0)
 		series.Fingerprint = append(series.Fingerprint, m.cells.Fingerprint(row))
@@ -396,6 +444,7 @@ func (l *layout) change(h history, shown gate.View) quality.Change {
 		}
 	}
 	c.Previous = m.version(h, previous)
+	c.Asked = previous >= 0 && l.asked[m.cells.Fingerprint(previous)]
 	if (shown.State == gate.Released || shown.State == gate.HeldPrevious) && !n.retracted[shown.Shown.Rev] {
 		c.Released = c.Previous
 		if released != previous {

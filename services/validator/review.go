@@ -216,6 +216,9 @@ func (s *Service) decide(ctx context.Context, who gate.Actor, orders []Order, on
 	var indicators []string
 	for i, o := range orders {
 		out[i].Flag = o.Flag
+		if out[i].Err = s.plainOrder(o); out[i].Err != nil {
+			continue
+		}
 		id := s.state.IndicatorOf(o.Flag)
 		if id == "" {
 			out[i].Err = unknown(o.Flag)

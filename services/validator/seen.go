@@ -69,42 +69,45 @@ func (s *Service) note(ctx context.Context, subject string, body event.Body) err
 // Affirm puts on record that a person who answers for a unit stands by what is
 // shown of it up to the last day of a quarter. What it is said of must have
 // ended, and nothing about it may await a decision; what is affirmed already is
-// not said again.
-func (s *Service) Affirm(ctx context.Context, who gate.Actor, a event.UnitAffirmed, on catalog.Date) (event.UnitAffirmed, error) {
+// not said again. seq is that of the LEDGER when it has the word.
+func (s *Service) Affirm(ctx context.Context, who gate.Actor, a event.UnitAffirmed, on catalog.Date) (said event.UnitAffirmed, seq uint64, err error) {
 	a.By, a.On = who.ID, on
 	if _, ok := s.index.Unit(a.Unit); !ok {
-		return a, fmt.Errorf("%w: the catalog has no unit %q", gate.ErrInvalid, a.Unit)
+		return a, 0, fmt.Errorf("%w: the catalog has no unit %q", gate.ErrInvalid, a.Unit)
 	}
 	registries := make([]string, 0, len(s.cfg.Catalog.Registries))
 	for _, r := range s.cfg.Catalog.Registries {
 		registries = append(registries, r.Code)
 	}
 	if err := gate.Allowed(who, gate.Affirm, registries, []string{a.Unit}); err != nil {
-		return a, err
+		return a, 0, err
 	}
 	a.Role = gate.Capacity(who, gate.Affirm, registries, []string{a.Unit})
 	next := a.Through.AddDays(1)
 	if a.Through.IsZero() || catalog.Quarter.PeriodStart(next) != next {
-		return a, fmt.Errorf("%w: %s is not the last day of a quarter", gate.ErrInvalid, a.Through)
+		return a, 0, fmt.Errorf("%w: %s is not the last day of a quarter", gate.ErrInvalid, a.Through)
 	}
 	if on.Before(next) {
-		return a, fmt.Errorf("%w: the quarter ends on %s; affirm it afterwards", gate.ErrInvalid, a.Through)
+		return a, 0, fmt.Errorf("%w: the quarter ends on %s; affirm it afterwards", gate.ErrInvalid, a.Through)
 	}
 	flags, err := s.Flags(ctx)
 	if err != nil {
-		return a, err
+		return a, 0, err
 	}
 	for i := range flags {
 		if f := &flags[i]; f.Unit == a.Unit && f.Holds() && !a.Through.Before(f.Period) {
-			return a, fmt.Errorf("%w: flag %s about unit %s awaits a decision; decide first, then affirm", gate.ErrInvalid, f.Flag, a.Unit)
+			return a, 0, fmt.Errorf("%w: flag %s about unit %s awaits a decision; decide first, then affirm", gate.ErrInvalid, f.Flag, a.Unit)
 		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if was, ok := s.state.Affirmed(a.Unit); ok && !was.Through.Before(a.Through) {
-		return was, nil
+		return was, 0, nil
 	}
-	return a, s.note(ctx, event.UnitSubject(s.cfg.Catalog.Region.Code), a)
+	if err := s.note(ctx, event.UnitSubject(s.cfg.Catalog.Region.Code), a); err != nil {
+		return a, 0, err
+	}
+	return a, s.state.AffirmedSeq(), nil
 }
 
 // Affirmed is the affirmation of the unit that reaches furthest, if there is

@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -391,7 +392,7 @@ func TestReviewOverHTTP(t *testing.T) {
 		}
 		paged, next = append(paged, page.Flags...), page.Next
 	}
-	if !slices.Equal(paged, whole.Flags) || len(paged) < 5 || paged[0].Severity != event.Block {
+	if !reflect.DeepEqual(paged, whole.Flags) || len(paged) < 5 || paged[0].Severity != event.Block {
 		t.Fatalf("pages %v, the list %v", paged, whole.Flags)
 	}
 	for _, x := range []struct{ query, has string }{

@@ -45,6 +45,12 @@ func (h *Handler) why(w http.ResponseWriter, r *http.Request, who catalog.Person
 	if err != nil {
 		return h.problemOf("say why", err)
 	}
+	say := h.speak(w, r)
+	for _, a := range answers {
+		for i := range a.Flags {
+			a.Flags[i].Text, _ = say(a.Flags[i].Text)
+		}
+	}
 	return answer(w, Answers{list(answers)})
 }
 

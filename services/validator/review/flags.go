@@ -13,6 +13,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
+	"larstrom/pipeline/sentence"
 )
 
 // Listed is a flag in a list.
@@ -27,8 +28,11 @@ type Listed struct {
 	Unit        string         `json:"unit,omitempty"`
 	Stratum     string         `json:"stratum,omitempty"`
 	Period      catalog.Date   `json:"period"`
-	Text        string         `json:"text"`
-	AsOf        catalog.Date   `json:"as_of"`
+	// Text is the finding, in the language of Accept-Language where one is spoken;
+	// Said is the same as its kind and values, where it can be read.
+	Text string          `json:"text"`
+	Said []sentence.Said `json:"said,omitempty"`
+	AsOf catalog.Date    `json:"as_of"`
 	// Proposed says that something awaits a second person.
 	Proposed bool         `json:"proposed"`
 	Assigned string       `json:"assigned,omitempty"`
@@ -54,6 +58,8 @@ const (
 // Flag is a flag whole.
 type Flag struct {
 	event.FlagRaised
+	// Said is Text as its kind and values, where it can be read.
+	Said          []sentence.Said           `json:"said,omitempty"`
 	Status        string                    `json:"status"`
 	FlagVersion   int                       `json:"flag_version"`
 	Reason        string                    `json:"reason,omitempty"`
@@ -151,12 +157,14 @@ func (h *Handler) list(w http.ResponseWriter, r *http.Request, who catalog.Perso
 	})
 	slices.SortFunc(all, func(a, b gate.Flag) int { return placeOf(a).compare(placeOf(b)) })
 	page := Page{Flags: []Listed{}, All: len(all)}
+	say := h.speak(w, r)
 	for i, f := range all {
 		if q.Get("after") != "" && placeOf(f).compare(after) <= 0 {
 			continue
 		}
+		text, said := say(f.Text)
 		page.Flags = append(page.Flags, Listed{Flag: f.Flag, FlagVersion: f.Version, Status: f.Status.String(), Severity: f.Severity, Check: f.Check,
-			Incident: f.Incident, Indicator: f.Indicator, Unit: f.Unit, Stratum: f.Stratum, Period: f.Period, Text: f.Text, AsOf: f.AsOf,
+			Incident: f.Incident, Indicator: f.Indicator, Unit: f.Unit, Stratum: f.Stratum, Period: f.Period, Text: text, Said: said, AsOf: f.AsOf,
 			Proposed: len(f.Proposals) > 0, Assigned: f.Assigned, Waiting: f.Waiting(), Snoozed: f.Snoozed})
 		if len(page.Flags) == limit && i+1 < len(all) {
 			b, err := json.Marshal(placeOf(f))
@@ -195,5 +203,7 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, who catalog.Perso
 		return h.problemOf("record a viewing", err)
 	}
 	w.Header().Set("ETag", strconv.Quote(strconv.Itoa(f.Version)))
-	return answer(w, flagOf(f))
+	out := flagOf(f)
+	out.Text, out.Said = h.speak(w, r)(f.Text)
+	return answer(w, out)
 }

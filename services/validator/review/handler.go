@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"larstrom/pipeline/catalog"
+	"larstrom/pipeline/sentence"
 	"larstrom/schemas/openapi"
 )
 
@@ -38,6 +39,7 @@ type Handler struct {
 	door       *door
 	sameOrigin *http.CrossOriginProtection
 	keys       *remembered
+	findings   *sentence.Book
 	mux        *http.ServeMux
 }
 
@@ -52,6 +54,9 @@ func New(cfg Config) (*Handler, error) {
 	}
 	h := &Handler{cfg: cfg, index: cfg.Catalog.Index(), zone: zone, door: &door{clock: cfg.Clock, failures: map[string]failures{}},
 		sameOrigin: http.NewCrossOriginProtection(), keys: &remembered{clock: cfg.Clock, of: map[named]*given{}}}
+	if h.findings, err = sentence.Findings(); err != nil {
+		return nil, fmt.Errorf("review: %w", err)
+	}
 	if h.mux, err = h.serve(h.routes()); err != nil {
 		return nil, err
 	}

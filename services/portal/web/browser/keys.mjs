@@ -32,7 +32,7 @@ try {
   page.on("request", (r) => { if (r.method() === "POST") sent.push(r.url()); });
 
   await open(plan.flag);
-  for (const [key, kind] of Object.entries({ a: "accept", x: "reject", e: "correct", c: "comment", s: "snooze", u: "undo" })) {
+  for (const [key, kind] of Object.entries({ a: "accept", x: "reject", e: "correct", c: "comment", s: "snooze", u: "undo", f: "attach", p: "assign" })) {
     await open(plan.flag);
     const before = await panel(kind);
     want(before.there, `there is no visible button to ${kind}`);
@@ -53,6 +53,14 @@ try {
     await page.keyboard.press(`Alt+${key}`);
     want(!(await panel(kind)).open, `Alt and ${key} open the panel to ${kind}`);
   }
+  // Evidence: the hash of a document is computed here, and the document is not sent.
+  await open(plan.flag);
+  await page.keyboard.press("f");
+  await page.locator("[data-hash] input[type=file]").setInputFiles({ name: "list.txt", mimeType: "text/plain", buffer: Buffer.from("abc") });
+  const sum = page.locator("[data-hash] input[name=sha256]");
+  await page.waitForFunction(() => /** @type {HTMLInputElement | null} */ (document.querySelector("[data-hash] input[name=sha256]"))?.value);
+  want((await sum.inputValue()) === "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", `the SHA-256 of abc is ${await sum.inputValue()}`);
+  want(!(await page.locator("[data-hash] input[type=file]").getAttribute("name")), "the document would be sent");
   want(sent.length === 0, `a key sends something: ${sent}`);
 
   await open(plan.flag);

@@ -156,6 +156,38 @@
     return s.normalize("NFD").replace(/\p{M}/gu, "").toLowerCase().replace(/\s+/g, " ").trim();
   }
 
+  // src/hash.ts
+  var largest = 100 * 1e3 * 1e3;
+  function hash(place2) {
+    const field = place2.querySelector("input");
+    if (!field || !globalThis.crypto?.subtle) return;
+    const file = document.createElement("input");
+    file.type = "file";
+    const label = document.createElement("label");
+    label.append(`${place2.dataset["label"] ?? ""} `, file);
+    const lead = document.createElement("span");
+    lead.className = "quiet";
+    lead.textContent = place2.dataset["lead"] ?? "";
+    const said = document.createElement("span");
+    said.setAttribute("role", "status");
+    file.addEventListener("change", async () => {
+      const chosen2 = file.files?.[0];
+      field.value = "";
+      said.textContent = "";
+      if (!chosen2) return;
+      if (chosen2.size > largest) {
+        said.textContent = place2.dataset["tooLarge"] ?? "";
+        return;
+      }
+      said.textContent = place2.dataset["wait"] ?? "";
+      const sum = await crypto.subtle.digest("SHA-256", await chosen2.arrayBuffer());
+      if (file.files?.[0] !== chosen2) return;
+      field.value = [...new Uint8Array(sum)].map((b) => b.toString(16).padStart(2, "0")).join("");
+      said.textContent = "";
+    });
+    place2.prepend(label, " ", lead, " ", said, document.createElement("br"));
+  }
+
   // src/keys.ts
   var patience = 1500;
   var place = "larstrom-keys";
@@ -280,5 +312,6 @@
   for (const svg of document.querySelectorAll("svg.lf")) chart(svg);
   for (const list of document.querySelectorAll("[data-filter]")) filter(list);
   for (const table of document.querySelectorAll("[data-keys]")) chooser(table);
+  for (const place2 of document.querySelectorAll("[data-hash]")) hash(place2);
   keys(document);
 })();
