@@ -90,7 +90,6 @@ type rows struct {
 	unit                                             []string
 	start, end                                       []int32
 	state, maturity                                  []string
-	through                                          []int32
 	fingerprint                                      []string
 }
 
@@ -98,7 +97,7 @@ type rows struct {
 func newRows(n int) rows {
 	var r rows
 	room(n, &r.region, &r.indicator, &r.version, &r.granularity, &r.stratum, &r.unit, &r.state, &r.maturity, &r.fingerprint)
-	room(n, &r.start, &r.end, &r.through)
+	room(n, &r.start, &r.end)
 	return r
 }
 
@@ -133,7 +132,6 @@ func (r *rows) add(in *Input, k seriesKey, start, end int32, state spc.State, ma
 		m = "mature"
 	}
 	r.maturity = append(r.maturity, m)
-	r.through = append(r.through, in.Reach.Days())
 	r.fingerprint = append(r.fingerprint, fingerprint)
 }
 
@@ -142,7 +140,7 @@ func (r *rows) columns() []Column {
 		{"region", r.region}, {"indicator", r.indicator}, {"indicator_version", r.version},
 		{"granularity", r.granularity}, {"stratum", r.stratum}, {"unit", r.unit},
 		{"period_start", r.start}, {"period_end", r.end}, {"state", r.state}, {"maturity", r.maturity},
-		{"data_through", r.through}, {"fingerprint", r.fingerprint},
+		{"fingerprint", r.fingerprint},
 	}
 }
 
@@ -774,7 +772,7 @@ func (r *rows) variationColumns() []Column {
 	return []Column{
 		{"region", r.region}, {"indicator", r.indicator}, {"indicator_version", r.version},
 		{"granularity", r.granularity}, {"stratum", r.stratum},
-		{"period_start", r.start}, {"period_end", r.end}, {"state", r.state}, {"data_through", r.through},
+		{"period_start", r.start}, {"period_end", r.end}, {"state", r.state},
 	}
 }
 

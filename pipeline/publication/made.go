@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/sourcegraph/conc"
+
+	"larstrom/pipeline/catalog"
 )
 
 // Made is what must be known of a set to make from it one in which few series
@@ -172,6 +174,35 @@ func (m *Made) Update(in Input) (p Patch, made *Made, ok bool, err error) {
 	}
 	p.Rows = Seal(OfPatch(in.Indicator.ID), []Table{pick(b.tables[0], cells), pick(b.tables[1], charts), funnels, variations, in.replaced(&p, changed, replaced)})
 	return p, out, true, nil
+}
+
+// Steady reports whether the set, which was made of data that reach one date, is
+// the one that would be made of the same cells if the data reached another: no
+// period matures between the two, and the catalog says the same of the units.
+func (m *Made) Steady(ind *catalog.Indicator, units []catalog.Unit, was, now catalog.Date) bool {
+	if m == nil || now.Before(was) {
+		return false
+	}
+	if was == now {
+		return true
+	}
+	wait := ind.FollowUpDays + ind.MaturityLagDays
+	for granularity := range m.last {
+		// The newest of the days on which a period ends that is mature by then.
+		if was.AddDays(-wait).Before(catalog.Granularity(granularity).PeriodStart(now.AddDays(-wait))) {
+			return false
+		}
+	}
+	between := func(d catalog.Date) bool { return was.Before(d) && !now.Before(d) }
+	for i := range units {
+		u := &units[i]
+		if between(u.From) || between(u.To) ||
+			slices.ContainsFunc(u.Parents, func(p catalog.Parent) bool { return between(p.From) || between(p.To) }) ||
+			slices.ContainsFunc(u.Successors, func(s catalog.Successor) bool { return between(s.From) }) {
+			return false
+		}
+	}
+	return true
 }
 
 // merge puts the series that were made anew in the place of the earlier ones,

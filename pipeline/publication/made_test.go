@@ -72,9 +72,10 @@ func patched(base publication.Set, p publication.Patch) map[string][]string {
 }
 
 // A set that is made from an earlier one, with the series that have changed, is
-// the set that is made of all cells, and so are the rows that a store then shows.
+// the set that is made of all cells, and so are the rows that a store then shows;
+// also where the data reach a later date by then that changes nothing of the others.
 func TestUpdateIsBuild(t *testing.T) {
-	updated, whole, undone := 0, 0, 0
+	updated, whole, undone, later := 0, 0, 0, 0
 	rapid.Check(t, func(t *rapid.T) {
 		ind := catalog.Indicator{ID: "i", Registry: "g", Type: rapid.SampledFrom([]catalog.IndicatorType{catalog.Proportion, catalog.Rate, catalog.Mean, catalog.Count}).Draw(t, "type"),
 			Subset: true, Direction: "up", Multiplier: 100, Period: catalog.Month, Measurement: rapid.SampledFrom([]string{"event", "cross_section"}).Draw(t, "measurement"),
@@ -88,6 +89,7 @@ func TestUpdateIsBuild(t *testing.T) {
 			c.Units[0].Successors = []catalog.Successor{{Unit: "u1", From: catalog.NewDate(2021, 5, 1), Policy: "sum", AsOf: rapid.SampledFrom([]string{"current", "period"}).Draw(t, "as of")}}
 		}
 		months := rapid.IntRange(1, 30).Draw(t, "months")
+		reach := catalog.NewDate(2020, 1, 1).AddMonths(months).AddDays(3)
 		one := func(unit string, month int) publication.Cell {
 			k := cell.Key{Region: "r", Registry: "g", Indicator: "i", Version: "1", Granularity: "month", Unit: unit, PeriodStart: catalog.NewDate(2020, 1, 1).AddMonths(month).Days()}
 			n := rapid.Int64Range(0, 60).Draw(t, "n")
@@ -116,7 +118,7 @@ func TestUpdateIsBuild(t *testing.T) {
 				}
 			}
 			slices.SortFunc(out, func(a, b publication.Cell) int { return a.Key.Compare(b.Key) })
-			return publication.Input{Region: "r", Index: c.Index(), Indicator: &ind, Cells: out, Reach: catalog.NewDate(2020, 1, 1).AddMonths(months).AddDays(3)}
+			return publication.Input{Region: "r", Index: c.Index(), Indicator: &ind, Cells: out, Reach: reach}
 		}
 		every := func(string) bool { return true }
 		for _, u := range c.Units[:units-1] {
@@ -129,9 +131,16 @@ func TestUpdateIsBuild(t *testing.T) {
 		if want, err := publication.Build(all(every)); err != nil || want.ID != base.ID {
 			t.Fatalf("made as %s, built as %s, %v", base.ID, want.ID, err)
 		}
-		first := cells
+		first, current := cells, true                         // the set that was made last is of the cells as they are
 		changed, step := map[string]bool{}, map[string]bool{} // since the base, and since the set that was made last
 		for range rapid.IntRange(1, 4).Draw(t, "steps") {
+			if to := reach.AddDays(rapid.SampledFrom([]int{0, 1, 8, 26, 40}).Draw(t, "days")); to != reach && made.Steady(&ind, c.Units, reach, to) {
+				reach = to
+				later++
+				if same, err := publication.Build(all(every)); err != nil || current && same.ID != made.ID {
+					t.Fatalf("with data that reach %s it is %s, and was %s, %v", to, same.ID, made.ID, err)
+				}
+			}
 			cells = maps.Clone(cells)
 			for range rapid.IntRange(1, 2).Draw(t, "changes") {
 				u := rapid.SampledFrom(c.Units).Draw(t, "unit").ID
@@ -164,7 +173,7 @@ func TestUpdateIsBuild(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !ok {
+			if current = ok; !ok {
 				whole++
 				continue
 			}
@@ -194,7 +203,46 @@ func TestUpdateIsBuild(t *testing.T) {
 			}
 		}
 	})
-	if updated < 20 || whole < 20 || undone == 0 {
-		t.Errorf("%d updated, %d to be made whole, %d as they were: the cases are too few", updated, whole, undone)
+	if updated < 20 || whole < 20 || undone == 0 || later < 20 {
+		t.Errorf("%d updated, %d to be made whole, %d as they were, %d with later data: the cases are too few", updated, whole, undone, later)
+	}
+}
+
+// A later date changes a set where a period matures by it, or the catalog says
+// something else of a unit.
+func TestSteady(t *testing.T) {
+	ind := catalog.Indicator{ID: "i", Registry: "g", Type: catalog.Proportion, Subset: true, Period: catalog.Month, Measurement: "event",
+		Versions: []catalog.Version{{ID: "1"}}, FollowUpDays: 3, MaturityLagDays: 7}
+	c := &catalog.Catalog{Indicators: []catalog.Indicator{ind}, Units: []catalog.Unit{{ID: "u"}}}
+	reach := catalog.NewDate(2026, 3, 5) // February matures on 11 March
+	k := cell.Key{Region: "r", Registry: "g", Indicator: "i", Version: "1", Granularity: "month", Unit: "u", PeriodStart: catalog.NewDate(2026, 2, 1).Days()}
+	content := cell.Content{Rows: 9, Numerator: cell.FixedOf(4 * cell.Micro), Denominator: cell.FixedOf(9 * cell.Micro)}
+	_, made, err := publication.BuildMade(publication.Input{Region: "r", Index: c.Index(), Indicator: &ind, Reach: reach,
+		Cells: []publication.Cell{{Key: k, Content: content, State: spc.StateValue, Fingerprint: cell.FingerprintOf(k, content, false)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	on := reach.AddDays(2)
+	for name, x := range map[string]struct {
+		to   catalog.Date
+		unit catalog.Unit
+		want bool
+	}{
+		"the same day":            {reach, catalog.Unit{}, true},
+		"an earlier one":          {reach.AddDays(-1), catalog.Unit{}, false},
+		"before it matures":       {catalog.NewDate(2026, 3, 10), catalog.Unit{}, true},
+		"when it matures":         {catalog.NewDate(2026, 3, 11), catalog.Unit{}, false},
+		"months later":            {catalog.NewDate(2026, 6, 5), catalog.Unit{}, false},
+		"a unit begins":           {on, catalog.Unit{From: on}, false},
+		"a unit ends":             {on, catalog.Unit{To: on}, false},
+		"a unit moves":            {on, catalog.Unit{Parents: []catalog.Parent{{Unit: "w", From: on}}}, false},
+		"a unit leaves":           {on, catalog.Unit{Parents: []catalog.Parent{{Unit: "w", To: on}}}, false},
+		"another carries on":      {on, catalog.Unit{Successors: []catalog.Successor{{Unit: "w", From: on}}}, false},
+		"a unit begins next day":  {on, catalog.Unit{From: on.AddDays(1)}, true},
+		"a unit had begun by now": {on, catalog.Unit{From: reach}, true},
+	} {
+		if got := made.Steady(&ind, []catalog.Unit{{ID: "v"}, x.unit}, reach, x.to); got != x.want {
+			t.Errorf("%s: %v", name, got)
+		}
 	}
 }

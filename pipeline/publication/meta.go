@@ -74,7 +74,12 @@ func MetaApart(in MetaInput) (flags, lists Set) {
 }
 
 func (in *MetaInput) flags() Table {
-	flags := slices.Clone(in.Flags)
+	return tableOfFlags(in.Catalog.Region.Code, in.Flags)
+}
+
+// tableOfFlags is the rows of flags, ordered by indicator and id.
+func tableOfFlags(region string, of []Flag) Table {
+	flags := slices.Clone(of)
 	slices.SortFunc(flags, func(a, b Flag) int {
 		return cmp.Or(strings.Compare(a.Indicator, b.Indicator), strings.Compare(a.FlagRaised.Flag, b.FlagRaised.Flag))
 	})
@@ -89,7 +94,7 @@ func (in *MetaInput) flags() Table {
 		if len(f.Guards) > 0 {
 			version, granularity = f.Guards[0].Version, f.Guards[0].Granularity
 		}
-		c.add(in.Catalog.Region.Code, f.Indicator, version, granularity, f.Stratum, f.Status)
+		c.add(region, f.Indicator, version, granularity, f.Stratum, f.Status)
 		unit, period = append(unit, f.Unit), append(period, f.Period.Days())
 		id, check, severity = append(id, f.FlagRaised.Flag), append(check, f.Check), append(severity, string(f.Severity))
 		observed, expected = append(observed, clean(f.Observed)), append(expected, clean(f.Expected))

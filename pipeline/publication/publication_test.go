@@ -205,9 +205,6 @@ func TestMaturity(t *testing.T) {
 			if got := col[string](t, s, name, "state")[0] + " " + col[string](t, s, name, "maturity")[0]; got != c.want {
 				t.Errorf("%s: %d and %d days, data to %s: %s, want %s", name, c.follow, c.lag, c.reach, got, c.want)
 			}
-			if got := col[int32](t, s, name, "data_through")[0]; got != c.reach.Days() {
-				t.Errorf("data through %d", got)
-			}
 		}
 		if got := len(col[string](t, s, "funnel", "unit")); got > 0 != strings.HasSuffix(c.want, " mature") {
 			t.Errorf("%s: %d units in the funnel", c.want, got)

@@ -14,7 +14,8 @@ import (
 )
 
 // A corrected cell shows what the correction says, under a fingerprint of its
-// own; what is not introduced is there for pilot units only.
+// own; what is not introduced is there for pilot units only, and of a cell under
+// question what was released before.
 func TestVisible(t *testing.T) {
 	day := catalog.NewDate(2026, 3, 1)
 	key := func(unit, version string) cell.Key {
@@ -53,22 +54,35 @@ func TestVisible(t *testing.T) {
 		Corrections: []event.Correction{{Cell: guard, Old: event.ContentOf(versions[0].Content), New: right}}})
 	add(event.DecisionConfirmed{Decision: "d", Flag: "f", By: "p2", On: day})
 	add(g.Release("run", 7, 1, 1))
+	later := versions[1]
+	later.Content.Numerator, later.Rev = cell.FixedOf(9*cell.Micro), 8
+	later.Fingerprint = cell.FingerprintOf(later.Key, later.Content, false)
+	versions = append(versions, later)
+	if err := g.Cells([]gate.Version{{Key: later.Key, Fingerprint: later.Fingerprint, Rev: 8}}); err != nil {
+		t.Fatal(err)
+	}
+	add(event.FlagRaised{Flag: "f2", Check: "K09", CheckVersion: 1, Severity: event.Hold, Indicator: "i1", Unit: "F", Rev: 8,
+		Guards: []event.Guard{event.GuardOf(later.Key, later.Fingerprint)}, AsOf: day})
+	add(g.Release("run2", 8, 2, 2))
 	ind := &catalog.Indicator{ID: "i1", Versions: []catalog.Version{{ID: "1"}, {ID: "2", From: catalog.NewDate(2026, 1, 1)}},
 		Introduction: catalog.Introduction{Signed: catalog.NewDate(2025, 1, 1), PilotUnits: []string{"W"}}}
-	units := []catalog.Unit{{ID: "G", Parents: []catalog.Parent{{Unit: "W"}}}}
+	units := []catalog.Unit{{ID: "H", Parents: []catalog.Parent{{Unit: "W"}}}}
 	table, err := cell.TableOf("nord", "i1", versions)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := publication.Visible(g, table, ind, units, day)
-	if len(got) != 3 || got[0].Key.Unit != "E" || got[1].Key.Unit != "F" || got[2].Key.Unit != "G" {
+	if len(got) != 3 || got[0].Key.Unit != "E" || got[1].Key.Unit != "F" || got[2].Key.Unit != "H" {
 		t.Fatalf("cells %+v", got)
 	}
 	if c := got[0]; c.State != spc.StateValue || c.Content.Numerator != right.Numerator || c.Fingerprint == versions[0].Fingerprint ||
 		c.Fingerprint != cell.FingerprintOf(c.Key, c.Content, false) {
 		t.Errorf("corrected %+v", c)
 	}
-	if c := got[1]; c.Fingerprint != versions[1].Fingerprint || c.Content != versions[1].Content {
+	if c := got[1]; c.State != spc.StateHeldPrevious || c.Fingerprint != versions[1].Fingerprint || c.Content != versions[1].Content {
+		t.Errorf("under question %+v", c)
+	}
+	if c := got[2]; c.State != spc.StateValue || c.Fingerprint != versions[3].Fingerprint || c.Content != versions[3].Content {
 		t.Errorf("as delivered %+v", c)
 	}
 }

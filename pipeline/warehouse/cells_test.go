@@ -84,6 +84,9 @@ func TestCellsAgainstTheModel(t *testing.T) {
 			scope = w.scope(w.ledger(t), n)
 			scope.From, scope.To = drawDate(t, "scope from"), drawDate(t, "scope to")
 		}
+		if oneIn(t, 3, "keys in parts") {
+			scope.KeysAtOnce(2)
+		}
 		got, err := store.Cells(context.Background(), region, scope)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, w)

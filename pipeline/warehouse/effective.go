@@ -40,6 +40,8 @@ type every struct {
 	// observed: none is deleted, rejected or parked. dated: each has the date by
 	// which it falls into a period.
 	observed, dated bool
+	// rows is how many there are, keysAtOnce for tests another keysAtOnce; 0: that.
+	rows, keysAtOnce uint64
 }
 
 // sources are those of which any row holds.
@@ -332,21 +334,21 @@ func (s Source) obsOf(exprs string) string {
 }
 
 // presentSQL selects what any row of the source's deliveries has, what every one
-// has, and whether all are observed.
+// has, whether all are observed, and how many there are.
 func (s Source) presentSQL() string {
-	return s.obsOf(fmt.Sprintf("groupBitOr(has), groupBitAnd(has), groupBitOr(finding), toUInt8(groupBitOr(kind) = %d)", event.Observed))
+	return s.obsOf(fmt.Sprintf("groupBitOr(has), groupBitAnd(has), groupBitOr(finding), toUInt8(groupBitOr(kind) = %d), count()", event.Observed))
 }
 
 // learn keeps what holds of all rows of the source, of which each has the numbers
 // and dates all.
-func (s *Source) learn(all event.Has, observed bool) {
+func (s *Source) learn(all event.Has, observed bool, rows uint64) {
 	dates := event.HasEventDate
 	for _, i := range s.Indicators {
 		if i.PeriodBy == "registration_date" {
 			dates |= event.HasRegistrationDate
 		}
 	}
-	s.every = every{observed: observed, dated: all&dates == dates}
+	s.every = every{observed: observed, dated: all&dates == dates, rows: rows, keysAtOnce: s.every.keysAtOnce}
 }
 
 // cellsSQL aggregates the effective rows of the indicators with granularity g

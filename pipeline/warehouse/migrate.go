@@ -43,6 +43,11 @@ func Migrate(ctx context.Context, conn driver.Conn, fsys fs.FS, dir string) erro
 	}
 	slices.Sort(files)
 	known := map[string]bool{}
+	type pending struct {
+		name, hash string
+		statements []string
+	}
+	var todo []pending
 	for _, file := range files {
 		text, err := fs.ReadFile(fsys, file)
 		if err != nil {
@@ -58,13 +63,29 @@ func Migrate(ctx context.Context, conn driver.Conn, fsys fs.FS, dir string) erro
 			}
 			continue
 		}
-		for _, stmt := range statements(string(text)) {
-			if err := conn.Exec(ctx, stmt); err != nil {
-				return fmt.Errorf("migrate %s: %w", name, err)
+		todo = append(todo, pending{name, hash, statements(string(text))})
+	}
+	// A view that a later file makes again is made once: a new store has most of its
+	// statements from views that others took the place of.
+	last := map[string]int{}
+	for i, m := range todo {
+		for _, stmt := range m.statements {
+			if view, ok := viewOf(stmt); ok {
+				last[view] = i
 			}
 		}
-		if err := conn.Exec(ctx, "INSERT INTO migration (name, sha256) VALUES (?, ?)", name, hash); err != nil {
-			return fmt.Errorf("migrate %s: %w", name, err)
+	}
+	for i, m := range todo {
+		for _, stmt := range m.statements {
+			if view, ok := viewOf(stmt); ok && last[view] > i {
+				continue
+			}
+			if err := conn.Exec(ctx, stmt); err != nil {
+				return fmt.Errorf("migrate %s: %w", m.name, err)
+			}
+		}
+		if err := conn.Exec(ctx, "INSERT INTO migration (name, sha256) VALUES (?, ?)", m.name, m.hash); err != nil {
+			return fmt.Errorf("migrate %s: %w", m.name, err)
 		}
 	}
 	for name := range applied {
@@ -73,6 +94,13 @@ func Migrate(ctx context.Context, conn driver.Conn, fsys fs.FS, dir string) erro
 		}
 	}
 	return nil
+}
+
+// viewOf is the view that a statement makes or makes again.
+func viewOf(statement string) (name string, ok bool) {
+	name, ok = strings.CutPrefix(statement, "CREATE OR REPLACE VIEW ")
+	name, _, _ = strings.Cut(name, " ")
+	return name, ok
 }
 
 func appliedMigrations(ctx context.Context, conn driver.Conn) (map[string]string, error) {

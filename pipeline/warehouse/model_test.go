@@ -70,6 +70,16 @@ func (s *sent) covers(day int32, unit string, g catalog.Granularity) bool {
 
 func (s *sent) rows() []obs { return slices.Concat(s.blocks...) }
 
+// keys are those of the rows that have one, each with its indicator.
+func (s *sent) keys() (keys []string) {
+	for _, r := range s.rows() {
+		if r.key != 0 {
+			keys = append(keys, fmt.Sprint(r.key, r.indicator))
+		}
+	}
+	return keys
+}
+
 // world is a feed with its deliveries in the order of acceptance.
 type world struct {
 	feed       catalog.Feed
@@ -636,6 +646,9 @@ func (w *world) accepted(t fataler, s sent) (event.DeliveryAccepted, [][]byte) {
 		a.Kind = event.KindRetraction
 	case s.snapshot:
 		a.Kind, a.From, a.To, a.Units, a.Windows = "snapshot", s.from, s.to, s.units, s.windows
+	}
+	if keys := s.keys(); len(keys) > 0 && len(slices.Compact(slices.Sorted(slices.Values(keys)))) == len(keys) {
+		a.KeyOrder = event.KeysAscend // or not: that none is there twice is what counts
 	}
 	var payloads [][]byte
 	for _, o := range w.observations(s) {

@@ -67,14 +67,42 @@ func (p *patches) dropped(sets map[string][]string) {
 	maps.DeleteFunc(p.of, func(_ string, x Patched) bool { return sets[x.Base] != nil || sets[x.Patch] != nil })
 }
 
-// NamedPatch is a patch and the indicator that it is of.
+// NamedPatch is a patch and whom its set is of: an indicator, or publication.OfMeta.
 type NamedPatch struct {
 	Of    string
 	Patch publication.Patch
 }
 
-// WritePatches stores sets of indicators as patches of their bases, which the store
-// must hold, and reads back what it wrote.
+// Patched is how the store holds the set, if it is known to hold it as a patch.
+func (r *Released) Patched(set string) (of Patched, ok bool) {
+	for _, of := range r.patches.among([]string{set}) {
+		return of, true
+	}
+	return Patched{}, false
+}
+
+// FlagSums are what each flag of a set adds to its checksum, by id.
+func (r *Released) FlagSums(ctx context.Context, set string) (map[string]uint64, error) {
+	flags, _ := publication.MetaApartTemplate()
+	rows, err := r.conn.Query(ctx, fmt.Sprintf("SELECT flag, xxHash64(concat(%s)) FROM result_flag WHERE result_set = %s", bitsSQL(flags.Tables[0]), text(set)))
+	if err != nil {
+		return nil, fmt.Errorf("flags of set %s: %w", set, err)
+	}
+	defer func() { _ = rows.Close() }()
+	out := map[string]uint64{}
+	for rows.Next() {
+		var id string
+		var sum uint64
+		if err := rows.Scan(&id, &sum); err != nil {
+			return nil, fmt.Errorf("flags of set %s: %w", set, err)
+		}
+		out[id] = sum
+	}
+	return out, rows.Err()
+}
+
+// WritePatches stores sets of one kind, those of indicators or those of flags, as
+// patches of their bases, which the store must hold, and reads back what it wrote.
 func (r *Released) WritePatches(ctx context.Context, all []NamedPatch) error {
 	for part := range slices.Chunk(all, setsPerInsert) {
 		var sets []Named
@@ -102,7 +130,7 @@ func (r *Released) WritePatches(ctx context.Context, all []NamedPatch) error {
 // them.
 func (r *Released) wholeByPatch(ctx context.Context, sets map[string]string, template publication.Set) (map[string]bool, error) {
 	out := map[string]bool{}
-	if len(sets) == 0 || template.Tables[0].Name != indicatorTables()[0] {
+	if len(sets) == 0 || keyOf(template.Tables[0].Name) == "" {
 		return out, nil
 	}
 	owner := map[string]string{}
@@ -156,6 +184,18 @@ func (r *Released) wholeByPatch(ctx context.Context, sets map[string]string, tem
 	return out, nil
 }
 
+// keyOf are the columns by which rows of a patch stand in the place of those of its
+// base; empty: the table is wholly that of the patch.
+func keyOf(table string) string {
+	switch table {
+	case "cell", "chart":
+		return "indicator_version, granularity, stratum, unit"
+	case "flag":
+		return "flag"
+	}
+	return ""
+}
+
 // patchedIDs are the names that sets deserve that are held as patches of bases
 // that differ.
 func (r *Released) patchedIDs(ctx context.Context, all []Patched, owner map[string]string, template publication.Set) ([]string, error) {
@@ -173,8 +213,8 @@ func (r *Released) patchedIDs(ctx context.Context, all []Patched, owner map[stri
 	var parts []string
 	for j, t := range template.Tables {
 		where := among(patches)
-		if t.Name == "cell" || t.Name == "chart" {
-			where = among(pieces) + " AND (result_set, indicator_version, granularity, stratum, unit) NOT IN (SELECT base, indicator_version, granularity, stratum, unit FROM result_replaced WHERE " + among(patches) + ")"
+		if key := keyOf(t.Name); key != "" {
+			where = fmt.Sprintf("%s AND (result_set, %s) NOT IN (SELECT base, %[2]s FROM result_replaced WHERE %s)", among(pieces), key, among(patches))
 		}
 		parts = append(parts, sumSQL(j, t, where))
 	}

@@ -9,6 +9,7 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
+	"larstrom/pipeline/event"
 	"larstrom/pipeline/publication"
 	"larstrom/pipeline/spc"
 	"larstrom/pipeline/warehouse"
@@ -189,5 +190,93 @@ func TestPatches(t *testing.T) {
 	show(store, undone.ID)
 	if got := shown(); !slices.Equal(got, before) {
 		t.Errorf("undone, the views show\n%s", strings.Join(got, "\n"))
+	}
+}
+
+// A set of flags that is a patch of another one is shown, found again, and read
+// back as one that was written whole.
+func TestPatchesOfFlags(t *testing.T) {
+	store, conn := newReleased(t, "patches_flags")
+	ctx := t.Context()
+	var flags []publication.Flag
+	for i := range 6 {
+		flags = append(flags, publication.Flag{Status: "open", RaisedAt: time.Unix(int64(i), 0), FlagRaised: event.FlagRaised{Indicator: "a", Flag: fmt.Sprint("f", i)}})
+	}
+	whole, made := publication.BuildFlags("nord", flags)
+	if err := store.WriteSets(ctx, []warehouse.Named{{Of: publication.OfMeta, Set: whole}}); err != nil {
+		t.Fatal(err)
+	}
+	publications := uint64(0)
+	show := func(s *warehouse.Released, meta string) []string {
+		t.Helper()
+		publications++
+		if err := s.MovePointer(ctx, warehouse.Pointer{Publication: publications, Run: "r", AsOf: catalog.NewDate(2026, 1, 10), PublishedAt: time.Unix(1, 0), Meta: meta}); err != nil {
+			t.Fatal(err)
+		}
+		return lines(t, conn, "SELECT flag, state FROM flag ORDER BY flag")
+	}
+	if got := show(store, whole.ID); !slices.Equal(got, []string{"f0 open", "f1 open", "f2 open", "f3 open", "f4 open", "f5 open"}) {
+		t.Fatalf("the view shows %q", got)
+	}
+	flags[2].Status, flags[4].Status = "accepted", "rejected"
+	flags = append(flags, publication.Flag{Status: "open", RaisedAt: time.Unix(9, 0), FlagRaised: event.FlagRaised{Indicator: "a", Flag: "f9"}})
+	patch, next, ok := made.Update("nord", map[string][]publication.Flag{"a": flags})
+	if want, _ := publication.BuildFlags("nord", flags); !ok || patch.ID != want.ID || patch.Rows.Tables[0].Rows() != 3 {
+		t.Fatalf("%v: a patch of %d rows for set %s, want 3 and %s", ok, patch.Rows.Tables[0].Rows(), patch.ID, want.ID)
+	}
+	if err := store.WritePatches(ctx, []warehouse.NamedPatch{{Of: publication.OfMeta, Patch: patch}}); err != nil {
+		t.Fatal(err)
+	}
+	decided := []string{"f0 open", "f1 open", "f2 accepted", "f3 open", "f4 rejected", "f5 open", "f9 open"}
+	if got := show(store, patch.ID); !slices.Equal(got, decided) {
+		t.Errorf("patched the view shows %q", got)
+	}
+
+	// Another process finds it, knows what it rests on, and keeps that.
+	again := warehouse.NewReleased(conn)
+	template, _ := publication.MetaApartTemplate()
+	broken := func() []string {
+		t.Helper()
+		got, err := again.Whole(ctx, map[string]string{publication.OfMeta: patch.ID}, template)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := broken(); len(got) > 0 {
+		t.Fatalf("broken: %v", got)
+	}
+	of, patched := again.Patched(patch.ID)
+	if !patched || of.Base != whole.ID {
+		t.Fatalf("held as %+v, %v", of, patched)
+	}
+	sums, err := again.FlagSums(ctx, of.Base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, now := publication.BuildFlags("nord", flags)
+	flags[0].Status = "accepted"
+	moved := map[string][]publication.Flag{"a": flags}
+	other, _, _ := now.On(of.Base, sums, flags).Update("nord", moved)
+	if p, _, _ := next.Update("nord", moved); p.Rows.ID != other.Rows.ID || p.Rows.Tables[0].Rows() != 4 {
+		t.Errorf("the next patch of %d rows is %s where this process knows all, and %s where it read back what the store has", p.Rows.Tables[0].Rows(), p.Rows.ID, other.Rows.ID)
+	}
+	p, ok, err := again.Pointer(ctx)
+	if err != nil || !ok {
+		t.Fatalf("%v, %v", ok, err)
+	}
+	if err := again.DropUnused(ctx, p.All()); err != nil {
+		t.Fatal(err)
+	}
+	if got := show(again, patch.ID); !slices.Equal(got, decided) || len(broken()) > 0 {
+		t.Errorf("with the unused dropped the view shows %q, broken are %v", got, broken())
+	}
+	for _, d := range []string{"ALTER TABLE result_flag DROP PARTITION '" + patch.Rows.ID + "'", "ALTER TABLE result_replaced DROP PARTITION '" + patch.Rows.ID + "'"} {
+		if err := conn.Exec(ctx, d); err != nil {
+			t.Fatal(err)
+		}
+		if got := broken(); !slices.Equal(got, []string{publication.OfMeta}) {
+			t.Errorf("after %s broken are %v", d, got)
+		}
 	}
 }

@@ -28,6 +28,7 @@ type Released struct {
 	conn    driver.Conn
 	sets    held
 	patches patches
+	streams sync.Pool // of *bytes.Buffer: what an insert sends
 }
 
 // NewReleased wraps a connection whose database is the released store.
@@ -44,9 +45,12 @@ type Pointer struct {
 	// which in older publications and in editions holds the lists too.
 	Sets []string
 	Meta string
-	// Patched are those of Sets that the store holds as patches. MovePointer, which
-	// knows them, does not read it.
+	// Patched are those of Sets, and Meta, that the store holds as patches.
+	// MovePointer, which knows them, does not read it.
 	Patched []Patched
+	// Reach is by indicator the date up to which its data reach. Pointer does not read
+	// it.
+	Reach map[string]catalog.Date
 }
 
 // All are the sets that the pointer needs, with what patches are made of.
@@ -182,18 +186,44 @@ func idsOf(sets []Named) string {
 	return strings.Trim(texts(ids), "[]")
 }
 
+// rowsApart are so many that a set is inserted by itself: an insert into several
+// partitions copies every row into a block of its own partition, which costs the
+// store more than taking the rows in and writing them.
+const rowsApart = 4000
+
 // insert writes table i of all the sets.
 func (r *Released) insert(ctx context.Context, sets []Named, i int) error {
+	var few []Named
+	for j, s := range sets {
+		switch n := s.Set.Tables[i].Rows(); {
+		case n >= rowsApart:
+			if err := r.insertAtOnce(ctx, sets[j:j+1], i); err != nil {
+				return err
+			}
+		case n > 0:
+			few = append(few, s)
+		}
+	}
+	if len(few) == 0 {
+		return nil
+	}
+	return r.insertAtOnce(ctx, few, i)
+}
+
+// insertAtOnce writes table i of the sets, which have rows, in one insert.
+func (r *Released) insertAtOnce(ctx context.Context, sets []Named, i int) error {
 	names := []string{"result_set"}
 	for _, c := range sets[0].Set.Tables[i].Columns {
 		names = append(names, c.Name)
 	}
-	var stream bytes.Buffer
-	w := block.NewRowsWriter(&stream)
-	total := 0
+	stream, ok := r.streams.Get().(*bytes.Buffer)
+	if !ok {
+		stream = new(bytes.Buffer)
+	}
+	stream.Reset()
+	w := block.NewRowsWriter(stream)
 	for _, s := range sets {
 		t := s.Set.Tables[i]
-		total += t.Rows()
 		columns := []block.Values{{Name: "result_set", Data: block.Constant{Text: s.Set.ID, Rows: t.Rows()}}}
 		for _, c := range t.Columns {
 			columns = append(columns, block.Values{Name: c.Name, Data: c.Values, Distinct: c.Name == "fingerprint" || c.Name == "flag",
@@ -203,13 +233,14 @@ func (r *Released) insert(ctx context.Context, sets []Named, i int) error {
 			return err
 		}
 	}
-	if total == 0 {
-		return nil
-	}
 	if err := w.Close(); err != nil {
 		return err
 	}
-	return r.conn.InsertFormat(ctx, "ArrowStream", fmt.Sprintf("INSERT INTO result_%s (%s)", sets[0].Set.Tables[i].Name, strings.Join(names, ", ")), &stream)
+	if err := r.conn.InsertFormat(ctx, "ArrowStream", fmt.Sprintf("INSERT INTO result_%s (%s)", sets[0].Set.Tables[i].Name, strings.Join(names, ", ")), stream); err != nil {
+		return err // what sends it may still be reading
+	}
+	r.streams.Put(stream)
+	return nil
 }
 
 // stored is the name that the stored content of a set deserves, and its rows.
@@ -304,10 +335,20 @@ func (r *Released) MovePointer(ctx context.Context, p Pointer) error {
 	for _, x := range r.patches.among(p.Sets) {
 		whole, base, patch = append(whole, x.Whole), append(base, x.Base), append(patch, x.Patch)
 	}
-	q := fmt.Sprintf(`INSERT INTO pointer (publication, run, as_of, catalog, published_at, sets, meta, patched, moved)
-SELECT %d, %s, %s, %s, fromUnixTimestamp64Milli(toInt64(%d), 'UTC'), CAST(%s AS Array(String)), %s,
+	var meta Patched
+	for _, x := range r.patches.among([]string{p.Meta}) {
+		meta = x
+	}
+	indicators := slices.Sorted(maps.Keys(p.Reach))
+	reach := make([]string, len(indicators))
+	for i, id := range indicators {
+		reach[i] = day(p.Reach[id])
+	}
+	q := fmt.Sprintf(`INSERT INTO pointer (publication, run, as_of, catalog, published_at, sets, meta, meta_base, meta_patch, reach, patched, moved)
+SELECT %d, %s, %s, %s, fromUnixTimestamp64Milli(toInt64(%d), 'UTC'), CAST(%s AS Array(String)), %s, %s, %s,
+	arrayZip(CAST(%s AS Array(String)), CAST([%s] AS Array(Date32))),
 	arrayZip(CAST(%s AS Array(String)), CAST(%s AS Array(String)), CAST(%s AS Array(String))), toUInt64(toUnixTimestamp64Nano(now64(9)))`,
-		p.Publication, text(p.Run), day(p.AsOf), text(p.Catalog), p.PublishedAt.UnixMilli(), texts(p.Sets), text(p.Meta), texts(whole), texts(base), texts(patch))
+		p.Publication, text(p.Run), day(p.AsOf), text(p.Catalog), p.PublishedAt.UnixMilli(), texts(p.Sets), text(p.Meta), text(meta.Base), text(meta.Patch), texts(indicators), strings.Join(reach, ", "), texts(whole), texts(base), texts(patch))
 	if err := r.conn.Exec(ctx, q); err != nil {
 		return fmt.Errorf("pointer: %w", err)
 	}
@@ -316,7 +357,7 @@ SELECT %d, %s, %s, %s, fromUnixTimestamp64Milli(toInt64(%d), 'UTC'), CAST(%s AS 
 
 // Pointer is the publication that the views show; ok is false before the first.
 func (r *Released) Pointer(ctx context.Context) (p Pointer, ok bool, err error) {
-	rows, err := r.conn.Query(ctx, `SELECT publication, run, as_of, catalog, published_at, sets, meta, patched.whole, patched.base, patched.patch
+	rows, err := r.conn.Query(ctx, `SELECT publication, run, as_of, catalog, published_at, sets, meta, meta_base, meta_patch, patched.whole, patched.base, patched.patch
 		FROM pointer ORDER BY publication DESC, moved DESC LIMIT 1`)
 	if err != nil {
 		return Pointer{}, false, fmt.Errorf("pointer: %w", err)
@@ -325,11 +366,15 @@ func (r *Released) Pointer(ctx context.Context) (p Pointer, ok bool, err error) 
 	if rows.Next() {
 		var as time.Time
 		var whole, base, patch []string
-		if err := rows.Scan(&p.Publication, &p.Run, &as, &p.Catalog, &p.PublishedAt, &p.Sets, &p.Meta, &whole, &base, &patch); err != nil {
+		meta := Patched{}
+		if err := rows.Scan(&p.Publication, &p.Run, &as, &p.Catalog, &p.PublishedAt, &p.Sets, &p.Meta, &meta.Base, &meta.Patch, &whole, &base, &patch); err != nil {
 			return Pointer{}, false, fmt.Errorf("pointer: %w", err)
 		}
 		for i := range whole {
 			p.Patched = append(p.Patched, Patched{whole[i], base[i], patch[i]})
+		}
+		if meta.Whole = p.Meta; meta.Patch != "" {
+			p.Patched = append(p.Patched, meta)
 		}
 		p.AsOf, ok = catalog.DateOf(as), true
 	}

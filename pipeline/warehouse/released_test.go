@@ -186,7 +186,7 @@ func TestWriteSets(t *testing.T) {
 		"ALTER TABLE result_chart UPDATE sigma_signal = false WHERE result_set = '" + a.ID + "' AND state = 'x' SETTINGS mutations_sync = 1",
 		"ALTER TABLE result_variation UPDATE mor = nan, raw_p90 = 1 WHERE result_set = '" + a.ID + "' AND state = 'x' SETTINGS mutations_sync = 1",
 		"ALTER TABLE result_funnel UPDATE outlier = 0 WHERE result_set = '" + a.ID + "' AND state = 'x' SETTINGS mutations_sync = 1",
-		"ALTER TABLE result_cell UPDATE data_through = data_through + 1 WHERE result_set = '" + a.ID + "' SETTINGS mutations_sync = 1",
+		"ALTER TABLE result_cell UPDATE period_end = period_end + 1 WHERE result_set = '" + a.ID + "' SETTINGS mutations_sync = 1",
 	} {
 		exec(t, conn, damage)
 		if got := broken(t); !slices.Equal(got, []string{"a"}) {

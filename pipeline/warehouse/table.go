@@ -16,16 +16,27 @@ import (
 // Table is all versions of the indicator's cells up to revision rev. Those that
 // were read last stay in memory, up to tableBytes, since the services read the
 // same ones one after the other: whoever decides, and whoever then publishes.
-// Versions are never changed, so that a table that was read stays true.
+// Versions are never changed, so that a table that was read stays true, and of one up
+// to a later revision only what is newer is read.
 func (w *Warehouse) Table(ctx context.Context, region, indicator string, rev uint64) (*cell.Table, error) {
 	of := tableOf{region, indicator, rev}
 	t, turn := w.tables.get(of)
 	if t != nil {
 		return t, nil
 	}
-	t, err := w.readTable(ctx, of, "")
+	earlier, through := w.tables.newest(of)
+	and := ""
+	if earlier != nil {
+		and = fmt.Sprintf(" AND rev > %d", through)
+	}
+	t, err := w.readTable(ctx, of, and)
 	if err != nil {
 		return nil, err
+	}
+	if earlier != nil {
+		if t, err = earlier.With(t); err != nil {
+			return nil, fmt.Errorf("cells of %s: %w", indicator, err)
+		}
 	}
 	w.tables.put(of, turn, t)
 	return t, nil
@@ -162,7 +173,21 @@ func (k *tables) get(of tableOf) (*cell.Table, int) {
 	return e.Value.(kept).table, k.turn
 }
 
-// put keeps a table whose reading began in a turn.
+// newest is the table of the indicator up to the last revision before that of the
+// name, and that revision; nil: none is kept.
+func (k *tables) newest(of tableOf) (t *cell.Table, through uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for o, e := range k.at {
+		if o.region == of.region && o.indicator == of.indicator && o.rev < of.rev && o.rev >= through {
+			t, through = e.Value.(kept).table, o.rev
+		}
+	}
+	return t, through
+}
+
+// put keeps a table whose reading began in a turn, in the place of those of the same
+// indicator up to earlier revisions.
 func (k *tables) put(of tableOf, turn int, t *cell.Table) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -173,12 +198,21 @@ func (k *tables) put(of tableOf, turn int, t *cell.Table) {
 	if k.at == nil {
 		k.at = map[tableOf]*list.Element{}
 	}
+	for o, e := range k.at {
+		if o.region == of.region && o.indicator == of.indicator && o.rev < of.rev {
+			k.drop(e)
+		}
+	}
 	k.at[of] = k.order.PushFront(kept{of, t, n})
 	for k.bytes += n; k.bytes > tableBytes; {
-		last := k.order.Remove(k.order.Back()).(kept)
-		delete(k.at, last.of)
-		k.bytes -= last.bytes
+		k.drop(k.order.Back())
 	}
+}
+
+func (k *tables) drop(e *list.Element) {
+	gone := k.order.Remove(e).(kept)
+	delete(k.at, gone.of)
+	k.bytes -= gone.bytes
 }
 
 // forget drops all.

@@ -36,6 +36,21 @@ func TestKeptTables(t *testing.T) {
 	if k.bytes > tableBytes || k.bytes != fit*table.Bytes() || len(k.at) != k.order.Len() {
 		t.Errorf("%d bytes in %d tables", k.bytes, len(k.at))
 	}
+	// Of one indicator the table up to the newest revision takes the place of the others.
+	if got, _ := k.newest(of(0)); got != nil {
+		t.Error("a table is before itself")
+	}
+	if got, _ := k.newest(tableOf{"r", "1", 3}); got != nil {
+		t.Error("a table is there that was not kept")
+	}
+	later := tableOf{"r", "0", 3}
+	if got, through := k.newest(later); got != table || through != 1 {
+		t.Errorf("the table before revision 3 is up to %d: %v", through, got != nil)
+	}
+	k.put(later, k.turn, table)
+	if got, _ := k.get(of(0)); got != nil || k.bytes != fit*table.Bytes() {
+		t.Errorf("the earlier table is still there: %d bytes", k.bytes)
+	}
 	_, turn := k.get(of(-1))
 	k.forget()
 	k.put(of(-1), turn, table)

@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/sourcegraph/conc"
 	"github.com/sourcegraph/conc/pool"
 
 	"larstrom/pipeline/catalog"
@@ -369,13 +371,28 @@ func (w *Warehouse) Cells(ctx context.Context, region string, s Scope) ([]cell.V
 		if err != nil {
 			return nil, fmt.Errorf("cells of feed %s by %s: %w", s.Feed.ID, g, err)
 		}
-		out = append(out, vs...)
+		if out == nil {
+			out = vs
+		} else {
+			out = append(out, vs...)
+		}
 	}
 	cell.Sort(out)
-	for i := range out {
-		out[i].Fingerprint = cell.FingerprintOf(out[i].Key, out[i].Content, false)
-	}
+	fingerprint(out)
 	return out, nil
+}
+
+// fingerprint gives each cell its fingerprint, with all processors.
+func fingerprint(cells []cell.Version) {
+	var work conc.WaitGroup
+	for part := range slices.Chunk(cells, max(len(cells)/runtime.GOMAXPROCS(0)+1, 1000)) {
+		work.Go(func() {
+			for i := range part {
+				part[i].Fingerprint = cell.FingerprintOf(part[i].Key, part[i].Content, false)
+			}
+		})
+	}
+	work.Wait()
 }
 
 // present is what any row of the scope has and what every one. It leaves with
@@ -392,10 +409,11 @@ func (w *Warehouse) present(ctx context.Context, s *Scope) (present, error) {
 			continue
 		}
 		var has, all, finding, observed uint8
-		if err := w.conn.QueryRow(ctx, o.presentSQL()).Scan(&has, &all, &finding, &observed); err != nil {
+		var rows uint64
+		if err := w.conn.QueryRow(ctx, o.presentSQL()).Scan(&has, &all, &finding, &observed, &rows); err != nil {
 			return found, fmt.Errorf("numbers of feed %s: %w", o.Feed.ID, err)
 		}
-		o.learn(event.Has(all), observed != 0)
+		o.learn(event.Has(all), observed != 0, rows)
 		found.has, found.all, found.finding = found.has|event.Has(has), found.all&event.Has(all), found.finding|event.Finding(finding)
 	}
 	return found, nil
@@ -421,32 +439,56 @@ const mostKeys = 1000
 // as a query has it; empty: there are none. Most feeds have few or none, and
 // their cells then cost no more than a sum.
 func (w *Warehouse) repeated(ctx context.Context, o Source, g catalog.Granularity) (string, error) {
-	if len(o.Feed.Key) == 0 {
+	if len(o.Feed.Key) == 0 || len(o.Effective.Deliveries) == 1 && o.Effective.Deliveries[0].KeysOnce {
 		return "", nil
 	}
-	// Keys are random, so that of no two the first halves are equal where the
-	// keys are not; that they are all different is known soon then.
-	var once uint8
-	if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT toUInt8(uniqExact(reinterpretAsUInt64(key)) = count()) FROM (%s)%s", o.standingSQL(g), wideDates)).Scan(&once); err != nil || once != 0 {
-		return "", err
+	// The store holds the keys that it compares. Keys are random, so that each part
+	// of many has about as many, and those that are equal are in one.
+	parts := o.every.rows/cmp.Or(o.every.keysAtOnce, keysAtOnce) + 1
+	var keys []string
+	for part := range parts {
+		standing := o.standingSQL(g)
+		if parts > 1 {
+			standing = fmt.Sprintf("SELECT * FROM (%s) WHERE reinterpretAsUInt64(key) %% %d = %d", standing, parts, part)
+		}
+		more, err := w.repeatedAmong(ctx, standing)
+		if err != nil {
+			return "", err
+		}
+		if keys = append(keys, more...); len(keys) > mostKeys {
+			return o.repeatedSQL(g), nil
+		}
 	}
-	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT hex(key) FROM (%s) LIMIT %d%s", o.repeatedSQL(g), mostKeys+1, wideDates))
+	return strings.Join(keys, ", "), nil
+}
+
+// keysAtOnce is about how many keys are compared at once, which takes the store
+// some 30 bytes each.
+const keysAtOnce = 4_000_000
+
+// repeatedAmong are the keys for which more than one of the rows competes, as a query
+// has them, at most mostKeys and one more.
+func (w *Warehouse) repeatedAmong(ctx context.Context, standing string) ([]string, error) {
+	// Of no two keys the first halves are equal where the keys are not; that they
+	// are all different is known soon then.
+	var once uint8
+	if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT toUInt8(uniqExact(reinterpretAsUInt64(key)) = count()) FROM (%s)%s", standing, wideDates)).Scan(&once); err != nil || once != 0 {
+		return nil, err
+	}
+	rows, err := w.conn.Query(ctx, fmt.Sprintf("SELECT hex(key) FROM (%s) GROUP BY key HAVING count() > 1 LIMIT %d%s", standing, mostKeys+1, wideDates))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	defer func() { _ = rows.Close() }()
 	var keys []string
 	for rows.Next() {
 		var k string
 		if err := rows.Scan(&k); err != nil {
-			return "", err
+			return nil, err
 		}
 		keys = append(keys, "unhex('"+k+"')")
 	}
-	if len(keys) > mostKeys {
-		return o.repeatedSQL(g), rows.Err()
-	}
-	return strings.Join(keys, ", "), rows.Err()
+	return keys, rows.Err()
 }
 
 func (w *Warehouse) cellsOf(ctx context.Context, region string, s Scope, g catalog.Granularity, indicators []*catalog.Indicator, repeated []string, any present) ([]cell.Version, error) {

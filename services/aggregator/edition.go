@@ -261,6 +261,9 @@ func (s *Service) showEdition(ctx context.Context, a *audience) error {
 	}
 	pointer := warehouse.Pointer{Publication: uint64(e.Number), Run: e.Run, AsOf: e.AsOf, Catalog: e.Catalog, PublishedAt: e.PublishedAt,
 		Sets: slices.Sorted(maps.Values(e.Sets)), Meta: e.Meta}
+	if pointer.Reach, err = s.reached(&event.RunPublished{Run: e.Run, Catalog: e.Catalog}); err != nil {
+		return err
+	}
 	if err := a.Store.MovePointer(ctx, pointer); err != nil {
 		return err
 	}

@@ -32,8 +32,8 @@ type built struct {
 	release, base uint64
 }
 
-// same reports whether both were made from the same.
-func (b *built) same(o *built) bool { return b.gate == o.gate && b.rev == o.rev && b.reach == o.reach }
+// same reports whether both were made from the same cells, as the gate shows them.
+func (b *built) same(o *built) bool { return b.gate == o.gate && b.rev == o.rev }
 
 // publish computes the result sets of the run's cells as the gate shows them,
 // writes and verifies them, tells the LEDGER, and moves the pointer last.
@@ -68,11 +68,7 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished, 
 	if err != nil {
 		return err
 	}
-	flags, err := s.flags(p.Through)
-	if err != nil {
-		return err
-	}
-	in := publication.MetaInput{Catalog: s.cfg.Catalog, Flags: flags, Deliveries: s.deliveries(r, p.Through), Affirmed: s.state.AffirmedAt(p.Through)}
+	in := publication.MetaInput{Catalog: s.cfg.Catalog, Deliveries: s.deliveries(r, p.Through), Affirmed: s.state.AffirmedAt(p.Through)}
 	// The store takes them while the indicators are computed.
 	beside := pool.New().WithContext(ctx).WithCancelOnError().WithFirstError()
 	take := func(of string, set publication.Set) {
@@ -80,19 +76,38 @@ func (s *Service) write(ctx context.Context, r *run.Run, p *event.RunPublished, 
 			return s.cfg.Released.WriteSets(ctx, []warehouse.Named{{Of: of, Set: set}})
 		})
 	}
+	flags := s.flagged
 	if apart {
-		meta, lists := publication.MetaApart(in)
-		p.Meta, p.Lists = meta.ID, lists.ID
-		take(publication.OfMeta, meta)
+		_, lists := publication.MetaApart(in)
+		made, err := s.flagSet(ctx, p.Through)
+		if err != nil {
+			return err
+		}
+		flags = made.flagged
+		p.Meta, p.Lists = flags.made.ID, lists.ID
+		if made.whole != nil {
+			take(publication.OfMeta, *made.whole)
+		} else if made.patch != nil {
+			beside.Go(func(ctx context.Context) error {
+				return s.cfg.Released.WritePatches(ctx, []warehouse.NamedPatch{{Of: publication.OfMeta, Patch: *made.patch}})
+			})
+		}
 		if !s.listed(lists.ID) {
 			take(publication.OfLists, lists)
 		}
 	} else {
+		if in.Flags, err = s.flags(p.Through); err != nil {
+			return err
+		}
 		meta := publication.Meta(in)
 		p.Meta, p.Lists = meta.ID, ""
 		take(publication.OfMeta, meta)
 	}
-	return errors.Join(s.writeIndicators(ctx, r, from, p), beside.Wait())
+	if err := errors.Join(s.writeIndicators(ctx, r, from, p), beside.Wait()); err != nil {
+		return err
+	}
+	s.flagged = flags // what is not stored has to be made again
+	return nil
 }
 
 // writeIndicators makes the sets of the indicators.
@@ -203,33 +218,77 @@ func (s *Service) set(ctx context.Context, r *run.Run, ind *catalog.Indicator, f
 	b := from
 	b.gate = s.gateSeq(ind.ID, through)
 	was, ok := s.built[ind.ID]
-	if ok && was.same(&b) {
+	steady := ok && (was.reach == b.reach || was.made.Steady(ind, s.cfg.Catalog.Units, was.reach, b.reach))
+	if steady && was.same(&b) {
 		return made{built: was}, nil
 	}
 	if set, ok := s.carried(r, ind.ID, b.gate); ok {
 		b.set = set
 		return made{built: b}, nil
 	}
-	if m, ok, err := s.updated(ctx, r, ind, was, b, through); ok || err != nil {
-		return m, err
+	if !ok {
+		var err error
+		if was, steady, err = s.remembered(ctx, r, ind, b); err != nil {
+			return made{}, err
+		}
+	}
+	if steady {
+		if m, ok, err := s.updated(ctx, r, ind, was, b, through); ok || err != nil {
+			return m, err
+		}
 	}
 	cells, err := s.cfg.Warehouse.Table(ctx, s.cfg.Catalog.Region.Code, ind.ID, s.state.Rev(r))
 	if err != nil {
 		return made{}, err
 	}
-	g, err := s.gate(ind.ID, cells, through)
+	set, err := s.whole(ind, cells, &b, through)
 	if err != nil {
 		return made{}, err
 	}
+	return made{built: b, fresh: &set}, nil
+}
+
+// whole makes the result set of an indicator of all its cells, as its gate shows them
+// at a LEDGER sequence, and completes b.
+func (s *Service) whole(ind *catalog.Indicator, cells *cell.Table, b *built, through uint64) (publication.Set, error) {
+	g, err := s.gate(ind.ID, cells, through)
+	if err != nil {
+		return publication.Set{}, err
+	}
 	set, of, err := publication.BuildMade(s.shows(ind, g, cells, b.reach))
 	if err != nil {
-		return made{}, err
+		return publication.Set{}, err
 	}
 	b.set, b.made, b.base = set.ID, of, b.gate
 	if last, released := g.LastRelease(); released {
 		b.release = last.Rev
 	}
-	return made{built: b, fresh: &set}, nil
+	return set, nil
+}
+
+// remembered is what the indicator's set in the last publication of run r was made
+// from, which is not known after a start: it is made again, and need not be written,
+// for the store was found to hold it. What makes it is less than half of what writing
+// it would take. Where the store holds it as a patch it is not known what the base
+// shows, and ok is false.
+func (s *Service) remembered(ctx context.Context, r *run.Run, ind *catalog.Indicator, b built) (was built, ok bool, err error) {
+	last := s.state.Publication
+	if last == nil || s.verified != last.Publication || last.Run != r.Run || last.Catalog != s.cfg.Catalog.Hash || last.Sets[ind.ID] == "" {
+		return built{}, false, nil
+	}
+	if _, patched := s.cfg.Released.Patched(last.Sets[ind.ID]); patched {
+		return built{}, false, nil
+	}
+	cells, err := s.cfg.Warehouse.Table(ctx, s.cfg.Catalog.Region.Code, ind.ID, s.state.Rev(r))
+	if err != nil {
+		return built{}, false, err
+	}
+	was = b
+	was.gate = s.gateSeq(ind.ID, last.Through)
+	if _, err := s.whole(ind, cells, &was, last.Through); err != nil {
+		return built{}, false, err
+	}
+	return was, was.set == last.Sets[ind.ID], nil
 }
 
 // shows is what the gate shows of cells, for a publication.
@@ -245,7 +304,7 @@ func (s *Service) shows(ind *catalog.Indicator, g *gate.State, cells *cell.Table
 // release had not reached. ok is false where this does not do.
 func (s *Service) updated(ctx context.Context, r *run.Run, ind *catalog.Indicator, was, b built, through uint64) (m made, ok bool, err error) {
 	last := s.state.Publication
-	if was.made == nil || was.release == 0 || was.reach != b.reach || was.gate > b.gate || last == nil || s.verified != last.Publication ||
+	if was.made == nil || was.release == 0 || was.gate > b.gate || last == nil || s.verified != last.Publication ||
 		last.Catalog != s.cfg.Catalog.Hash || last.Sets[ind.ID] != was.set || s.introduces(ind.ID, was.gate, through) {
 		return made{}, false, nil
 	}
@@ -321,11 +380,15 @@ func (s *Service) introduces(indicator string, after, through uint64) bool {
 // flags are all flags as they were at a LEDGER sequence.
 func (s *Service) flags(through uint64) ([]publication.Flag, error) {
 	all, err := s.state.FlagsAt(through)
-	out := make([]publication.Flag, len(all))
-	for i, f := range all {
+	return told(all), err
+}
+
+func told(flags []run.Flag) []publication.Flag {
+	out := make([]publication.Flag, len(flags))
+	for i, f := range flags {
 		out[i] = publication.Flag{FlagRaised: f.FlagRaised, Status: f.Status, RaisedAt: f.RaisedAt, SLA: f.SLA}
 	}
-	return out, err
+	return out
 }
 
 // carried is the indicator's set in the last publication, if nothing that it
@@ -432,6 +495,9 @@ func (s *Service) restorePointer(ctx context.Context) error {
 	}
 	pointer := warehouse.Pointer{Publication: uint64(p.Publication), Run: p.Run, AsOf: p.AsOf, Catalog: p.Catalog,
 		PublishedAt: s.state.PublishedAt, Sets: p.Others(), Meta: p.Meta}
+	if pointer.Reach, err = s.reached(p); err != nil {
+		return err
+	}
 	keep := []string{p.Meta}
 	if err := s.cfg.Released.MovePointer(ctx, pointer); err != nil {
 		return err
@@ -444,6 +510,30 @@ func (s *Service) restorePointer(ctx context.Context) error {
 		return nil
 	}
 	return s.cfg.Released.DropUnused(ctx, append(keep, pointer.Sets...))
+}
+
+// reached is the date up to which the data of each indicator that has any reach in a
+// publication.
+func (s *Service) reached(p *event.RunPublished) (map[string]catalog.Date, error) {
+	then := &Service{cfg: s.cfg, state: s.state}
+	if p.Catalog != s.cfg.Catalog.Hash {
+		was, err := s.cfg.CatalogOf(p.Catalog)
+		if err != nil {
+			return nil, err
+		}
+		then.cfg.Catalog = was
+	}
+	r, out := s.state.Run(p.Run), map[string]catalog.Date{}
+	for i := range then.cfg.Catalog.Feeds {
+		f := &then.cfg.Catalog.Feeds[i]
+		as := s.state.AsOf(f.ID, r)
+		for _, ind := range then.indicatorsOf(f) {
+			if !as.IsZero() && out[ind.ID].Before(as) {
+				out[ind.ID] = as
+			}
+		}
+	}
+	return out, nil
 }
 
 // dropEvery is how many publications of one run, one for each decision, may pass

@@ -67,6 +67,7 @@ type Service struct {
 	// diverged: the last publication cannot be made again, a new one is due.
 	diverged bool
 	built    map[string]built // by indicator: what its last set was made from
+	flagged  flagged          // what the last set of flags was made from
 	// changedAt are the newest revisions of the cells of every indicator, up to
 	// the revision through.
 	changedAt struct {

@@ -48,6 +48,7 @@ func (s *Service) Replay(ctx context.Context, progress func(string)) error {
 	progress("emptying the stores")
 	s.verified = 0
 	clear(s.built)
+	s.flagged = flagged{}
 	if err := errors.Join(s.cfg.Released.Truncate(ctx), s.cfg.Warehouse.Truncate(ctx), s.forgetEditions(ctx)); err != nil {
 		return err
 	}

@@ -110,6 +110,7 @@ type App struct {
 	validator  *validator.Service
 	metrics    *metrics
 	running    atomic.Bool // the services work by themselves
+	turn       sync.Mutex  // of who works while they do not; see alone
 	// ledger is what was read of the LEDGER for those who await a publication:
 	// each of them reads what is new alone.
 	ledger struct {
@@ -407,7 +408,9 @@ func (a *App) Engines() []*engine.Engine { return a.engines }
 // Run runs all services until ctx ends, and stops them in the order of the
 // data: ingest first, then what it feeds.
 func (a *App) Run(ctx context.Context) error {
+	a.turn.Lock() // what was begun while no services ran is done first
 	a.running.Store(true)
+	a.turn.Unlock()
 	defer a.running.Store(false)
 	base := context.WithoutCancel(ctx)
 	ingestCtx, stopIngest := context.WithCancel(base)
@@ -466,6 +469,17 @@ func (a *App) Once(ctx context.Context) error {
 		return fmt.Errorf("ingest: %w", err)
 	}
 	return a.Settle(ctx)
+}
+
+// alone settles where no services run; ok is false where they do, and then they do
+// the work. Of several who ask, and the services that begin, one works at a time.
+func (a *App) alone(ctx context.Context) (ok bool, err error) {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	if a.running.Load() {
+		return false, nil
+	}
+	return true, a.Settle(ctx)
 }
 
 // settleAttempts is how often Settle begins again when an engine died; each

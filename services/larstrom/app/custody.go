@@ -48,8 +48,8 @@ func (a *App) SkipNumbers(ctx context.Context, who catalog.Person, feed string, 
 
 // awaitRuns returns when the runs that are open now are published and shown.
 func (a *App) awaitRuns(ctx context.Context) error {
-	if !a.running.Load() {
-		return a.Settle(ctx)
+	if did, err := a.alone(ctx); did {
+		return err
 	}
 	s, err := a.State(ctx)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -354,14 +355,29 @@ func (l *lastWord) WithAttrs([]slog.Attr) slog.Handler       { return l }
 func (l *lastWord) WithGroup(string) slog.Handler            { return l }
 
 // intakeOnce is the way from a look into the drop folder to the cells.
+// LARSTROM_BENCH_PROFILE names a file for what this process does on it.
 func intakeOnce(b testing.TB, catalog, drop string) passed {
 	b.Helper()
 	hook, note, way := watched(b)
 	c := config(b.TempDir(), catalog, drop, hook)
-	c.Logger, c.Registry = slog.New(&lastWord{message: "cells computed", done: func() { note("cells loaded") }}), prometheus.NewRegistry()
+	done := func() {
+		note("cells loaded")
+		pprof.StopCPUProfile()
+	}
+	c.Logger, c.Registry = slog.New(&lastWord{message: "cells computed", done: done}), prometheus.NewRegistry()
 	a, err := app.Open(b.Context(), c)
 	if err != nil {
 		b.Fatal(err)
+	}
+	if profile := os.Getenv("LARSTROM_BENCH_PROFILE"); profile != "" { // that of the last pair stays
+		f, err := os.Create(profile)
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer func() { _ = f.Close() }()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			b.Fatal(err)
+		}
 	}
 	opened := time.Now()
 	note("opened")

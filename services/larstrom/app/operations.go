@@ -73,8 +73,8 @@ func (a *App) Decide(ctx context.Context, who catalog.Person, cmd gate.Command) 
 // await returns when a publication shows the LEDGER up to seq. Where no
 // services run, the work is done here.
 func (a *App) await(ctx context.Context, seq uint64) error {
-	if !a.running.Load() {
-		return a.Settle(ctx)
+	if did, err := a.alone(ctx); did {
+		return err
 	}
 	for {
 		publication, through, at, err := a.published(ctx)

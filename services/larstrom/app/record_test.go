@@ -87,6 +87,9 @@ func keepsRecord(t *testing.T, a *app.App, flag gate.Flag, steward, hers catalog
 			t.Errorf("%s: %v, want %v", name, err, c.want)
 		}
 	}
+	if got := sql(t, a, "released", "SELECT unit, affirmed_through FROM unit WHERE unit IN ('unit-e1', 'unit-b2') ORDER BY unit"); got != "unit-b2\t\\N\nunit-e1\t2024-03-31\n" {
+		t.Errorf("right after it is said the released store has\n%s", got)
+	}
 	s, err := a.State(ctx)
 	if err != nil {
 		t.Fatal(err)

@@ -140,8 +140,18 @@ func (a *App) SeenBy(ctx context.Context, who catalog.Person, flag string) ([]ev
 }
 
 // Affirm puts on record that the person stands by what is shown of a unit up to
-// the last day of a quarter.
+// the last day of a quarter, and returns when the released store says so.
 func (a *App) Affirm(ctx context.Context, who catalog.Person, u event.UnitAffirmed) (event.UnitAffirmed, error) {
 	actor, on := a.actor(who)
-	return a.validator.Affirm(ctx, actor, u, on)
+	said, seq, err := a.validator.Affirm(ctx, actor, u, on)
+	if err != nil || seq == 0 {
+		return said, err
+	}
+	if publication, _, _, err := a.published(ctx); err != nil || publication == 0 {
+		return said, err // nothing is shown yet; the first publication will say it
+	}
+	if err := a.await(ctx, seq); err != nil {
+		return said, fmt.Errorf("it is on record but not shown yet: %w", err)
+	}
+	return said, nil
 }
