@@ -83,10 +83,11 @@ bench: engine ## Benchmarks (BENCH=regular expression)
 
 .PHONY: fuzz
 fuzz: ## Every fuzz target for a while (FUZZTIME=10s)
-	@grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9_]+' . | sort | while IFS=: read -r file _ name; do \
-		echo "== $$(dirname "$$file") $${name#func }"; \
-		go test -run '^$$' -fuzz "^$${name#func }\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" </dev/null; \
-	done
+	@failed=0; for at in $$(grep -rn --include='*_test.go' -oE '^func Fuzz[A-Za-z0-9_]+' . | sort | tr ' ' ':'); do \
+		file=$${at%%:*}; name=$${at##*:}; \
+		echo "== $$(dirname "$$file") $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 3x "$$(dirname "$$file")" </dev/null || failed=1; \
+	done; exit $$failed
 
 .PHONY: crash
 crash: engine ## The long crash campaign (RUNS=200)

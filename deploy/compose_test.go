@@ -291,7 +291,7 @@ func TestComposeMounts(t *testing.T) {
 				if !exists(t, v.Source) {
 					t.Errorf("%s mounts %s, which does not exist", name, v.Source)
 				}
-				if !v.ReadOnly {
+				if !v.ReadOnly && v.Target != "/drop" { // where senders find their receipts
 					t.Errorf("%s can write %s of the host", name, v.Source)
 				}
 			case types.VolumeTypeVolume:

@@ -230,6 +230,9 @@ type DeliveryAccepted struct {
 	Deleted  int64 `json:"deleted"`
 	Rejected int64 `json:"rejected"`
 	Parked   int64 `json:"parked"`
+	// KeyOrder is KeysAscend where the keys stand in the file in ascending order,
+	// so that no two rows have the same. Empty: nobody knows.
+	KeyOrder string `json:"key_order,omitempty"`
 	// Rules counts rejected and parked lines by rule.
 	Rules    map[string]int64 `json:"rules,omitempty"`
 	Catalog  string           `json:"catalog"`
@@ -240,6 +243,9 @@ type DeliveryAccepted struct {
 	// no value, and peculiarities of the file.
 	Findings []Problem `json:"findings,omitempty"`
 }
+
+// KeysAscend is the one DeliveryAccepted.KeyOrder.
+const KeysAscend = "ascending"
 
 // Form is what of a file's form a feed may leave open. It holds names of
 // columns and no value.
@@ -525,7 +531,8 @@ type FlagRaised struct {
 	Run    string  `json:"run"`
 	Rev    uint64  `json:"rev"`
 	Guards []Guard `json:"guards"`
-	// Memory names the accepted flag whose band covers this finding.
+	// Memory names the accepted flag whose band covers this finding, or the
+	// rejected one that it still fails as.
 	Memory  string `json:"memory,omitempty"`
 	Catalog string `json:"catalog"`
 	// AsOf is the as-of date of the run: the day on which Memory must not

@@ -16,6 +16,7 @@ import (
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/fhir"
 	"larstrom/pipeline/intake/record"
 )
 
@@ -67,8 +68,11 @@ type conformer struct {
 	faults  []fault
 	scratch []byte
 	keyEnd  int // where the key's values end in scratch
+	keys    ascent
 	raw     []string
-	ratio   ratio
+	// document is the report of FHIR that the row is of; nil: it is of none.
+	document *fhir.Report
+	ratio    ratio
 
 	subjectPrefix    [16]byte
 	look             *look
@@ -951,6 +955,9 @@ func (c *conformer) keyOf(r *row, fields [][]byte) {
 		c.scratch = appendPart(c.scratch, b)
 	}
 	c.keyEnd = len(c.scratch)
+	if r.hasKey {
+		c.keys.add(c.scratch[16:])
+	}
 	if !r.hasKey && len(c.key) > 0 && c.feed.Delivery == "delta" {
 		c.fault(fault{column: c.key[0].name, rule: RuleType, text: "no key", hint: "every row of a delta has a value in " + strings.Join(c.feed.Key, ", ")})
 	}
@@ -1386,6 +1393,9 @@ func (c *conformer) report(line uint64, lines int64) error {
 			more[i] = text
 		}
 	}
+	if c.document != nil {
+		hidden = c.document.Mask(func(text string) (string, bool) { return hideNumbers(c.look.scanner, text) }, outline) || hidden
+	}
 	for i := range c.faults {
 		f := &c.faults[i]
 		rejected = rejected || !f.parked
@@ -1397,7 +1407,7 @@ func (c *conformer) report(line uint64, lines int64) error {
 		if len(c.res.First) < MaxFirst {
 			c.res.First = append(c.res.First, out)
 		}
-		out.Raw, out.More, out.Layout = raw, more, &c.shared
+		out.Raw, out.More, out.Layout, out.Report = raw, more, &c.shared, c.document
 		if hidden && i == 0 {
 			out.Hint += fmt.Sprintf("; this is line %d of the file, and identifiers are not repeated here", line)
 		}

@@ -95,7 +95,8 @@
 // no row to reject; so it does in a column of lists or groups. What cannot be
 // looked through (a column with a type in it that is not read, an embedded
 // document) is refused, unless the feed declares that identifiers may stand in
-// that column. Pictures are not looked into. The name of the file and
+// that column. Of pictures what their metadata say is looked at, not what they
+// show. The name of the file and
 // those of its columns and sheets are told only where they hold no number.
 //
 // # What a file replaces

@@ -317,6 +317,12 @@ func workbookOf(t testing.TB, sheet string) string {
 // workbookWith has one more sheet, which is hidden.
 func workbookWith(t testing.TB, sheet, hidden string) string {
 	t.Helper()
+	return workbookSheets(t, sheet, hidden, "hidden")
+}
+
+// workbookSheets is one of two sheets, the second in that state.
+func workbookSheets(t testing.TB, sheet, other, state string) string {
+	t.Helper()
 	var out bytes.Buffer
 	w := zip.NewWriter(&out)
 	add := func(name, text string) {
@@ -330,9 +336,9 @@ func workbookWith(t testing.TB, sheet, hidden string) string {
 	}
 	add("_rels/.rels", `<Relationships><Relationship Id="a" Type="x/officeDocument" Target="b.xml"/></Relationships>`)
 	add("_rels/b.xml.rels", `<Relationships><Relationship Id="s" Type="x/worksheet" Target="s.xml"/><Relationship Id="h" Type="x/worksheet" Target="h.xml"/></Relationships>`)
-	add("b.xml", `<workbook xmlns:r="r"><sheets><sheet name="S" r:id="s"/><sheet name="H" state="hidden" r:id="h"/></sheets></workbook>`)
+	add("b.xml", `<workbook xmlns:r="r"><sheets><sheet name="S" r:id="s"/><sheet name="H" state="`+state+`" r:id="h"/></sheets></workbook>`)
 	add("s.xml", sheet)
-	add("h.xml", hidden)
+	add("h.xml", other)
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -522,4 +528,24 @@ func FuzzFormats(f *testing.F) {
 			t.Fatal(err)
 		}
 	})
+}
+
+// TestTablesInSeveralSheets: half of a table is no table. Where the feed does not
+// say which sheet it means, a second with the same header rejects the file, and
+// one with another is a finding.
+func TestTablesInSeveralSheets(t *testing.T) {
+	sheet := func(head string) string {
+		return `<worksheet><sheetData><row><c t="str"><v>unit</v></c><c t="str"><v>ind</v></c><c t="str"><v>date</v></c><c t="str"><v>num</v></c><c t="str"><v>` + head + `</v></c></row>` +
+			`<row><c t="str"><v>SE1-N</v></c><c t="str"><v>ctl</v></c><c t="str"><v>2024-01-01</v></c><c><v>1</v></c><c><v>2</v></c></row></sheetData></worksheet>`
+	}
+	feed := longFeed()
+	feed.Format = "xlsx"
+	_, _, err := readText(t, feed, workbookSheets(t, sheet("den"), sheet("den"), "visible"), delivery())
+	if got := problems(t, err); len(got) != 1 || !strings.HasPrefix(got[0], "C02  the table goes on in another sheet") {
+		t.Errorf("%q", got)
+	}
+	_, res, err := readText(t, feed, workbookSheets(t, sheet("den"), sheet("note"), "visible"), delivery())
+	if err != nil || len(res.Findings) != 1 || !strings.HasPrefix(res.Findings[0].Text, "sheets that are not read: ") {
+		t.Errorf("%+v, %v", res.Findings, err)
+	}
 }

@@ -233,7 +233,8 @@ func header(feed *catalog.Feed, names []string) (*layout, []event.Problem) {
 	known := func(name string) bool {
 		return slices.Contains(want, name) || slices.Contains(feed.IgnoreColumns, name)
 	}
-	if n := len(names) - len(addedColumns()); n > 0 && feed.Dialect.Header && slices.Equal(names[n:], addedColumns()) && !slices.ContainsFunc(names[n:], known) {
+	typed := feed.Format == "parquet" || feed.Format == "arrow" // whose schema names them
+	if n := len(names) - len(addedColumns()); n > 0 && (feed.Dialect.Header || typed) && slices.Equal(names[n:], addedColumns()) && !slices.ContainsFunc(names[n:], known) {
 		l.added, names = true, names[:n]
 	}
 	count := 0

@@ -6,7 +6,9 @@ import (
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/intake/fhir"
 	"larstrom/pipeline/intake/pseudonym"
+	"larstrom/pipeline/intake/typed"
 )
 
 // The rules that intake applies, by their ids in the catalogue of checks.
@@ -91,6 +93,9 @@ type Reject struct {
 	Raw []string
 	// More are the fields of further rows that were joined to the first.
 	More [][]string
+	// Report is that of a row of FHIR, as its sender may have it back; nil: its
+	// text could not be read, or the row is of another format.
+	Report *fhir.Report
 	// Layout is that of the file.
 	Layout *Layout
 }
@@ -105,9 +110,21 @@ type Layout struct {
 	Sheet string
 	// Preamble is the text above the header, with its line ends.
 	Preamble []byte
+	// Table is the form of a table with types; nil: it is none.
+	Table *Table
 	// Instruction is one that says of rows of this file that they are added;
 	// where the feed has none, the file's own. Empty: the feed has none.
 	Instruction string
+}
+
+// Table is the form of a table whose columns have types (Parquet, Arrow).
+type Table struct {
+	// Types are those of the columns, in the order of the file.
+	Types []typed.Column
+	// Form is how their values are written as texts.
+	Form typed.Form
+	// Stream says of Arrow data that they came as a stream.
+	Stream bool
 }
 
 // Result sums up a file that became facts.
@@ -154,6 +171,9 @@ type Result struct {
 	Findings []event.Problem
 	// Identity are the columns in which identity numbers stood here and there.
 	Identity []event.IdentityColumn
+	// KeysOnce says that the keys stand in ascending order, so that no two rows
+	// have the same.
+	KeysOnce bool
 }
 
 // MaxFirst is how many faults a result, and so a receipt, names.

@@ -1,14 +1,70 @@
 package intake
 
 import (
+	"archive/zip"
+	"bytes"
+	"compress/zlib"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
+
 	"larstrom/pipeline/catalog"
 )
+
+// withPart is an archive with one part more.
+func withPart(t *testing.T, book, name, text string) string {
+	t.Helper()
+	in, err := zip.NewReader(strings.NewReader(book), int64(len(book)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	w := zip.NewWriter(&out)
+	for _, f := range in.File {
+		err = errors.Join(err, w.Copy(f))
+	}
+	part, created := w.Create(name)
+	if err := errors.Join(err, created); err != nil {
+		t.Fatal(err)
+	}
+	_, err = io.WriteString(part, text)
+	if err := errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// nullText is Arrow data with a text in a column where the row has a null.
+func nullText(t *testing.T, text string) string {
+	t.Helper()
+	schema := arrow.NewSchema([]arrow.Field{{Name: "unit", Type: arrow.BinaryTypes.String}, {Name: "ind", Type: arrow.BinaryTypes.String}, {Name: "date", Type: arrow.BinaryTypes.String},
+		{Name: "num", Type: arrow.BinaryTypes.String}, {Name: "den", Type: arrow.BinaryTypes.String}, {Name: "x", Type: arrow.BinaryTypes.String, Nullable: true}}, nil)
+	b := array.NewRecordBuilder(memory.DefaultAllocator, schema)
+	for i, s := range []string{"SE1-N", "ctl", "2024-01-01", "1", "2", text} {
+		b.Field(i).(*array.StringBuilder).Append(s)
+	}
+	rec := b.NewRecord()
+	columns := slices.Clone(rec.Columns())
+	buffers := slices.Clone(columns[5].Data().Buffers())
+	buffers[0] = memory.NewBufferBytes([]byte{0})
+	columns[5] = array.NewStringData(array.NewData(arrow.BinaryTypes.String, 1, buffers, nil, 1, 0))
+	var out bytes.Buffer
+	w := ipc.NewWriter(&out, ipc.WithSchema(schema))
+	if err := errors.Join(w.Write(array.NewRecord(schema, columns, 1)), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
 
 // A number of a person that stands in no row rejects the file, wherever in it;
 // what is none, as the time of an export, does not. The number is in no error.
@@ -56,6 +112,47 @@ func TestNumbersOutsideTheRows(t *testing.T) {
 		{"the Bundle itself", &c.Feeds[0], func(w string) string {
 			return strings.Replace(string(bundle), `"entry": [`, `"identifier": {"value": "`+w+`"}, "entry": [`, 1)
 		}},
+		{"a picture's EXIF", long(book), func(w string) string {
+			return withPart(t, workbookOf(t, sheet(head, row)), "docProps/thumbnail.jpeg", "\xff\xd8\xff\xe1\x00\x40Exif\x00\x00"+w+"\x00\xff\xd9")
+		}},
+		{"a picture's text", long(book), func(w string) string {
+			text := "Author\x00" + w
+			return withPart(t, workbookOf(t, sheet(head, row)), "xl/media/image1.png", "\x89PNG\r\n\x1a\n"+string(binary.BigEndian.AppendUint32(nil, uint32(len(text))))+"tEXt"+text+"1234\x00\x00\x00\x00IEND\xaeB`\x82")
+		}},
+		{"a picture's packed text", long(book), func(w string) string {
+			var text bytes.Buffer
+			text.WriteString("Author\x00\x00")
+			z := zlib.NewWriter(&text)
+			_, err := io.WriteString(z, w)
+			if err := errors.Join(err, z.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return withPart(t, workbookOf(t, sheet(head, row)), "xl/media/image1.png", "\x89PNG\r\n\x1a\n"+string(binary.BigEndian.AppendUint32(nil, uint32(text.Len())))+"zTXt"+text.String()+"1234")
+		}},
+		{"a drawing", long(book), func(w string) string {
+			return withPart(t, workbookOf(t, sheet(head, row)), "xl/media/image1.svg", "<svg><text>"+w+"</text></svg>")
+		}},
+		{"before an archive", long(func(f *catalog.Feed) { f.Compression = "zip" }), func(w string) string { return "MZ " + w + " " + string(packed(t, "zip", []byte(head+"\n"+row+"\n"))) }},
+		{"behind an archive", long(func(f *catalog.Feed) { f.Compression = "zip" }), func(w string) string { return string(packed(t, "zip", []byte(head+"\n"+row+"\n"))) + " " + w }},
+		{"an extra field of an archive", long(func(f *catalog.Feed) { f.Compression = "zip" }), func(w string) string {
+			var b bytes.Buffer
+			z := zip.NewWriter(&b)
+			in, err := z.CreateHeader(&zip.FileHeader{Name: "a.csv", Extra: append([]byte{0x99, 0x99, byte(len(w)), 0}, w...)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = io.WriteString(in, head+"\n"+row+"\n")
+			if err := errors.Join(err, z.Close()); err != nil {
+				t.Fatal(err)
+			}
+			return b.String()
+		}},
+		{"a frame that is skipped", long(func(f *catalog.Feed) { f.Compression = "zstd" }), func(w string) string {
+			frame := append(binary.LittleEndian.AppendUint32([]byte{0x5f, 0x2a, 0x4d, 0x18}, uint32(len(w))), w...)
+			first, second := packed(t, "zstd", []byte(head+"\n")), packed(t, "zstd", []byte(row+"\n"))
+			return string(slices.Concat(first, frame, second))
+		}},
+		{"under a null", long(func(f *catalog.Feed) { f.Format, f.IgnoreColumns = "arrow", []string{"x"} }), func(w string) string { return nullText(t, w) }},
 	} {
 		read := func(word string) (string, error) {
 			d := delivery()

@@ -67,6 +67,7 @@ func Read(ctx context.Context, r io.Reader, feed *catalog.Feed, idx Catalog, d D
 		return Result{}, err
 	}
 	f.res.Identity = f.c.look.found()
+	f.res.KeysOnce = f.c.keysOnce()
 	return f.res, nil
 }
 
@@ -251,6 +252,7 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 		return err
 	}
 	returned := false
+	reports, _ := f.rows.(interface{ Report() *fhir.Report })
 	for n := 0; ; n++ {
 		if n%4096 == 0 && f.ctx.Err() != nil {
 			return context.Cause(f.ctx)
@@ -271,6 +273,9 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 			if err := f.back(rowsBack(rec.Line)); err != nil {
 				return err
 			}
+		}
+		if reports != nil {
+			f.c.document = reports.Report()
 		}
 		if rec.Malformed != "" {
 			f.records += int64(rec.Lines)
@@ -412,7 +417,7 @@ func (f *file) columns() error {
 		}
 	}
 	end := f.rows.End()
-	f.c.shared = Layout{Columns: names, LineEnd: end.LineEnd, Sheet: end.Sheet, Preamble: end.Preamble, Instruction: f.instructed}
+	f.c.shared = Layout{Columns: names, LineEnd: end.LineEnd, Sheet: end.Sheet, Preamble: end.Preamble, Instruction: f.instructed, Table: f.typed()}
 	if l.added {
 		if err := f.back(rowsBack(f.headerLine)); err != nil {
 			return err
@@ -423,6 +428,19 @@ func (f *file) columns() error {
 		f.rows = f.joiner
 	}
 	return f.c.bind(l)
+}
+
+// typed is the form of a table with types; nil: it is none.
+func (f *file) typed() *Table {
+	table, ok := f.rows.(interface{ Types() []typed.Column })
+	if !ok {
+		return nil
+	}
+	t := &Table{Types: table.Types(), Form: f.form()}
+	if data, ok := f.rows.(interface{ Stream() bool }); ok {
+		t.Stream = data.Stream()
+	}
+	return t
 }
 
 // back takes a file of rejected rows that comes back, mended. It holds few of

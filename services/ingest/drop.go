@@ -161,6 +161,7 @@ func (s *Service) scan(ctx context.Context, live bool) (young bool, err error) {
 			s.known[f.name] = at[f.name]
 		}
 		s.waits(f.name, &receipts[i], f)
+		s.giveBack(f, receipts[i])
 		if receipts[i].Status == intake.StatusRejected && receipts[i].Delivery == "" {
 			s.cfg.Logger.Warn("file not taken", "file", receipts[i].File, "rule", receipts[i].Problems[0].Rule)
 		}

@@ -10,6 +10,7 @@ import (
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/intake"
 	"larstrom/pipeline/intake/propose"
+	"larstrom/pipeline/run"
 )
 
 // formOf is what the raw file looks like, as its beginning shows it.
@@ -34,6 +35,25 @@ func (s *Service) tooWide(feed *catalog.Feed, result *intake.Result) error {
 		}
 	}
 	return nil
+}
+
+// outOfOrder adds to a file that comes late that a newer one of its feed came
+// before it (check L03).
+func (s *Service) outOfOrder(t *taken) {
+	if t.accepted.OrderKey == "" {
+		return
+	}
+	d := s.state.Later(t.accepted.Feed, t.accepted.OrderKey)
+	if d == nil {
+		return
+	}
+	if q, ok := s.state.Sequence(t.accepted.Feed); ok && slices.ContainsFunc(q.Held, func(h *run.Delivery) bool { return h.Delivery == d.Delivery }) {
+		return // which waits for this one
+	}
+	p := event.Problem{Rule: "L03", Text: "it comes late: " + d.Name + ", which is newer by the order of the feed, came before it",
+		Hint: "where both tell of the same, the newer counts and this one changes nothing; if this one is to correct it, send it with a newer place in the order"}
+	t.accepted.Findings = append(slices.Clone(t.accepted.Findings), p)
+	t.receipt.Findings = append(t.receipt.Findings, intake.ReceiptProblem{Rule: p.Rule, Text: p.Text, Hint: p.Hint})
 }
 
 // compare adds to a file that is to be accepted what is different from the one

@@ -77,6 +77,8 @@ type Service struct {
 	state run.State
 	// known are the files of the drop folder that need no second look.
 	known map[string]sighting
+	// oneWay says that receipts cannot be put into the drop folder.
+	oneWay bool
 	// seen guards awaited, which is asked for while files are taken.
 	seen    sync.Mutex
 	awaited map[string]Awaited
@@ -499,10 +501,14 @@ func (s *Service) read(ctx context.Context, r event.DeliveryReceived) (*taken, e
 	}
 	receipt.RejectedRows = rejects.path
 	from, to := intake.Window(feed, &result)
+	order := ""
+	if result.KeysOnce {
+		order = event.KeysAscend
+	}
 	return &taken{received: r, receipt: receipt, accepted: event.DeliveryAccepted{
 		Delivery: r.Delivery, Raw: r.Raw, Name: r.Name, Feed: r.Feed, Registry: r.Registry, AsOf: result.AsOf,
 		OrderKey: at.key, Number: at.number, Step: at.step, First: at.first, Blocks: rng, Lines: result.Lines,
-		Kind: intake.Kind(feed, &result), Units: result.Units, From: from, To: to, Windows: intake.Windows(feed, &result),
+		Kind: intake.Kind(feed, &result), Units: result.Units, KeyOrder: order, From: from, To: to, Windows: intake.Windows(feed, &result),
 		Observed: result.Observed, Deleted: result.Deleted, Rejected: result.Rejected, Parked: result.Parked,
 		Rules: result.Rules, Catalog: s.cfg.Catalog.Hash, Replaces: r.Replaces, Form: form, Findings: result.Findings,
 	}}, nil
@@ -638,6 +644,7 @@ func (s *Service) accept(ctx context.Context, done []*taken) ([]intake.Receipt, 
 			return nil, fmt.Errorf("delivery %s was read and is not in the ledger", t.received.Delivery)
 		}
 		s.compare(t, forms)
+		s.outOfOrder(t)
 		if err := s.writeReceipt(t.receipt); err != nil {
 			return nil, err
 		}

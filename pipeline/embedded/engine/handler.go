@@ -500,7 +500,8 @@ func (h *handler) insert(ctx context.Context, q query, st statement, data io.Rea
 		return refuse(codeUnknownException, "UNKNOWN_EXCEPTION", "cannot spool the rows: %s", err)
 	}
 	defer func() { _ = os.Remove(name) }()
-	_, err = io.Copy(f, data)
+	// Without what either could do by itself, which is to take less at a time.
+	_, err = io.CopyBuffer(struct{ io.Writer }{f}, struct{ io.Reader }{data}, make([]byte, 256<<10))
 	if closeErr := f.Close(); err == nil {
 		err = closeErr
 	}

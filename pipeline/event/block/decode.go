@@ -315,7 +315,10 @@ func (c *CellReader) next(to []cell.Version) (all []cell.Version, err error) {
 		if n == 0 {
 			continue
 		}
-		out := slices.Grow(to, n)[:len(to)+n]
+		if cap(to)-len(to) < n { // append would copy them several times
+			to = append(make([]cell.Version, 0, max(2*cap(to), len(to)+n)), to...)
+		}
+		out := to[:len(to)+n]
 		batch := out[len(to):]
 		clear(batch)
 		for i := range int(rec.NumCols()) {

@@ -397,14 +397,67 @@ func (v *vector) field(scratch []byte, row int64, f *typed.Form) (text, grown []
 	return scratch[from:len(scratch):len(scratch)], scratch, nil
 }
 
+// hidden hands on what no row has of a column: under its nulls, and before and
+// behind its texts.
+func (v *vector) hidden(scratch []byte, f *typed.Form, look func([]byte)) []byte {
+	if v.dict != nil || v.rows == 0 || v.c.typ == typeNull {
+		return scratch // the values of dictionaries are looked at by themselves
+	}
+	isText := false
+	switch v.c.typ {
+	case typeBinary, typeUtf8, typeLargeBinary, typeLargeUtf8:
+		isText = true
+		if first, _, ok := v.place(0); ok {
+			look(v.data[:first])
+		}
+		if _, last, ok := v.place(v.rows - 1); ok {
+			look(v.data[last:])
+		}
+	case typeBinaryView, typeUtf8View:
+		isText = true
+	}
+	for row := range v.rows {
+		if !v.null(row) {
+			continue
+		}
+		if !isText {
+			from := len(scratch)
+			scratch = v.append(scratch, row, f)
+			look(scratch[from:])
+			scratch = scratch[:from]
+		} else if text, err := v.bytes(row); err == nil {
+			look(text)
+		}
+	}
+	return scratch
+}
+
+// place is where the text of a row lies in the column; it is not ok where it
+// lies outside.
+func (v *vector) place(row int64) (from, to int64, ok bool) {
+	if v.c.typ == typeBinary || v.c.typ == typeUtf8 {
+		from, to = int64(int32(binary.LittleEndian.Uint32(v.offsets[4*row:]))), int64(int32(binary.LittleEndian.Uint32(v.offsets[4*row+4:])))
+	} else {
+		from, to = int64(binary.LittleEndian.Uint64(v.offsets[8*row:])), int64(binary.LittleEndian.Uint64(v.offsets[8*row+8:]))
+	}
+	return from, to, from >= 0 && to >= from && to <= int64(len(v.data))
+}
+
 func (v *vector) text(row int64) ([]byte, error) {
+	text, err := v.bytes(row)
+	if err == nil && (!utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0) {
+		return nil, errNotText
+	}
+	return text, err
+}
+
+// bytes are those of a row of texts, whether it has a value or not.
+func (v *vector) bytes(row int64) ([]byte, error) {
 	var from, to int64
 	src := v.data
 	switch v.c.typ {
-	case typeBinary, typeUtf8:
-		from, to = int64(int32(binary.LittleEndian.Uint32(v.offsets[4*row:]))), int64(int32(binary.LittleEndian.Uint32(v.offsets[4*row+4:])))
-	case typeLargeBinary, typeLargeUtf8:
-		from, to = int64(binary.LittleEndian.Uint64(v.offsets[8*row:])), int64(binary.LittleEndian.Uint64(v.offsets[8*row+8:]))
+	case typeBinary, typeUtf8, typeLargeBinary, typeLargeUtf8:
+		from, to, _ = v.place(row) // which is held against the bytes below
 	default:
 		view := v.data[16*row : 16*row+16]
 		n := int64(int32(binary.LittleEndian.Uint32(view)))
@@ -422,11 +475,7 @@ func (v *vector) text(row int64) ([]byte, error) {
 	if from < 0 || to < from || to > int64(len(src)) {
 		return nil, errText
 	}
-	text := src[from:to:to]
-	if !utf8.Valid(text) || bytes.IndexByte(text, 0) >= 0 {
-		return nil, errNotText
-	}
-	return text, nil
+	return src[from:to:to], nil
 }
 
 // append writes a value of fixed width.

@@ -2,6 +2,9 @@
 // format, Feather v2 included): it reads their flat columns into text fields,
 // one record batch at a time.
 //
+// It writes them, too: rejected rows go back as a file or stream with the same
+// columns and types (Writer); a dictionary goes back as its values.
+//
 // It refuses to own what a field means and when a row is rejected (package
 // intake), what is around a file (package compressed), how a typed value is
 // written (package typed), and the blocks of the log (package event/block,
@@ -20,7 +23,8 @@
 // null is the empty field. A column of any other type may be ignored by the
 // feed, not read. What lies in columns of lists and structs is handed to whoever
 // looks through whole files (Options.Unused), without its rows, as are the values
-// of dictionaries that no row has, and the metadata of schema, fields, messages and
+// of dictionaries that no row has, what stands under nulls and around texts, and
+// the metadata of schema, fields, messages and
 // footer (Aside).
 //
 // # The end

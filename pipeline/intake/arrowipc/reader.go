@@ -178,6 +178,19 @@ func (r *Reader) inside(top *column, v *vector) (err error) {
 	return nil
 }
 
+// hidden hands on what no row has of a column that is read.
+func (r *Reader) hidden(c *column, v *vector) {
+	if r.opt.Unused == nil {
+		return
+	}
+	names := []string{c.name}
+	r.scratch = v.hidden(r.scratch[:0], &r.opt.Form, func(text []byte) {
+		if record.Telling(string(text)) {
+			r.opt.Unused(names, text)
+		}
+	})
+}
+
 // unused hands on the values of a dictionary that no row has had.
 func (r *Reader) unused(id int64, d *dictionary) {
 	if d == nil || r.opt.Unused == nil {
@@ -431,7 +444,11 @@ func (r *Reader) next() error {
 		if r.opt.Unused != nil {
 			b.look = r.inside
 		}
-		if err := b.vectors(r.columns, r.dicts, &r.room, func(c *column, v *vector) error { r.batch[c.col] = v; return nil }); err != nil {
+		if err := b.vectors(r.columns, r.dicts, &r.room, func(c *column, v *vector) error {
+			r.batch[c.col] = v
+			r.hidden(c, v)
+			return nil
+		}); err != nil {
 			return r.damaged(err)
 		}
 		r.rows = b.rows

@@ -102,6 +102,7 @@ type column struct {
 	width    int64 // bytes of a value of fixed width; 0: bits
 	signed   bool
 	scale    int
+	digits   int // of a decimal
 	unit     time.Duration
 	instant  bool
 	dense    bool
@@ -190,7 +191,7 @@ func (c *column) readType(f flat, at int64) error {
 		}
 		c.width = 2 << p
 	case typeDecimal:
-		c.scale = int(f.intOf(at, 1, 0))
+		c.digits, c.scale = int(f.intOf(at, 0, 0)), int(f.intOf(at, 1, 0))
 		bits := f.intOf(at, 2, 128)
 		if c.width = bits / 8; bits != 32 && bits != 64 && bits != 128 && bits != 256 || !typed.ScaleOK(c.scale) {
 			return bad()

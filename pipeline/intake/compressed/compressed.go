@@ -4,11 +4,13 @@ import (
 	"archive/zip"
 	"bufio"
 	"bytes"
+	"cmp"
 	"compress/flate"
 	"errors"
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -94,11 +96,16 @@ func NewReader(r io.Reader, method string, l Limits) (io.ReadCloser, error) {
 		}
 		out.r = z
 	case "zstd":
-		z, err := zstd.NewReader(whole, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
+		follow := newFrames()
+		z, err := zstd.NewReader(io.TeeReader(whole, follow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, out.fault(err)
 		}
 		out.r, out.close = z, z.Close
+		out.more = func(look func([]byte)) error {
+			lookAt(follow.skipped, look)
+			return follow.fault()
+		}
 	default:
 		return nil, fmt.Errorf("compression %q: must be gzip, zstd or zip", method)
 	}
@@ -409,14 +416,72 @@ func newZip(r io.Reader, l Limits) (io.ReadCloser, error) {
 	in, err := File(data, l)
 	if out, ok := in.(*reader); ok {
 		out.beside(around...)
-		out.more = func(look func([]byte)) error { return lookAt(others, l, look) }
+		out.more = func(look func([]byte)) error {
+			if err := LookAround(at, size, z.File, look); err != nil {
+				return err
+			}
+			return lookAtFiles(others, l, look)
+		}
 	}
 	return in, err
 }
 
-// lookAt hands on the lines of files that programs leave in an archive beside
-// its data.
-func lookAt(files []*zip.File, l Limits, look func([]byte)) error {
+// LookAround hands on what of an archive lies in none of its files: their
+// headers and extra fields, the directory, and what stands before, between and
+// behind. Files that lie in each other are refused.
+func LookAround(at io.ReaderAt, size int64, files []*zip.File, look func([]byte)) error {
+	type span struct{ from, to int64 }
+	spans := make([]span, 0, len(files)+1)
+	for _, f := range files {
+		from, err := f.DataOffset()
+		if err != nil {
+			return damaged("zip") // its place in the archive is wrong
+		}
+		spans = append(spans, span{from, from + int64(f.CompressedSize64)})
+	}
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Or(cmp.Compare(a.from, b.from), cmp.Compare(a.to, b.to)) })
+	end := int64(0)
+	b := make([]byte, 0, aroundPart+aroundOverlap)
+	for _, s := range append(spans, span{size, size}) {
+		if s.from < end || s.to < s.from || s.to > size {
+			return &record.Error{Rule: "C01", Text: "files of the ZIP lie in each other", Hint: "let the sender pack the file anew; no program that packs files writes them so"}
+		}
+		b = b[:0]
+		for end < s.from {
+			n := min(s.from-end, aroundPart)
+			if keep := min(len(b), aroundOverlap); keep > 0 {
+				b = append(b[:0], b[len(b)-keep:]...)
+			}
+			b = b[:len(b)+int(n)]
+			if _, err := at.ReadAt(b[len(b)-int(n):], end); err != nil && err != io.EOF {
+				return err
+			}
+			end += n
+			lookAt(b, look)
+		}
+		end = s.to
+	}
+	return nil
+}
+
+// What lies around the files of an archive is looked at in parts that overlap by
+// more than a number has.
+const (
+	aroundPart    = 64 << 10
+	aroundOverlap = 64
+)
+
+// lookAt hands on bytes as text, and as UTF-16 as far as that is ASCII.
+func lookAt(b []byte, look func([]byte)) {
+	look(b)
+	if bytes.IndexByte(b, 0) >= 0 {
+		look(bytes.ReplaceAll(b, []byte{0}, nil))
+	}
+}
+
+// lookAtFiles hands on the lines of files that programs leave in an archive
+// beside its data.
+func lookAtFiles(files []*zip.File, l Limits, look func([]byte)) error {
 	left := int64(maxBeside)
 	for _, f := range files {
 		if f.UncompressedSize64 == 0 {
@@ -435,10 +500,7 @@ func lookAt(files []*zip.File, l Limits, look func([]byte)) error {
 			return &record.Error{Rule: "C01", Text: fmt.Sprintf("the hidden files of the ZIP have more than %d bytes", maxBeside), Hint: "send one file in an archive, and nothing beside it"}
 		}
 		for line := range bytes.Lines(b) {
-			look(line)
-			if bytes.IndexByte(line, 0) >= 0 {
-				look(bytes.ReplaceAll(line, []byte{0}, nil)) // UTF-16, as far as it is ASCII
-			}
+			lookAt(line, look)
 		}
 	}
 	return nil

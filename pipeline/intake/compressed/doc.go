@@ -1,5 +1,6 @@
 // Package compressed owns the outermost form of a file: gzip, Zstandard or a
-// ZIP archive with exactly one data file in it. It gives the bytes inside.
+// ZIP archive with exactly one data file in it. It gives the bytes inside, and
+// writes the same forms.
 //
 // It refuses to own what the bytes are (the packages of the formats) and
 // where they come from. It guesses nothing: the feed declares the
@@ -26,9 +27,15 @@
 //
 // # What stands around
 //
-// Names, comments and extra fields of gzip members and ZIP entries, the comment
-// of an archive and the hidden files in it are handed to whoever looks through
-// whole files (Aside). They are never given in an error.
+// Names, comments and extra fields of gzip members, the frames of a Zstandard
+// stream that are to be skipped, and of a ZIP the hidden files and every byte that
+// lies in no file are handed to whoever looks through whole files (Aside). They
+// are never given in an error. Files of an archive that lie in each other are
+// refused.
+//
+// # The way back
+//
+// NewWriter compresses as the file came, for what is given back to its sender.
 //
 // # The end
 //

@@ -25,6 +25,14 @@
 //     catalog has, so that its rows wait.
 //   - The subject of an individual report stands in the column subject alone.
 //
+// # What goes back
+//
+// Rejected reports go back in the form in which they came, each whole and behind
+// an OperationOutcome that says what is wrong with it (Writer): the check, what to
+// do, and where, in FHIRPath. Such a file can be mended and sent again as it is;
+// the outcomes in it say that its reports come back (record.Record.Back). Where a
+// unit was known by an Organization of the Bundle alone, one stands before.
+//
 // # What is refused
 //
 // Reports of another type than the feed's, those that are not complete, and

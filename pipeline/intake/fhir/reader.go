@@ -63,6 +63,13 @@ type Reader struct {
 	unlisted int
 	places   map[string]string
 
+	// report is the one whose rows are given; back says that reports come back
+	// that had been rejected.
+	report *Report
+	back   bool
+	// reports says that there was any.
+	reports bool
+
 	rows  []row
 	aside [][]byte // texts that no field has, for the next row
 	next  int
@@ -136,7 +143,7 @@ func (r *Reader) Next() (*record.Record, error) {
 	one := &r.rows[r.next]
 	r.next++
 	r.line++
-	r.rec = record.Record{Line: r.line, Lines: 1, Fields: r.rec.Fields, Raw: r.raw, Others: r.aside, Faults: one.faults, Place: r.place}
+	r.rec = record.Record{Line: r.line, Lines: 1, Fields: r.rec.Fields, Raw: r.raw, Others: r.aside, Faults: one.faults, Place: r.place + one.path, Back: r.back}
 	r.aside = nil
 	for i, name := range r.opt.Names {
 		r.rec.Fields[i] = one.fields[name]
@@ -153,7 +160,7 @@ func (r *Reader) read() error {
 	switch r.state {
 	case begin:
 		if _, err := r.stream.next(); err != nil {
-			if !r.stream.any {
+			if !r.stream.any && r.stream.err == io.EOF {
 				return io.EOF // the empty file is another rule's
 			}
 			return err
@@ -175,6 +182,7 @@ func (r *Reader) readLine() error {
 	if err != nil {
 		return err
 	}
+	text = bytes.Clone(text) // of which the report is made again
 	r.raw, r.place = text, fmt.Sprintf("line %d", line)
 	v, err := parse(text)
 	if err == nil && v.sort != object {
@@ -202,9 +210,19 @@ func (r *Reader) malformed(text, hint string) {
 func (r *Reader) resource(v *value, fullURL string, line uint64) error {
 	switch typ := v.get("resourceType").str(); typ {
 	case "MeasureReport":
-		r.rows = r.report(v)
+		r.reports = true
+		r.rows = r.rowsOf(v)
+		r.given(v)
 		r.besideReport(v)
 		return nil
+	case "Bundle":
+		return &record.Error{Line: line, Rule: "C03", Text: "a Bundle in a Bundle", Hint: "its reports would be left out; let the sender write all reports into one Bundle"}
+	case "OperationOutcome":
+		if r.beside(v, nil); comesBack(v) {
+			r.back = true
+			return nil
+		}
+		r.others++
 	case "":
 		return &record.Error{Line: line, Rule: "C03", Text: "an object that is no resource: it has no resourceType", Hint: "the file may be of another feed; let the sender write resources of FHIR R4"}
 	case "Organization", "Location":
@@ -427,7 +445,8 @@ func (r *Reader) finish() error {
 		return &record.Error{Rule: "C03", Text: "the file is a resource that is no MeasureReport", Hint: "the file may be of another feed"}
 	}
 	r.place = "line 1"
-	r.rows = r.report(&r.top)
+	r.rows = r.rowsOf(&r.top)
+	r.given(&r.top)
 	r.besideReport(&r.top)
 	return nil
 }
@@ -443,6 +462,10 @@ func (r *Reader) bundle() error {
 		return &record.Error{Rule: "C03", Text: "the Bundle is of the type " + typ + ", which is not read", Hint: "let the sender write a collection, or the result of a search"}
 	default:
 		return &record.Error{Rule: "C03", Text: "the Bundle has no type that is known", Hint: "let the sender write a collection, or the result of a search"}
+	}
+	if !r.reports && r.others > 0 {
+		return &record.Error{Rule: "C03", Text: fmt.Sprintf("the Bundle has no MeasureReport, and %s", record.Count(int64(r.others), "resource")),
+			Hint: "the file may be of another feed; a delivery without reports is a Bundle without entries"}
 	}
 	of := r.aside // goes with the rows of the last entry
 	r.aside = nil

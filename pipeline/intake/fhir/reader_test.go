@@ -122,6 +122,13 @@ func TestForms(t *testing.T) {
 	if got, err = read(t, lines(report(), other), opt); err != nil || !slices.Equal(got, want) {
 		t.Errorf("lines: %q, %v", got, err)
 	}
+	for name, text := range map[string]string{"in a Bundle": bundle(bundle(report())), "inside another": bundle(`{"resourceType":"Basic","contained":[` + report() + `]}`),
+		"behind a mark": "\ufeff" + report()} {
+		var bad *record.Error
+		if got, err := read(t, text, options(t)); len(got) != 0 || !errors.As(err, &bad) || bad.Cut {
+			t.Errorf("a report %s: %q, %v", name, got, err)
+		}
+	}
 	if got, err = read(t, bundle(), options(t)); err != nil || len(got) != 0 {
 		t.Errorf("an empty Bundle: %q, %v", got, err)
 	}
@@ -141,6 +148,9 @@ func TestReports(t *testing.T) {
 		{"plain", report(), nil, plainRow},
 		{"the version before the URL alone", report("|1.0", "|2.0"), nil, row("1.0", "2")},
 		{"no version", report("|1.0", ""), nil, row("1.0", "")},
+		{"a code of the sender before that of FHIR", report(`{"coding": [{"code": "numerator"}]}`, `{"coding": [{"system": "urn:x", "code": "T"}, {"code": "numerator"}]}`), nil, plainRow},
+		{"two codes of FHIR", report(`{"coding": [{"code": "numerator"}]}`, `{"coding": [{"system": "urn:x", "code": "denominator"}, {"system": "http://terminology.hl7.org/CodeSystem/measure-population", "code": "numerator"}]}`), nil, plainRow},
+		{"a population called as a field", report(`"code": "initial-population"`, `"code": "unit"`), nil, plainRow},
 		{"unknown measure waits", report("Measure/bp", "Measure/x"), nil, row("bp|1.0", "https://example.org/Measure/x|1.0|1.0")},
 		{"months", report(`"2024-01-31"`, `"2024-02"`), nil, row("2024-01-31", "2024-02-29")},
 		{"years", report(`"2024-01-01"`, `"2024"`, `"2024-01-31"`, `"2024"`), nil, row("2024-01-31", "2024-12-31")},

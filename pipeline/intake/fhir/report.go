@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/intake/record"
 )
 
@@ -51,6 +52,8 @@ const individual = "individual"
 type row struct {
 	fields map[string][]byte
 	faults []record.Fault
+	// path is where it stands in a report of several rows.
+	path string
 }
 
 func (r *row) set(name, s string) { r.fields[name] = []byte(s) }
@@ -59,8 +62,8 @@ func (r *row) fault(column, rule, text, hint string) {
 	r.faults = append(r.faults, record.Fault{Column: column, Rule: rule, Text: text, Hint: hint})
 }
 
-// report gives the rows of one report.
-func (r *Reader) report(v *value) []row {
+// rowsOf gives the rows of one report.
+func (r *Reader) rowsOf(v *value) []row {
 	top := row{fields: map[string][]byte{}}
 	top.set(colReport, v.get("id").str())
 	r.trust(v, &top)
@@ -83,7 +86,18 @@ func (r *Reader) report(v *value) []row {
 	}
 	var rows []row
 	for i := range groups {
-		rows = append(rows, r.group(&groups[i].value, &top, len(groups) == 1)...)
+		path := ""
+		if len(groups) > 1 {
+			path = fmt.Sprintf("%s%d]", rowMark, i)
+		}
+		for _, one := range r.group(&groups[i].value, &top, len(groups) == 1) {
+			if one.path != "" {
+				one.path = fmt.Sprintf("%s%d]%s", rowMark, i, one.path)
+			} else {
+				one.path = path
+			}
+			rows = append(rows, one)
+		}
 	}
 	return rows
 }
@@ -271,7 +285,7 @@ func (r *Reader) group(v *value, top *row, alone bool) []row {
 	}
 	r.indicator(&base, codes, alone)
 	rows := []row{r.counts(v, &base)}
-	for _, s := range v.get("stratifier").items() {
+	for k, s := range v.get("stratifier").items() {
 		var keys []string
 		for _, c := range s.value.get("code").items() {
 			keys = append(keys, codesOf(&c.value)...)
@@ -283,8 +297,9 @@ func (r *Reader) group(v *value, top *row, alone bool) []row {
 		if i < 0 {
 			continue // the feed does not take it
 		}
-		for _, st := range s.value.get("stratum").items() {
+		for n, st := range s.value.get("stratum").items() {
 			one := r.counts(&st.value, &base)
+			one.path = fmt.Sprintf(".stratifier[%d].stratum[%d]", k, n)
 			one.set(colStratifier, keys[i])
 			name, ok := stratum(&st.value)
 			if !ok {
@@ -338,6 +353,37 @@ func codesOf(v *value) []string {
 	return out
 }
 
+// isPopulation reports whether a field has the counts of the population. Another
+// may be called as a field that says something else.
+func isPopulation(code string) bool {
+	all := catalog.FhirColumns()
+	return slices.Contains(all[slices.Index(all, "initial-population"):], code)
+}
+
+// populations is the system of the codes that FHIR has for populations.
+const populations = "http://terminology.hl7.org/CodeSystem/measure-population"
+
+// populationOf is the code of a population: that of the system of FHIR, whatever
+// codes of their own the sender writes before it; else the first that FHIR has,
+// else the first.
+func populationOf(concept *value) string {
+	for _, c := range concept.get("coding").items() {
+		if c.value.get("system").str() == populations {
+			return c.value.get("code").str()
+		}
+	}
+	codes := codesOf(concept)
+	for _, c := range codes {
+		if isPopulation(c) {
+			return c
+		}
+	}
+	if len(codes) == 0 {
+		return ""
+	}
+	return codes[0]
+}
+
 // stratum is the name of a stratum: its first code, or those of its components.
 func stratum(v *value) (string, bool) {
 	if codes := codesOf(v.get("value")); len(codes) > 0 {
@@ -375,11 +421,10 @@ func (r *Reader) counts(v *value, base *row) row {
 	}
 	known := map[string]*int64{} // by population; nil: it has no count
 	for _, p := range v.get("population").items() {
-		codes := codesOf(p.value.get("code"))
-		if len(codes) == 0 {
+		code := populationOf(p.value.get("code"))
+		if code == "" {
 			continue
 		}
-		code := codes[0]
 		if _, twice := known[code]; twice {
 			one.fault(code, "C06", "the population stands twice in a group", "let the sender write each population once; several rates are several groups")
 			continue
@@ -402,7 +447,9 @@ func (r *Reader) counts(v *value, base *row) row {
 			continue
 		}
 		known[code] = &n
-		one.fields[code] = count.text
+		if isPopulation(code) {
+			one.fields[code] = count.text
+		}
 	}
 	for _, population := range []string{numerator, denominator} {
 		r.net(&one, population, known)

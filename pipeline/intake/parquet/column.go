@@ -46,6 +46,8 @@ type column struct {
 	width    int // bytes of a value, 0 for bytes of any length
 	optional bool
 	scale    int
+	digits   int // of a decimal
+	bits     int // of an integer, where its type says so
 	unit     time.Duration
 	instant  bool
 	// def and rep are the highest definition and repetition levels of a leaf that
@@ -209,7 +211,7 @@ func (c *column) logical(e *format.SchemaElement) {
 	case *format.StringType, *format.EnumType, *format.JsonType:
 		c.text()
 	case *format.DecimalType:
-		c.decimal(int(t.Scale))
+		c.decimal(int(t.Scale), int(t.Precision))
 	case *format.DateType:
 		c.date()
 	case *format.TimeType:
@@ -218,6 +220,7 @@ func (c *column) logical(e *format.SchemaElement) {
 		c.time(timestampKind, t.Unit, t.IsAdjustedToUTC)
 	case *format.IntType:
 		c.integer(t.IsSigned)
+		c.bits = int(t.BitWidth)
 	case *format.NullType:
 		c.kind = nullKind
 	case *format.UUIDType:
@@ -236,7 +239,7 @@ func (c *column) converted(e *format.SchemaElement) {
 	case deprecated.UTF8, deprecated.Enum, deprecated.Json:
 		c.text()
 	case deprecated.Decimal:
-		c.decimal(int(e.Scale.V))
+		c.decimal(int(e.Scale.V), int(e.Precision.V))
 	case deprecated.Date:
 		c.date()
 	case deprecated.TimeMillis, deprecated.TimeMicros:
@@ -277,7 +280,8 @@ func (c *column) date() {
 	}
 }
 
-func (c *column) decimal(scale int) {
+func (c *column) decimal(scale, precision int) {
+	c.digits = precision
 	fits := c.whole() || c.physical == format.ByteArray || c.physical == format.FixedLenByteArray && c.width <= maxDecimal
 	if c.scale = scale; fits && typed.ScaleOK(scale) {
 		c.kind = decimalKind

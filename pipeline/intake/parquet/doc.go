@@ -5,6 +5,9 @@
 // intake), what is around a file (package compressed) and how a typed value is
 // written (package typed).
 //
+// It writes them, too: rejected rows go back as a table with the same columns and
+// types (Writer).
+//
 // The library reads the metadata (footer and page headers), once their lengths
 // have been held against their bytes. Pages are unpacked and decoded here: the
 // library unpacks without a bound, and decodes a page that lies about itself

@@ -578,7 +578,7 @@ func TestUnknown(t *testing.T) {
 
 // FuzzPropose: no bytes make it panic or propose what is no YAML of a catalog.
 func FuzzPropose(f *testing.F) {
-	for _, s := range []string{"a;b\n1;2\n", "{\"a\":1}\n", "PAR1", "PK\x03\x04", "\xff\xfea\x00", "\"a\",b\n\"1\n2\",3\n"} {
+	for _, s := range []string{"a;b\n1;2\n", "{\"a\":1}\n", "PAR1", "PK\x03\x04", "\xff\xfea\x00", "\"a\",b\n\"1\n2\",3\n", "\"a\x02,b\n\"=\n2\",3\x18"} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

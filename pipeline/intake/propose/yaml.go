@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 )
 
 // YAML is the definition with its evidence as comments, ready for a catalog
@@ -85,7 +86,7 @@ func (w *writer) line(format string, args ...any) { fmt.Fprintf(&w.b, format+"\n
 
 func (w *writer) comment(indent int, format string, args ...any) {
 	s := strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\r' {
+		if !unicode.IsPrint(r) { // a comment has no escapes
 			return ' '
 		}
 		return r

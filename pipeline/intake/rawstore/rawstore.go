@@ -98,12 +98,68 @@ func (s *Store) write(f *os.File, r io.Reader) (File, error) {
 		n, err := copyHashed(f, h, r, early)
 		return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, err
 	}
-	w, err := age.Encrypt(f, s.recipient)
+	disk := newBehind(f)
+	w, err := age.Encrypt(disk, s.recipient)
 	if err != nil {
-		return File{}, err
+		return File{}, errors.Join(err, disk.Close())
 	}
 	n, err := copyHashed(w, h, r, early)
-	return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, errors.Join(err, w.Close())
+	return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, errors.Join(err, w.Close(), disk.Close())
+}
+
+// behind writes to a file while more is made for it: what is encrypted next does
+// not wait for the disk. Close waits for all, and has the first error.
+type behind struct {
+	to      io.Writer
+	piece   []byte
+	free    chan []byte
+	full    chan []byte
+	writing conc.WaitGroup
+	err     error // once writing has ended
+	failed  chan struct{}
+}
+
+func newBehind(to io.Writer) *behind {
+	b := &behind{to: to, piece: make([]byte, 0, copySize), free: make(chan []byte, 2), full: make(chan []byte), failed: make(chan struct{})}
+	b.free <- make([]byte, 0, copySize)
+	b.writing.Go(func() {
+		for piece := range b.full {
+			if b.err == nil {
+				if _, b.err = b.to.Write(piece); b.err != nil {
+					close(b.failed)
+				}
+			}
+			b.free <- piece[:0]
+		}
+	})
+	return b
+}
+
+// Write takes the bytes. An error of the disk comes with one of the next calls.
+func (b *behind) Write(p []byte) (n int, err error) {
+	for len(p) > 0 {
+		took := min(len(p), cap(b.piece)-len(b.piece))
+		b.piece = append(b.piece, p[:took]...)
+		n, p = n+took, p[took:]
+		if len(b.piece) == cap(b.piece) {
+			b.full <- b.piece
+			b.piece = <-b.free
+		}
+	}
+	select {
+	case <-b.failed:
+		return n, b.err
+	default:
+		return n, nil
+	}
+}
+
+// Close writes what is left. It does not close the file.
+func (b *behind) Close() error {
+	b.full <- b.piece
+	close(b.full)
+	b.writing.Wait()
+	return b.err
 }
 
 const (
@@ -114,32 +170,45 @@ const (
 	earlySize = 16 << 20
 )
 
-// copyHashed copies r to w while it takes the hash of it. It calls early now and
-// then.
+// copyHashed copies r to w while it takes the hash of it and reads on. It calls
+// early now and then.
 func copyHashed(w io.Writer, h hash.Hash, r io.Reader, early func()) (n int64, err error) {
-	buf := make([]byte, copySize)
-	for err == nil {
-		got := 0
-		for got < len(buf) && err == nil {
-			var more int
-			more, err = r.Read(buf[got:])
-			got += more
+	piece, next := make([]byte, copySize), make([]byte, copySize)
+	got, err := fill(piece, r)
+	for {
+		var work conc.WaitGroup
+		more, ahead := 0, err
+		work.Go(func() { h.Write(piece[:got]) })
+		if err == nil {
+			work.Go(func() { more, ahead = fill(next, r) })
 		}
-		var hashing conc.WaitGroup
-		hashing.Go(func() { h.Write(buf[:got]) })
-		_, writeErr := w.Write(buf[:got])
-		hashing.Wait()
+		_, writeErr := w.Write(piece[:got])
+		work.Wait()
 		if writeErr != nil {
 			return n, writeErr
 		}
 		if n += int64(got); n%earlySize == 0 {
 			early()
 		}
+		if err != nil {
+			break
+		}
+		piece, next, got, err = next, piece, more, ahead
 	}
 	if err == io.EOF { // the plain end: what broke off is none
 		err = nil
 	}
 	return n, err
+}
+
+// fill reads until the buffer is full or there is an error.
+func fill(buf []byte, r io.Reader) (got int, err error) {
+	for got < len(buf) && err == nil {
+		var more int
+		more, err = r.Read(buf[got:])
+		got += more
+	}
+	return got, err
 }
 
 func (s *Store) path(sum string) string { return filepath.Join(s.dir, sum[:2], sum) }

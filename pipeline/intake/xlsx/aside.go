@@ -24,6 +24,9 @@ func (w *workbook) aside(look func([]byte)) error {
 		return err
 	}
 	look([]byte(w.comment))
+	if err := compressed.LookAround(w.at, w.size, w.all, look); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(w.files)) {
 		f := w.files[name]
 		look([]byte(f.Name))
@@ -49,16 +52,14 @@ func (w *workbook) asidePart(name string, f *zip.File, look func([]byte)) error 
 	}
 	defer func() { _ = in.Close() }() // it was read only
 	switch path.Ext(name) {
-	case ".xml", ".rels":
+	case ".xml", ".rels", ".svg":
 		err := w.asideXML(name, look)
 		if bad, ok := errors.AsType[*record.Error](err); !ok || bad.Rule != "C01" {
 			return err
 		}
 		// No XML that is read; its text tells.
-	case ".png", ".jpg", ".jpeg", ".gif", ".emf", ".wmf", ".svg", ".bmp", ".tif", ".tiff":
-		return nil
 	}
-	return lookAt(in, look)
+	return lookAtPicture(in, look)
 }
 
 // asideXML hands on the texts of a part, and those of its attributes that are

@@ -32,7 +32,8 @@
 // Whatever else a workbook holds is handed to whoever looks through whole files
 // (Reader.Aside): other sheets, comments, names, properties, headers, formulas,
 // shared texts that no cell has, copies of data that pivots and links keep.
-// Embedded documents are refused there. Pictures are not looked into.
+// Embedded documents are refused there. Of pictures the metadata and the
+// texts of drawings are looked at, not what a photograph shows.
 //
 // # The end
 //

@@ -7,6 +7,7 @@ import (
 	"io"
 	"math"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -63,6 +64,8 @@ type Reader struct {
 	codes       *regexp.Regexp
 	loose       []string // texts beside the rows in which a number may stand
 	hidden      count    // rows
+	header      []string // the first row; nil: the table has no header
+	passed      []string // names of sheets with rows that are not read
 	columns     count
 	above       []string // merged cells above the data
 	scratch     []byte
@@ -146,7 +149,8 @@ func (r *Reader) Names() []string {
 // Aside hands on every text of the workbook that is in none of the rows: those
 // of the other sheets, those above the table, and what every other part holds:
 // comments, properties, names, headers and footers, kept copies of the data. It
-// refuses a part that nobody can look through. It is to be called behind the
+// refuses a part that nobody can look through, and a sheet that goes on with the
+// table where the feed does not say which it means. It is to be called behind the
 // last row.
 func (r *Reader) Aside(look func([]byte)) error {
 	if r.book == nil {
@@ -173,8 +177,17 @@ func (r *Reader) aside(s sheet, mine bool, look func([]byte)) (err error) {
 		return err
 	}
 	defer func() { _ = other.Close() }() // it was read only
-	for {
+	for n := 0; ; n++ {
 		rec, err := other.Next()
+		if err == nil && !mine && !s.hidden && r.opt.Sheet == "" {
+			if r.header != nil && slices.Equal(texts(rec.Fields), r.header) {
+				return &record.Error{Rule: "C02", Text: fmt.Sprintf("the table goes on in another sheet, %q: it has the same header", s.name),
+					Hint: "let the sender write one table; or, if the first sheet is all, name it under xlsx.sheet of the feed"}
+			}
+			if n == 0 {
+				r.passed = append(r.passed, s.name)
+			}
+		}
 		if err == nil && mine && rec.Line >= uint64(r.opt.First) {
 			return nil
 		}
@@ -211,6 +224,9 @@ func (r *Reader) End() record.End {
 	if r.columns.n > 0 {
 		add(0, fmt.Sprintf("hidden columns: %d, the first is %s", r.columns.n, letters(r.columns.first)), "they are read as all others")
 	}
+	if len(r.passed) > 0 {
+		add(0, "sheets that are not read: "+strings.Join(r.passed, ", "), "the feed reads the first; name it under xlsx.sheet of the feed")
+	}
 	if len(r.above) > 0 {
 		add(0, "merged cells above the data: "+strings.Join(r.above, ", "), "they hold nothing that is read")
 	}
@@ -226,10 +242,25 @@ func (r *Reader) Next() (*record.Record, error) {
 			break
 		}
 		if rec != nil {
+			if r.opt.Header && r.header == nil {
+				r.header = texts(rec.Fields)
+			}
 			return rec, nil
 		}
 	}
 	return nil, r.err
+}
+
+// texts are the fields of a row down to its last value.
+func texts(fields [][]byte) []string {
+	out := make([]string, len(fields))
+	n := 0
+	for i, f := range fields {
+		if out[i] = strings.TrimSpace(string(f)); out[i] != "" {
+			n = i + 1
+		}
+	}
+	return out[:n]
 }
 
 // next reads up to the end of a row; nil: it has nothing to give.

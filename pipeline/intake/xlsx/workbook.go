@@ -24,6 +24,9 @@ const (
 
 // workbook is what of an archive is needed to read one sheet.
 type workbook struct {
+	at       io.ReaderAt
+	size     int64
+	all      []*zip.File
 	files    map[string]*zip.File // by lower-case name
 	limits   compressed.Limits
 	date1904 bool
@@ -68,7 +71,7 @@ func openWorkbook(at io.ReaderAt, size int64, limits compressed.Limits) (*workbo
 		}
 		return nil, err
 	}
-	w := &workbook{files: map[string]*zip.File{}, limits: limits, comment: archive.Comment}
+	w := &workbook{at: at, size: size, all: archive.File, files: map[string]*zip.File{}, limits: limits, comment: archive.Comment}
 	if len(archive.File) > maxParts {
 		return nil, damaged(fmt.Sprintf("it has more than %d parts", maxParts))
 	}

@@ -141,21 +141,7 @@ func (h *Handler) rejected(w http.ResponseWriter, r *http.Request, feed *catalog
 		return h.failed("read the rejected rows", err)
 	}
 	defer func() { _ = f.Close() }()
-	charset, typ := "utf-8", "text/csv"
-	switch feed.Format {
-	case "", "delimited":
-		charset = strings.TrimSuffix(feed.Dialect.Encoding, "-bom")
-	case "fixed":
-		charset, typ = strings.TrimSuffix(feed.Dialect.Encoding, "-bom"), "text/plain"
-	case "ndjson":
-		typ = "application/x-ndjson"
-	case "xlsx":
-		charset, typ = "", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-	}
-	if charset != "" {
-		typ += "; charset=" + charset
-	}
-	w.Header().Set("Content-Type", typ)
+	w.Header().Set("Content-Type", intake.RejectedType(feed))
 	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": u.Name + "." + intake.RejectedName(feed)}))
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(rowsTime))
 	w.WriteHeader(http.StatusOK)

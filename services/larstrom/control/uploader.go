@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"mime"
 	"net/http"
 	"net/url"
 	"os"
@@ -361,8 +362,12 @@ func (u *Uploader) rejected(ctx context.Context, s *sending, at string) (string,
 		return "", fmt.Errorf("the rejected rows: %w", err)
 	}
 	path := s.path + ".rejected.txt"
-	if strings.Contains(res.Header.Get("Content-Type"), "spreadsheet") {
-		path = s.path + ".rejected.xlsx" // which no program opens under another name
+	// What is no text is opened by its name.
+	_, disposition, err := mime.ParseMediaType(res.Header.Get("Content-Disposition"))
+	for _, name := range intake.RejectedNames() {
+		if err == nil && !strings.HasPrefix(res.Header.Get("Content-Type"), "text/") && strings.HasSuffix(disposition["filename"], "."+name) {
+			path = s.path + "." + name
+		}
 	}
 	return path, rawstore.WriteFile(path, b, 0o600)
 }
