@@ -2,14 +2,14 @@
 // format, Feather v2 included): it reads their flat columns into text fields,
 // one record batch at a time.
 //
-// It writes them, too: rejected rows go back as a file or stream with the same
-// columns and types (Writer); a dictionary goes back as its values.
+// It writes them, too, by the Arrow library: rejected rows go back as a file or
+// stream with the same columns and types (Writer); a dictionary goes back as its
+// values.
 //
 // It refuses to own what a field means and when a row is rejected (package
 // intake), what is around a file (package compressed), how a typed value is
-// written (package typed), and the blocks of the log (package event/block,
-// which alone holds the Arrow library). It does not use that library: the
-// library takes lengths and offsets on trust, reads what lies behind a short
+// written (package typed), and the blocks of the log (package event/block). It
+// does not read by that library: the library takes lengths and offsets on trust, reads what lies behind a short
 // buffer as zeros, copies every column and takes a stream that broke off for a
 // whole one. Here each length is held against the bytes that are there, only
 // the columns that the feed reads are unpacked, and a fault ends the file.

@@ -1,15 +1,16 @@
 package arrowipc
 
 import (
-	"encoding/binary"
 	"fmt"
 	"io"
-	"math"
-	"math/big"
-	"slices"
 	"time"
 
-	flatbuffers "github.com/google/flatbuffers/go"
+	"github.com/apache/arrow/go/v15/arrow"
+	"github.com/apache/arrow/go/v15/arrow/array"
+	"github.com/apache/arrow/go/v15/arrow/decimal128"
+	"github.com/apache/arrow/go/v15/arrow/decimal256"
+	"github.com/apache/arrow/go/v15/arrow/ipc"
+	"github.com/apache/arrow/go/v15/arrow/memory"
 
 	"larstrom/pipeline/intake/typed"
 )
@@ -20,8 +21,6 @@ const (
 	batchRows = 10_000
 	batchText = 16 << 20
 )
-
-const metadataV5 = 4
 
 // Types are the types of all columns, in the order of the file, as a Writer
 // writes them again: a dictionary as its values.
@@ -71,314 +70,190 @@ func (c *column) typed() typed.Column {
 // Writer writes rows of texts as an Arrow file or stream with typed columns, so
 // that a Reader reads the same texts. An empty text is a null.
 type Writer struct {
-	w       io.Writer
-	stream  bool
-	names   []string
-	columns []building
+	to interface {
+		Write(arrow.Record) error
+		Close() error
+	}
+	columns []typed.Column
 	form    typed.Form
-	at      int64
+	batch   *array.RecordBuilder
 	rows    int
 	text    int
-	blocks  []block
-}
-
-// building is a column of the record batch that is being filled.
-type building struct {
-	typed.Column
-	valid   []byte // a bit a row
-	nulls   int64
-	offsets []byte // of texts
-	data    []byte
 }
 
 // NewWriter begins a file or stream with these columns.
 func NewWriter(w io.Writer, stream bool, names []string, types []typed.Column, form typed.Form) (*Writer, error) {
-	out := &Writer{w: w, stream: stream, names: names, form: form, columns: make([]building, len(types))}
+	fields := make([]arrow.Field, len(types))
 	for i := range types {
-		out.columns[i].Column = types[i]
+		fields[i] = arrow.Field{Name: names[i], Type: typeOf(&types[i]), Nullable: true}
 	}
-	if !stream {
-		if err := out.write([]byte(magic + "\x00\x00")); err != nil {
-			return nil, err
-		}
+	schema := arrow.NewSchema(fields, nil)
+	out := &Writer{columns: types, form: form, batch: array.NewRecordBuilder(memory.DefaultAllocator, schema)}
+	if stream {
+		out.to = ipc.NewWriter(w, ipc.WithSchema(schema))
+		return out, nil
 	}
-	b := flatbuffers.NewBuilder(1 << 10)
-	_, err := out.message(b, headerSchema, out.schema(b), nil)
-	return out, err
+	file, err := ipc.NewFileWriter(&counted{w: w}, ipc.WithSchema(schema))
+	if err != nil {
+		return nil, fmt.Errorf("write Arrow data: %w", err)
+	}
+	out.to = file
+	return out, nil
 }
 
-func (w *Writer) write(b []byte) error {
-	n, err := w.w.Write(b)
-	if w.at += int64(n); err != nil {
-		return fmt.Errorf("write Arrow data: %w", err)
-	}
-	return nil
+// counted knows where it is, which is all that a writer of files asks.
+type counted struct {
+	w  io.Writer
+	at int64
 }
 
-// message writes one with its frame.
-func (w *Writer) message(b *flatbuffers.Builder, header byte, table flatbuffers.UOffsetT, body []byte) (block, error) {
-	b.StartObject(5)
-	b.PrependInt64Slot(slotMessageBodyLength, int64(len(body)), 0)
-	b.PrependUOffsetTSlot(slotMessageHeader, table, 0)
-	b.PrependInt16Slot(slotMessageVersion, metadataV5, 0)
-	b.PrependByteSlot(slotMessageHeaderType, header, 0)
-	b.Finish(b.EndObject())
-	meta := b.FinishedBytes()
-	size := (len(meta) + 7) / 8 * 8
-	frame := binary.LittleEndian.AppendUint32(nil, continuation)
-	frame = binary.LittleEndian.AppendUint32(frame, uint32(size))
-	frame = append(append(frame, meta...), make([]byte, size-len(meta))...)
-	at := block{w.at, int64(len(frame)), int64(len(body))}
-	if err := w.write(frame); err != nil {
-		return at, err
-	}
-	return at, w.write(body)
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.at += int64(n)
+	return n, err
 }
 
-// schema writes the table of the schema.
-func (w *Writer) schema(b *flatbuffers.Builder) flatbuffers.UOffsetT {
-	fields := make([]flatbuffers.UOffsetT, len(w.columns))
-	for i := range w.columns {
-		code, of := w.columns[i].typeOf(b)
-		name := b.CreateString(w.names[i])
-		b.StartVector(4, 0, 4)
-		children := b.EndVector(0)
-		b.StartObject(7)
-		b.PrependUOffsetTSlot(slotFieldName, name, 0)
-		b.PrependUOffsetTSlot(slotFieldType, of, 0)
-		b.PrependUOffsetTSlot(slotFieldChildren, children, 0)
-		b.PrependBoolSlot(1, true, false) // it may be null
-		b.PrependByteSlot(slotFieldTypeType, code, 0)
-		fields[i] = b.EndObject()
+func (c *counted) Seek(offset int64, whence int) (int64, error) {
+	if offset != 0 || whence != io.SeekCurrent {
+		return 0, fmt.Errorf("write Arrow data: a seek of %d from %d, and what is written stays", offset, whence)
 	}
-	all := offsets(b, fields)
-	b.StartObject(4)
-	b.PrependUOffsetTSlot(slotSchemaFields, all, 0)
-	return b.EndObject()
+	return c.at, nil
 }
 
-func offsets(b *flatbuffers.Builder, of []flatbuffers.UOffsetT) flatbuffers.UOffsetT {
-	b.StartVector(4, len(of), 4)
-	for _, at := range slices.Backward(of) {
-		b.PrependUOffsetT(at)
+func unitOf(d time.Duration) arrow.TimeUnit {
+	switch d {
+	case time.Second:
+		return arrow.Second
+	case time.Millisecond:
+		return arrow.Millisecond
+	case time.Microsecond:
+		return arrow.Microsecond
 	}
-	return b.EndVector(len(of))
+	return arrow.Nanosecond
 }
 
-// typeOf writes the table of a column's type.
-func (c *building) typeOf(b *flatbuffers.Builder) (code byte, table flatbuffers.UOffsetT) {
-	unit := int16(slices.Index([]time.Duration{time.Second, time.Millisecond, time.Microsecond, time.Nanosecond}, c.Unit))
-	zone := flatbuffers.UOffsetT(0)
-	if c.Kind == typed.Timestamp && c.Instant {
-		zone = b.CreateString("UTC")
-	}
-	b.StartObject(3)
+// typeOf is the library's type of a column.
+func typeOf(c *typed.Column) arrow.DataType {
 	switch c.Kind {
 	case typed.Bool:
-		code = typeBool
-	case typed.Int, typed.Uint:
-		code = typeInt
-		b.PrependInt32Slot(0, int32(c.Bits), 0)
-		b.PrependBoolSlot(1, c.Kind == typed.Int, false)
+		return arrow.FixedWidthTypes.Boolean
+	case typed.Int:
+		return map[int]arrow.DataType{8: arrow.PrimitiveTypes.Int8, 16: arrow.PrimitiveTypes.Int16,
+			32: arrow.PrimitiveTypes.Int32, 64: arrow.PrimitiveTypes.Int64}[c.Bits]
+	case typed.Uint:
+		return map[int]arrow.DataType{8: arrow.PrimitiveTypes.Uint8, 16: arrow.PrimitiveTypes.Uint16,
+			32: arrow.PrimitiveTypes.Uint32, 64: arrow.PrimitiveTypes.Uint64}[c.Bits]
 	case typed.Float:
-		code = typeFloat
-		b.PrependInt16Slot(0, int16(c.Bits/32), 0) // single 1, double 2
-	case typed.Decimal:
-		code = typeDecimal
-		b.PrependInt32Slot(0, int32(c.Precision), 0)
-		b.PrependInt32Slot(1, int32(c.Scale), 0)
-		b.PrependInt32Slot(2, int32(8*c.width()), 128)
-	case typed.Date:
-		code = typeDate
-		b.PrependInt16Slot(0, 0, 1) // days
-	case typed.Clock:
-		code = typeTime
-		b.PrependInt16Slot(0, unit, 1)
-		b.PrependInt32Slot(1, int32(8*c.width()), 32)
-	case typed.Timestamp:
-		code = typeTimestamp
-		b.PrependInt16Slot(0, unit, 0)
-		b.PrependUOffsetTSlot(1, zone, 0)
-	default:
-		code = typeUtf8
-	}
-	return code, b.EndObject()
-}
-
-// width is how many bytes a value has.
-func (c *building) width() int {
-	switch c.Kind {
+		if c.Bits == 32 {
+			return arrow.PrimitiveTypes.Float32
+		}
+		return arrow.PrimitiveTypes.Float64
 	case typed.Decimal:
 		if c.Precision > 38 {
-			return 32
+			return &arrow.Decimal256Type{Precision: int32(c.Precision), Scale: int32(c.Scale)}
 		}
-		return 16
+		return &arrow.Decimal128Type{Precision: int32(c.Precision), Scale: int32(c.Scale)}
 	case typed.Date:
-		return 4
+		return arrow.FixedWidthTypes.Date32
 	case typed.Clock:
-		if c.Unit >= time.Millisecond {
-			return 4
+		if unit := unitOf(c.Unit); unit <= arrow.Millisecond {
+			return &arrow.Time32Type{Unit: unit}
 		}
-		return 8
+		return &arrow.Time64Type{Unit: unitOf(c.Unit)}
 	case typed.Timestamp:
-		return 8
+		if c.Instant {
+			return &arrow.TimestampType{Unit: unitOf(c.Unit), TimeZone: "UTC"}
+		}
+		return &arrow.TimestampType{Unit: unitOf(c.Unit)}
 	}
-	return c.Bits / 8
+	return arrow.BinaryTypes.String
 }
 
 // Row writes the next row, whose texts are values of their columns.
 func (w *Writer) Row(fields []string) error {
 	for i := range w.columns {
-		text := ""
-		if i < len(fields) {
-			text = fields[i]
+		to := w.batch.Field(i)
+		if i >= len(fields) || fields[i] == "" {
+			to.AppendNull()
+			continue
 		}
-		if !w.columns[i].add(w.rows, text, &w.form) {
+		w.text += len(fields[i])
+		if texts, is := to.(*array.StringBuilder); is {
+			texts.Append(fields[i])
+			continue
+		}
+		v, ok := w.columns[i].Parse(fields[i], &w.form)
+		if !ok {
 			return fmt.Errorf("write Arrow data: a text is no value of column %d", i+1)
 		}
-		w.text += len(text)
+		add(to, &v)
 	}
 	if w.rows++; w.rows < batchRows && w.text < batchText {
 		return nil
 	}
-	return w.batch()
+	return w.flush()
 }
 
-func (c *building) add(row int, text string, f *typed.Form) bool {
-	if row%8 == 0 {
-		c.valid = append(c.valid, 0)
+// add appends a value to a column, whose type it fits.
+func add(to array.Builder, v *typed.Value) {
+	switch to := to.(type) {
+	case *array.BooleanBuilder:
+		to.Append(v.Int != 0)
+	case *array.Int8Builder:
+		to.Append(int8(v.Int))
+	case *array.Int16Builder:
+		to.Append(int16(v.Int))
+	case *array.Int32Builder:
+		to.Append(int32(v.Int))
+	case *array.Int64Builder:
+		to.Append(v.Int)
+	case *array.Uint8Builder:
+		to.Append(uint8(v.Int))
+	case *array.Uint16Builder:
+		to.Append(uint16(v.Int))
+	case *array.Uint32Builder:
+		to.Append(uint32(v.Int))
+	case *array.Uint64Builder:
+		to.Append(uint64(v.Int))
+	case *array.Float32Builder:
+		to.Append(float32(v.Float))
+	case *array.Float64Builder:
+		to.Append(v.Float)
+	case *array.Decimal128Builder:
+		to.Append(decimal128.FromBigInt(v.Big))
+	case *array.Decimal256Builder:
+		to.Append(decimal256.FromBigInt(v.Big))
+	case *array.Date32Builder:
+		to.Append(arrow.Date32(v.Int))
+	case *array.Time32Builder:
+		to.Append(arrow.Time32(v.Int))
+	case *array.Time64Builder:
+		to.Append(arrow.Time64(v.Int))
+	case *array.TimestampBuilder:
+		to.Append(arrow.Timestamp(v.Int))
 	}
-	if text != "" {
-		c.valid[row/8] |= 1 << (row % 8)
-	} else {
-		c.nulls++
-	}
-	if c.Kind == typed.Text {
-		if row == 0 {
-			c.offsets = append(c.offsets, 0, 0, 0, 0)
-		}
-		c.data = append(c.data, text...)
-		c.offsets = binary.LittleEndian.AppendUint32(c.offsets, uint32(len(c.data)))
-		return true
-	}
-	var v typed.Value
-	if text != "" {
-		var ok bool
-		if v, ok = c.Parse(text, f); !ok {
-			return false
-		}
-	}
-	switch n := c.width(); {
-	case c.Kind == typed.Bool:
-		if row%8 == 0 {
-			c.data = append(c.data, 0)
-		}
-		c.data[row/8] |= byte(v.Int) << (row % 8)
-	case c.Kind == typed.Float && c.Bits == 32:
-		c.data = binary.LittleEndian.AppendUint32(c.data, math.Float32bits(float32(v.Float)))
-	case c.Kind == typed.Float:
-		c.data = binary.LittleEndian.AppendUint64(c.data, math.Float64bits(v.Float))
-	case c.Kind == typed.Decimal:
-		c.data = append(c.data, complement(v.Big, n)...)
-	default:
-		c.data = append(c.data, binary.LittleEndian.AppendUint64(nil, uint64(v.Int))[:n]...)
-	}
-	return true
 }
 
-// complement is a number in so many bytes of two's complement, least significant
-// first.
-func complement(n *big.Int, width int) []byte {
-	b := make([]byte, width)
-	switch {
-	case n == nil:
-		return b
-	case n.Sign() < 0:
-		n = new(big.Int).Add(n, new(big.Int).Lsh(big.NewInt(1), uint(8*width)))
-	}
-	slices.Reverse(n.FillBytes(b))
-	return b
-}
-
-// batch writes the rows so far as a record batch.
-func (w *Writer) batch() error {
-	if w.rows == 0 {
-		return nil
-	}
-	var body []byte
-	var buffers [][2]int64
-	add := func(b []byte) {
-		buffers = append(buffers, [2]int64{int64(len(body)), int64(len(b))})
-		body = append(body, b...)
-		body = append(body, make([]byte, -len(body)&7)...)
-	}
-	for i := range w.columns {
-		c := &w.columns[i]
-		add(c.valid)
-		if c.Kind == typed.Text {
-			add(c.offsets)
-		}
-		add(c.data)
-	}
-	b := flatbuffers.NewBuilder(1 << 10)
-	pairs := func(n int, at func(i int) (first, second int64)) flatbuffers.UOffsetT {
-		b.StartVector(16, n, 8)
-		for i := range n {
-			first, second := at(n - 1 - i)
-			b.PrependInt64(second)
-			b.PrependInt64(first)
-		}
-		return b.EndVector(n)
-	}
-	nodes := pairs(len(w.columns), func(i int) (first, second int64) { return int64(w.rows), w.columns[i].nulls })
-	places := pairs(len(buffers), func(i int) (first, second int64) { return buffers[i][0], buffers[i][1] })
-	b.StartObject(4)
-	b.PrependInt64Slot(slotBatchLength, int64(w.rows), 0)
-	b.PrependUOffsetTSlot(slotBatchNodes, nodes, 0)
-	b.PrependUOffsetTSlot(slotBatchBuffers, places, 0)
-	at, err := w.message(b, headerBatch, b.EndObject(), body)
-	if err != nil {
-		return err
-	}
-	w.blocks = append(w.blocks, at)
+// flush writes the rows so far as a record batch.
+func (w *Writer) flush() error {
+	rows := w.batch.NewRecord()
+	defer rows.Release()
 	w.rows, w.text = 0, 0
-	for i := range w.columns {
-		c := &w.columns[i]
-		c.valid, c.nulls, c.offsets, c.data = c.valid[:0], 0, c.offsets[:0], c.data[:0]
+	if err := w.to.Write(rows); err != nil {
+		return fmt.Errorf("write Arrow data: %w", err)
 	}
 	return nil
 }
 
 // Close ends the file or stream. It leaves what it writes to open.
 func (w *Writer) Close() error {
-	if err := w.batch(); err != nil {
-		return err
-	}
-	end := binary.LittleEndian.AppendUint64(nil, continuation) // and a length of 0
-	if w.stream {
-		return w.write(end)
-	}
-	b := flatbuffers.NewBuilder(1 << 10)
-	schema := w.schema(b)
-	list := func(blocks []block) flatbuffers.UOffsetT {
-		b.StartVector(24, len(blocks), 8)
-		for _, at := range slices.Backward(blocks) {
-			b.PrependInt64(at.body)
-			b.PrependInt32(0) // padding
-			b.PrependInt32(int32(at.meta))
-			b.PrependInt64(at.at)
+	if w.rows > 0 {
+		if err := w.flush(); err != nil {
+			return err
 		}
-		return b.EndVector(len(blocks))
 	}
-	dictionaries, batches := list(nil), list(w.blocks)
-	b.StartObject(5)
-	b.PrependUOffsetTSlot(slotFooterSchema, schema, 0)
-	b.PrependUOffsetTSlot(slotFooterDictionaries, dictionaries, 0)
-	b.PrependUOffsetTSlot(slotFooterBatches, batches, 0)
-	b.PrependInt16Slot(0, metadataV5, 0)
-	b.Finish(b.EndObject())
-	footer := b.FinishedBytes()
-	end = append(end, footer...)
-	end = binary.LittleEndian.AppendUint32(end, uint32(len(footer)))
-	return w.write(append(end, magic...))
+	if err := w.to.Close(); err != nil {
+		return fmt.Errorf("write Arrow data: %w", err)
+	}
+	return nil
 }
