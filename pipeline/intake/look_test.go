@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -432,8 +433,15 @@ func TestKeysChangeNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	equal(t, "rows", a.rows(), c.rows())
-	if !reflect.DeepEqual(resA, resC) {
-		t.Error("the results differ")
+	said := func(res Result) string {
+		b, err := json.Marshal(res)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(b)
+	}
+	if a, c := said(resA), said(resC); a != c {
+		t.Errorf("the results differ:\n%s\n%s", a, c)
 	}
 	people := map[[16]byte]bool{}
 	for i := range a.obs.Line {

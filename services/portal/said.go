@@ -59,14 +59,6 @@ func (w *words) finding(text string) template.HTML {
 	return marked(w.books.findings.In(text, w.lang, w.names))
 }
 
-// inWords is finding where no markup can stand.
-func (w *words) inWords(text string) string {
-	if w.books.findings != nil {
-		text, _ = w.books.findings.In(text, w.lang, w.names)
-	}
-	return text
-}
-
 // factText is the text of a line of the status, in the reader's language.
 func (w *words) factText(text string) template.HTML {
 	if w.books.facts == nil || regexp.MustCompile(`^(https?:.*|[0-9a-f]{12}|[0-9]+( [A-Z]+)?(, [0-9]+ [A-Z]+)*|[^ ]+)$`).MatchString(text) && text != "none" {
