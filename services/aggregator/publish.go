@@ -42,6 +42,9 @@ func (s *Service) publish(ctx context.Context, r *run.Run) error {
 	p := event.RunPublished{Run: r.Run, AsOf: r.AsOf, Catalog: s.cfg.Catalog.Hash, Through: s.state.Seq, Publication: 1}
 	if last := s.state.Publication; last != nil {
 		p.Publication = last.Publication + 1
+		if p.AsOf.Before(last.AsOf) {
+			p.AsOf = last.AsOf // a late file takes nothing back of what is known
+		}
 	}
 	if err := s.write(ctx, r, &p, true); err != nil {
 		return err

@@ -259,6 +259,10 @@ func TestOrderKeyBeatsArrival(t *testing.T) {
 		for _, n := range order {
 			submit(t, a, false, filepath.Join(drop, names[n]))
 		}
+		// What is known is of the newest file, whichever came last.
+		if as := strings.TrimSpace(sql(t, a, "released", "SELECT as_of FROM run ORDER BY publication DESC LIMIT 1")); as != "2026-02-03" {
+			t.Errorf("arrival in the order %v: what was known on %s is shown", order, as)
+		}
 		got := current(t, a)
 		if i == 0 {
 			want = got
