@@ -48,6 +48,9 @@ const (
 	BadReason
 	// Masked is of a row with HasReason whose number the source withholds.
 	Masked
+	// Implausible is of a row with HasMissing whose Value is outside what the
+	// indicator's bounds allow: it is kept beside, and is in no number.
+	Implausible
 )
 
 // Observations is a block of observations as columns of equal length.

@@ -182,6 +182,8 @@ type measure struct {
 	// are those that are 1 where no column has them.
 	needs, ones event.Has
 	counts      bool // numerator and denominator are counts, never below 0
+	// least and most bound the value, in micro-units.
+	least, most int64
 	span        dateSpan
 	days        *daySet // nil: not asked for
 	version     versionSpan
@@ -361,6 +363,18 @@ func (c *conformer) bind(l *layout) error {
 	return nil
 }
 
+// boundsOf are those of an indicator's values, in micro-units.
+func boundsOf(ind *catalog.Indicator) (least, most int64) {
+	least, most = math.MinInt64, math.MaxInt64
+	if b := ind.Plausible.Min; b != nil && *b > -maxValue/cell.Micro {
+		least = int64(math.Round(*b * cell.Micro))
+	}
+	if b := ind.Plausible.Max; b != nil && *b < maxValue/cell.Micro {
+		most = int64(math.Round(*b * cell.Micro))
+	}
+	return least, most
+}
+
 func (c *conformer) newMeasure(ind *catalog.Indicator, numerator, denominator, value, expected, rate string) *measure {
 	l := c.layout
 	m := &measure{
@@ -370,6 +384,7 @@ func (c *conformer) newMeasure(ind *catalog.Indicator, numerator, denominator, v
 		days:    c.daysOf(ind.Period),
 		prefix:  prefix("key", c.feed.Registry, c.feed.ID, ind.ID),
 	}
+	m.least, m.most = boundsOf(ind)
 	has := func(i int) bool { return m.numbers[i].set }
 	switch ind.Type {
 	case catalog.Proportion, catalog.Rate:
@@ -1209,6 +1224,8 @@ const maxValue = 1_000_000_000 * cell.Micro
 //   - not_met: a missing numerator is 0, and the row also counts as missing.
 //     Without a denominator to stand against, as exclude.
 //
+// A value outside the indicator's bounds is none: it is missing like one that
+// was not given, and stays beside for the checks of what the source sends.
 // A row that says why it has no number has none, whatever the policy is.
 func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, has event.Has, finding event.Finding, ok bool) {
 	ok = true
@@ -1289,6 +1306,9 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 			finding = event.Masked
 		}
 		return [4]int64{}, event.HasMissing | event.HasReason, finding, true
+	}
+	if m.needs&has&event.HasValue != 0 && (n[2] < m.least || n[2] > m.most) {
+		return [4]int64{2: n[2]}, event.HasMissing, event.Implausible, true
 	}
 	if absent := m.needs &^ has; absent != 0 {
 		if m.ind.Missing == "not_met" && absent == event.HasNumerator {

@@ -101,3 +101,29 @@ func TestPollutedHeaders(t *testing.T) {
 		}
 	}
 }
+
+// A value that cannot be is missing and takes no patient away; it stays beside.
+func TestImplausibleValueIsMissing(t *testing.T) {
+	feed := longFeed()
+	feed.Columns = catalog.Columns{Unit: "unit", UnitSystem: "hsa", EventDate: "date"}
+	feed.Measures = []catalog.Measure{{Indicator: "dose", Value: "days"}, {Indicator: "wait", Value: "days"}}
+	text, want := "unit;date;days\n", []string(nil)
+	for i, tc := range []struct{ value, dose string }{
+		{"0,5", "v=0.5"}, {"100", "v=100"}, {"0,4", "(v=0.4) missing implausible"}, {"100,1", "(v=100.1) missing implausible"},
+		{"-3", "(v=-3) missing implausible"}, {"", "missing"},
+	} {
+		text += "SE1-N;2024-01-31;" + tc.value + "\n"
+		wait := "v=" + strings.Replace(tc.value, ",", ".", 1)
+		if tc.value == "" {
+			wait = "missing"
+		}
+		for _, of := range []string{"dose@1 north 2024-01-31 " + tc.dose, "wait@1 north 2024-01-31 " + wait} {
+			want = append(want, fmt.Sprintf("%d obs %s", i+2, of))
+		}
+	}
+	s, _, err := readText(t, feed, text, delivery())
+	if err != nil || len(s.rejects) > 0 {
+		t.Fatal(err, s.faults())
+	}
+	equal(t, "rows", s.rows(), want)
+}

@@ -46,6 +46,10 @@ func world() *catalog.Index {
 			ind("apart", catalog.Proportion, func(i *catalog.Indicator) { i.Missing = "separate" }),
 			ind("ratio", catalog.Rate, func(i *catalog.Indicator) { i.Subset = true }), // means nothing for a rate
 			ind("wait", catalog.Mean, nil),
+			ind("dose", catalog.Mean, func(i *catalog.Indicator) {
+				least, most := 0.5, 100.0
+				i.Plausible = catalog.Bounds{Min: &least, Max: &most}
+			}),
 			ind("n", catalog.Count, nil),
 			ind("smr", catalog.StandardisedRatio, func(i *catalog.Indicator) { i.PeriodBy = "registration_date" }),
 			ind("foreign", catalog.Count, func(i *catalog.Indicator) { i.Registry = "other" }),
@@ -164,6 +168,8 @@ func (s *taken) rows() []string {
 		for j, n := range []int64{o.Numerator[i], o.Denominator[i], o.Value[i], o.Expected[i]} {
 			if o.Has[i]&(event.HasNumerator<<j) != 0 {
 				fmt.Fprintf(&b, " %c=%g", "ndve"[j], float64(n)/1e6)
+			} else if n != 0 && o.Finding[i] == event.Implausible && j == 2 {
+				fmt.Fprintf(&b, " (v=%g)", float64(n)/1e6)
 			} else if n != 0 {
 				fmt.Fprintf(&b, " ABSENT%c=%d", "ndve"[j], n)
 			}
@@ -174,7 +180,7 @@ func (s *taken) rows() []string {
 		if o.Has[i]&event.HasReason != 0 {
 			b.WriteString(" reason")
 		}
-		for j, name := range []string{"above", "negative", "zero", "rate", "code", "badreason", "masked"} {
+		for j, name := range []string{"above", "negative", "zero", "rate", "code", "badreason", "masked", "implausible"} {
 			if o.Finding[i]&(1<<j) != 0 {
 				b.WriteString(" " + name)
 			}

@@ -16,7 +16,7 @@ func Catalogue() []Check {
 	all := slices.Concat([]Check{
 		c05(), c06(), c07(), c08(), c09(), c10(), c11(), c12(), c17(), k01(), k09(), t04(),
 		c13(), k02(), k03(), k05(), k06(), k07(), k08(), k10(), k11(), k12(), k13(),
-		p01(Check{ID: "P01", Version: 2, Severity: event.Block, Count: 1, Explain: explain("P01")}), p02(), p03(), p04(), p05(), t01(), t09(), t10(),
+		p01(Check{ID: "P01", Version: 3, Severity: event.Block, Count: 1, Fraction: 0.01, Explain: explain("P01")}), p02(), p03(), p04(), p05(), t01(), t09(), t10(),
 		d01(), d02(), d03(), d05(), d06(), d07(), l01(), l02(), l04(), x01(),
 	}, panelChecks(), others())
 	for i := range all {

@@ -53,26 +53,59 @@ func (v strand) newest() int {
 	return -1
 }
 
-// around is the numerator's share of the volume in the periods around t.
-func (v strand) around(t int) (share float64, n int) {
+// reading is what of a strand is compared with its other periods: the numerator
+// for each record, or the records for each day.
+type reading struct {
+	strand
+
+	records bool
+}
+
+// of is how many there are in a period, of how many.
+func (v reading) of(t int) (n, base float64, ok bool) {
+	volume, numerator, ok := v.at(t)
+	if !v.records {
+		return numerator, volume, ok
+	}
+	if v.p.Days != nil && ok {
+		return volume, float64(v.p.Days[t]), ok
+	}
+	return volume, 1, ok
+}
+
+// around is the share in the periods around t, how varied it is in them beyond
+// chance, and how many they are.
+func (v reading) around(t int) (share, alpha float64, n int) {
 	num, den := 0.0, 0.0
-	for k := t - v.p.Window; k <= t+v.p.Window; k++ {
-		if volume, numerator, ok := v.at(k); ok && k != t {
-			num, den, n = num+numerator, den+volume, n+1
+	each := func(do func(n, base float64)) {
+		for k := t - v.p.Window; k <= t+v.p.Window; k++ {
+			if count, base, ok := v.of(k); ok && k != t {
+				do(count, base)
+			}
 		}
 	}
+	each(func(count, base float64) { num, den, n = num+count, den+base, n+1 })
 	if den <= 0 {
-		return 0, 0
+		return 0, 0, 0
 	}
-	return num / den, n
+	share = num / den
+	if n < fewestVaried {
+		return share, swappedAlpha, n
+	}
+	over, of := 0.0, 0.0
+	each(func(count, base float64) {
+		e := base * share
+		over, of = over+(count-e)*(count-e)-e, of+e*e
+	})
+	return share, max(leastAlpha, over/max(of, 1)), n
 }
 
 // within reports whether the share lies among those of the other periods.
-func (v strand) within(t int, share float64) bool {
+func (v reading) within(t int, share float64) bool {
 	low, high := math.Inf(1), math.Inf(-1)
 	for k := range v.p.Periods {
-		if volume, numerator, ok := v.at(k); ok && k != t && volume > 0 {
-			low, high = min(low, numerator/volume), max(high, numerator/volume)
+		if n, base, ok := v.of(k); ok && k != t && base > 0 {
+			low, high = min(low, n/base), max(high, n/base)
 		}
 	}
 	return low <= share && share <= high
@@ -252,77 +285,107 @@ func (n *Night) stuckOf(v strand, series int, instances map[[2]string]*instance)
 	return []Finding{f}
 }
 
-// swapped are how much better, as a logarithm, two numerators must fit each
-// other's places than their own, and how varied they may be.
+// ofColumns begins the cause of what is said of columns that changed places.
+const ofColumns = ofFeed + "columns "
+
 const (
-	swapped      = 20.0
+	// swapped is by how much better, as a logarithm, two numbers must fit each
+	// other's places than their own.
+	swapped = 20.0
+	// fewestVaried periods tell how varied a series is; of fewer it is taken to
+	// be swappedAlpha, and never less than leastAlpha.
+	fewestVaried = 8
 	swappedAlpha = 0.02
+	leastAlpha   = 0.005
 )
 
-// swappedOf finds two indicators of a unit of which each has the numerator that
-// the other should have: the columns changed places.
-func (n *Night) swappedOf(strands []strand, instances map[[2]string]*instance) []Finding {
-	type odd struct {
-		strand
+// misplaced is a number far from those of the periods around it.
+type misplaced struct {
+	reading
 
-		t                           int
-		volume, numerator, share, e float64
+	t                        int
+	n, base, share, alpha, e float64
+}
+
+// fit is how likely a number is in its place, as a logarithm.
+func (x *misplaced) fit(n float64) float64 {
+	return math.Log(max(surveil.NegativeBinomial(int(n), max(x.e, 0.1), x.alpha).Point, 1e-300))
+}
+
+// exchanged reports whether each of two has what the other should have: a share
+// that the other has had, where its own never was.
+func exchanged(x, y *misplaced) bool {
+	i, j := x.p.in.Indicator, y.p.in.Indicator
+	if i.ID == j.ID || i.Type == catalog.Mean || j.Type == catalog.Mean || x.share <= 0 || y.share <= 0 {
+		return false
 	}
-	byPeriod := map[int32][]odd{}
-	for _, v := range strands {
-		for t := range v.p.Periods {
-			if !v.p.Test[v.s*v.p.Periods+t] {
-				continue
-			}
-			volume, numerator, ok := v.at(t)
-			share, known := v.around(t)
-			if e := volume * share; ok && volume > 0 && known >= v.p.Least && numerator >= 0 && math.Abs(numerator-e) >= max(10, 0.2*e) {
-				byPeriod[v.p.start[t]] = append(byPeriod[v.p.start[t]], odd{v, t, volume, numerator, share, e})
+	return x.fit(y.n)+y.fit(x.n)-x.fit(x.n)-y.fit(y.n) >= swapped &&
+		!x.within(x.t, x.n/x.base) && !y.within(y.t, y.n/y.base) &&
+		x.within(x.t, y.n/x.base) && y.within(y.t, x.n/y.base)
+}
+
+// swappedOf finds two indicators of a unit of which each has the numerator, or
+// the records, that the other should have: the columns changed places.
+func (n *Night) swappedOf(strands []strand, instances map[[2]string]*instance) []Finding {
+	var out []Finding
+	type place struct {
+		indicator string
+		start     int32
+	}
+	told := map[place]bool{}
+	for _, records := range []bool{false, true} {
+		byPeriod := map[int32][]misplaced{}
+		for _, s := range strands {
+			v := reading{s, records}
+			for t := range v.p.Periods {
+				if !v.p.Test[v.s*v.p.Periods+t] || records && (v.p.Young[t] || told[place{v.p.in.Indicator.ID, v.p.start[t]}]) {
+					continue
+				}
+				number, base, ok := v.of(t)
+				share, alpha, known := v.around(t)
+				if e := base * share; ok && base > 0 && known >= v.p.Least && number >= 0 && math.Abs(number-e) >= max(10, 0.2*e) {
+					byPeriod[v.p.start[t]] = append(byPeriod[v.p.start[t]], misplaced{v, t, number, base, share, alpha, e})
+				}
 			}
 		}
-	}
-	var days []int32
-	for d := range byPeriod {
-		days = append(days, d)
-	}
-	slices.Sort(days)
-	var out []Finding
-	for _, d := range days {
-		list := byPeriod[d]
-		for a := range list {
-			for b := range list[:a] {
-				x, y := &list[a], &list[b]
-				i, j := x.p.in.Indicator, y.p.in.Indicator
-				if i.ID == j.ID || i.Type == catalog.Mean || j.Type == catalog.Mean || x.share <= 0 || y.share <= 0 {
-					continue
-				}
-				fit := func(n, e float64) float64 {
-					return math.Log(max(surveil.NegativeBinomial(int(n), max(e, 0.1), swappedAlpha).Point, 1e-300))
-				}
-				gain := fit(x.numerator, y.e) + fit(y.numerator, x.e) - fit(x.numerator, x.e) - fit(y.numerator, y.e)
-				// Each share is one that the other has had, and its own never was.
-				if gain < swapped || x.within(x.t, x.numerator/x.volume) || y.within(y.t, y.numerator/y.volume) ||
-					!x.within(x.t, y.numerator/x.volume) || !y.within(y.t, x.numerator/y.volume) {
-					continue
-				}
-				for _, pair := range [][2]*odd{{x, y}, {y, x}} {
-					v, other := pair[0], pair[1]
-					t := instances[[2]string{"T05", v.p.in.Indicator.ID}]
-					if t == nil || t.off {
+		for _, d := range slices.Sorted(maps.Keys(byPeriod)) {
+			list := byPeriod[d]
+			for a := range list {
+				for b := range list[:a] {
+					x, y := &list[a], &list[b]
+					if !exchanged(x, y) {
 						continue
 					}
-					f, ok := v.tell(t, v.t, Finding{Severity: event.Hold, share: true, Observed: v.numerator / max(v.volume, 1), Expected: v.share,
-						Direction: direction(cmp.Compare(v.numerator, v.e)), cause: ofFeed + "columns " + v.p.in.Indicator.Registry,
-						Text: fmt.Sprintf("The numerator is %.0f where %.0f was expected: that of indicator %s, and the other way round; the columns changed places.",
-							v.numerator, v.e, other.p.in.Indicator.ID)})
-					if ok {
-						out = append(out, f)
+					for _, pair := range [][2]*misplaced{{x, y}, {y, x}} {
+						v, other := pair[0], pair[1]
+						t := instances[[2]string{"T05", v.p.in.Indicator.ID}]
+						if t == nil || t.off {
+							continue
+						}
+						told[place{v.p.in.Indicator.ID, d}] = true
+						if f, ok := v.tell(t, v.t, v.inPlaceOf(other.p.in.Indicator.ID)); ok {
+							out = append(out, f)
+						}
 					}
 				}
 			}
 		}
 	}
 	return out
+}
+
+// inPlaceOf is what is to be said of a number that another indicator should have.
+func (x *misplaced) inPlaceOf(other string) Finding {
+	f := Finding{Severity: event.Hold, share: true, Observed: x.n / max(x.base, 1), Expected: x.share,
+		Direction: direction(cmp.Compare(x.n, x.e)), cause: ofColumns + x.p.in.Indicator.Registry,
+		Text: fmt.Sprintf("The numerator is %.0f where %.0f was expected: that of indicator %s, and the other way round; the columns changed places.",
+			x.n, x.e, other)}
+	if x.records {
+		f.share, f.Observed, f.Expected = false, x.n, x.e
+		f.Text = fmt.Sprintf("The records are %.0f where %.0f were expected: those of indicator %s, and the other way round; the columns changed places.",
+			x.n, x.e, other)
+	}
+	return f
 }
 
 // moved are the units that fell silent in a period in which another one gained

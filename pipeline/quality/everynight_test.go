@@ -171,8 +171,9 @@ func acrossFixtures() []acrossFixture {
 		}
 		return edit(of(), func(n *n) { n.Profiles = []quality.Profile{p} })
 	}
-	bounded := func(rows int64) n {
-		in := inputOf("i1", version("A", 30, content(5, 50, 50)), version("B", 30, content(5, 50, 50)))
+	bounded := func(kind catalog.IndicatorType, rows int64) n {
+		in := inputOf("i1", version("A", 30, content(5, 50, 200)), version("B", 30, content(5, 50, 50)))
+		in.Indicator.Type = kind
 		least := 0.0
 		in.Indicator.Plausible.Min = &least
 		return edit(of(in), func(n *n) {
@@ -280,8 +281,10 @@ func acrossFixtures() []acrossFixture {
 		{"K05 more", profile(quality.Profile{Rows: 100, Placeholders: 16, Allowed: 0.1}), []string{"K05 HOLD - -"}},
 		{"K10 two fewer", profile(quality.Profile{Categories: codes(28), Before: codes(30)}), nil},
 		{"K10 three fewer", profile(quality.Profile{Categories: codes(27), Before: codes(30)}), []string{"K10 HOLD - -"}},
-		{"P01 possible", bounded(0), nil},
-		{"P01 one impossible", bounded(1), []string{"P01 BLOCK i1 A"}},
+		{"P01 possible", bounded(catalog.Count, 0), nil},
+		{"P01 one impossible count", bounded(catalog.Count, 1), []string{"P01 BLOCK i1 A"}},
+		{"P01 impossible values", bounded(catalog.Mean, 2), []string{"P01 NOTE i1 A"}},
+		{"P01 many impossible values", bounded(catalog.Mean, 3), []string{"P01 HOLD i1 A"}},
 		{"P02 extremes", profile(quality.Profile{Extreme: []string{"5"}, Categories: map[string]int64{"1": 89, "5": 11}}), []string{"P02 HOLD - -"}},
 		{"P02 a tenth", profile(quality.Profile{Extreme: []string{"5"}, Categories: map[string]int64{"1": 90, "5": 10}}), nil},
 		{"D01 rounded", profile(quality.Profile{Digits: [10]int64{31, 69}}), []string{"D01 NOTE - -"}},

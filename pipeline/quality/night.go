@@ -282,10 +282,10 @@ func foldNight(all []Finding) {
 // of a cell of it, and a week into its day.
 func foldPeriods(all []Finding) {
 	more := map[event.Guard]string{}
-	for _, check := range []string{"X06", "T08", "K01", "T04", "K09", "K11", "T02"} {
+	for _, check := range []string{"X06", "T08", "K01", "T04", "K09", "K11", "T05", "T02"} {
 		for i := range all {
 			f := &all[i]
-			if !f.Raises() || f.Status != Flagged || f.Check != check {
+			if !f.Raises() || f.Status != Flagged || f.Check != check || check == "T05" && !strings.HasPrefix(f.cause, ofColumns) {
 				continue
 			}
 			id := FlagID(*f)

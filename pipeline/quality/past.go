@@ -372,6 +372,9 @@ func (n *Night) look(all []*past, o *surveil.Options, instances map[[2]string]*i
 				}
 				return surveil.Threshold{Count: u.count, Fraction: u.fraction}
 			}, common)
+			cut := p.begins()
+			begun := func(v surveil.Odd) bool { return !v.Up && v.Period == cut }
+			p.odd.Found, p.odd.Common = slices.DeleteFunc(p.odd.Found, begun), slices.DeleteFunc(p.odd.Common, begun)
 			if p.whole {
 				p.odd.Found, p.odd.Tested, p.odd.Skipped = nil, len(p.odd.Common), 0
 			}
@@ -396,6 +399,20 @@ func (n *Night) look(all []*past, o *surveil.Options, instances map[[2]string]*i
 		}
 	}
 	o.Idle = tested - len(o.Past)
+}
+
+// begins is the first column of which anybody has anything. A history begins on
+// some day, and not on the first of a week or quarter: that it has less there
+// than later is no fault.
+func (p *past) begins() int {
+	for t := range p.Periods {
+		for s := range p.Series {
+			if p.Volume[s*p.Periods+t] != surveil.Unknown {
+				return t
+			}
+		}
+	}
+	return -1
 }
 
 // ofPast are the findings that the control of false discoveries selected, in the
@@ -455,6 +472,11 @@ func (n *Night) ofPast(all []*past, selected []bool, instances map[[2]string]*in
 			if len(f.Guards) > 0 {
 				out = append(out, f)
 				found++
+			}
+		}
+		for _, f := range p.beyond(instances) {
+			if !slices.ContainsFunc(out, func(v Finding) bool { return FlagID(v) == FlagID(f) }) {
+				out = append(out, f)
 			}
 		}
 		if t := instances[[2]string{p.check, p.in.Indicator.ID}]; t != nil && !t.off {

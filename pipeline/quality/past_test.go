@@ -266,6 +266,38 @@ func TestMonthlyCopiesAndColumns(t *testing.T) {
 	if got := swapped.odd(2); !slices.Equal(got, []string{"T05 HOLD i0 u03 2025-06-01 up", "T05 HOLD i1 u03 2025-06-01 down"}) {
 		t.Errorf("columns that changed places: %q", got)
 	}
+	close := months()
+	close.numbers = func(i, u, at int) (float64, float64) {
+		_, vol := plain(0, u, at)
+		of := i
+		if u == 3 && at == 29 {
+			of = 1 - i
+		}
+		r := rand.New(rand.NewPCG(uint64(10*u+of), uint64(at)))
+		return math.Round(vol * ([]float64{0.2, 0.35}[of] + 0.01*r.NormFloat64())), vol
+	}
+	if got := close.odd(2); !slices.Equal(got, []string{"T05 HOLD i0 u03 2025-06-01 up", "T05 HOLD i1 u03 2025-06-01 down"}) {
+		t.Errorf("columns of numbers that lie near each other, and never vary much: %q", got)
+	}
+	counts := months()
+	counts.numbers = func(i, u, at int) (float64, float64) {
+		of := i
+		if u == 3 && at == 29 && i < 2 {
+			of = 1 - i
+		}
+		num, vol := plain(of, u, at)
+		if of == 1 {
+			vol = math.Round(1.7 * vol)
+		}
+		return vol, max(num, vol)
+	}
+	if got := counts.odd(3); !slices.Equal(got, []string{"T05 HOLD i0 u03 2025-06-01 up", "T05 HOLD i1 u03 2025-06-01 down"}) {
+		t.Errorf("columns of counts that changed places: %q", got)
+	}
+	counts.young = 1
+	if got := counts.odd(3); slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "T05") }) {
+		t.Errorf("a month that is still filling has fewer records for another reason: %q", got)
+	}
 	shift := but(months(), func(i, _, at int, num, vol float64) (float64, float64) {
 		if i == 0 && at == 29 {
 			return math.Round(1.5 * num), math.Round(1.5 * vol)
@@ -274,6 +306,53 @@ func TestMonthlyCopiesAndColumns(t *testing.T) {
 	})
 	if got := shift.odd(2); !slices.Equal(got, []string{"T06 HOLD i0  2025-06-01 up"}) {
 		t.Errorf("a shift of all units: %q", got)
+	}
+}
+
+// A history begins on some day: that its first period has little is no fault,
+// while that it has too much is.
+func TestFirstPeriodIsCut(t *testing.T) {
+	for factor, want := range map[float64][]string{0.3: nil, 5: {"T03 HOLD i0 u03 2024-09-02 up"}} {
+		weeks := &told{period: catalog.Week, first: catalog.NewDate(2024, 9, 2), units: 4, n: 30, numbers: plain}
+		d := but(weeks, func(i, u, at int, num, vol float64) (float64, float64) {
+			if at == 0 && (factor < 1 || u == 3 && i == 0) {
+				return math.Round(factor * num), math.Round(factor * vol)
+			}
+			return num, vol
+		})
+		if got := d.odd(2); !slices.Equal(got, want) {
+			t.Errorf("%g times in the first week: %q", factor, got)
+		}
+	}
+}
+
+// Few units' records behind months in which nobody has any are dated wrongly; a
+// month that most have not sent yet, and a pause of all, are not.
+func TestDatesAYearAhead(t *testing.T) {
+	ahead := func(gap, units int) *told {
+		d := months()
+		d.n = 25 + gap
+		d.numbers = func(i, u, at int) (float64, float64) {
+			if at >= 24 && (at < d.n-1 || u >= units) {
+				return 0, -1
+			}
+			return plain(i, u, at)
+		}
+		return d
+	}
+	for name, c := range map[string]struct {
+		gap, units int
+		want       []string
+	}{
+		"a year":              {11, 1, []string{"T03 HOLD i0 u00 2025-12-01 up", "T03 HOLD i1 u00 2025-12-01 up"}},
+		"two months":          {2, 1, []string{"T03 HOLD i0 u00 2025-03-01 up", "T03 HOLD i1 u00 2025-03-01 up"}},
+		"the first to send":   {0, 1, nil},
+		"one month of nobody": {1, 1, nil},
+		"a pause of all":      {11, 12, nil},
+	} {
+		if got := ahead(c.gap, c.units).odd(2); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q", name, got)
+		}
 	}
 }
 

@@ -128,8 +128,10 @@ func k10() Check {
 	})
 }
 
-// p01 blocks what the rows of a unit changed where they say what cannot be: the
-// source must correct it.
+// p01 notices rows of a unit that say what cannot be. An impossible value is in
+// no number, as one that is missing: it is remarked, and where more than the
+// fraction of the unit's rows have one, what changed is held. An impossible count
+// is in the number, and blocks it: the source must correct it.
 func p01(c Check) Check {
 	c.Night = func(n *Night) []Finding {
 		var out []Finding
@@ -164,12 +166,38 @@ func (t *instance) outside(p *Profile) {
 			t.pass()
 			continue
 		}
-		of.flag(Finding{Unit: unit, Guards: guards, Observed: float64(rows), Direction: "up",
+		severity := of.severity
+		if severity == event.Block && ofValues(t.in.Indicator.Type) {
+			severity = event.Note
+			if float64(rows) > of.fraction*float64(t.in.rows(unit)) {
+				severity = event.Hold
+			}
+		}
+		of.flag(Finding{Unit: unit, Guards: guards, Severity: severity, Observed: float64(rows), Direction: "up",
 			Text: fmt.Sprintf("%d rows of the unit are outside what is plausible (%s to %s).", rows, end(b.Min), end(b.Max))})
 	}
 	if len(p.Outside) == 0 {
 		t.pass()
 	}
+}
+
+// ofValues reports whether an indicator is made of the values of its rows.
+func ofValues(of catalog.IndicatorType) bool {
+	switch of {
+	case catalog.Mean, catalog.Median, catalog.Percentile, catalog.TimeBetween:
+		return true
+	}
+	return false
+}
+
+// rows are those of the cells of the unit that changed.
+func (in *Input) rows(unit string) (n int64) {
+	for i := range in.Changed {
+		if v := &in.Changed[i].Current; v.Key.Unit == unit && !v.Tombstone {
+			n += v.Content.Rows
+		}
+	}
+	return n
 }
 
 // end writes a bound.

@@ -61,10 +61,10 @@ func explainFile(id string) catalog.Text {
 			"Konfidensintervallet er vendt om eller indeholder ikke andelen.",
 			"The confidence interval is out of order or does not contain the rate.")
 	case "P01":
-		return four("Värden ligger utanför vad som är möjligt. Källan måste rätta dem; till dess visas inget som de ingår i.",
-			"Verdier ligger utenfor det som er mulig. Kilden må rette dem; til da vises ingenting som de inngår i.",
-			"Værdier ligger uden for det mulige. Kilden må rette dem; indtil da vises intet, som de indgår i.",
-			"Values lie outside what is possible. The source must correct them; nothing that they are part of is shown until then.")
+		return four("Värden ligger utanför vad som är möjligt. De räknas som saknade tills källan har rättat dem. Omöjliga antal ingår i talet: till dess visas inget som de ingår i.",
+			"Verdier ligger utenfor det som er mulig. De regnes som manglende til kilden har rettet dem. Umulige antall inngår i tallet: til da vises ingenting som de inngår i.",
+			"Værdier ligger uden for det mulige. De regnes som manglende, indtil kilden har rettet dem. Umulige antal indgår i tallet: indtil da vises intet, som de indgår i.",
+			"Values lie outside what is possible. They count as missing until the source has corrected them. Impossible counts are in the number: nothing that they are part of is shown until then.")
 	case "P07":
 		return four("Kön eller ålder är omöjligt för indikatorn.", "Kjønn eller alder er umulig for indikatoren.", "Køn eller alder er umulig for indikatoren.", "Sex or age is impossible for the indicator.")
 	case "T01":

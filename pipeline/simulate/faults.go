@@ -154,15 +154,40 @@ func (g *generator) newPlan() (plan, error) {
 	var p plan
 	for i := range want {
 		kind := list[order[i%len(order)]]
-		type slot struct {
-			f    *feed
-			k    int
-			cost int
+		t, err := g.place(kind, i, p, load, d)
+		switch {
+		case err != nil:
+			return nil, err
+		case t != nil:
+			load[t.from]++
+			p = append(p, t)
+		case g.o.Faults != EachKind: // else few nights hold few faults
+			return nil, fmt.Errorf("simulate: no room for fault %d of %d (%s): a file takes one fault, and its senders have %d nights; give more nights or fewer faults", i+1, want, kind, g.o.Nights)
 		}
+	}
+	slices.SortStableFunc(p, func(a, b *tamper) int {
+		return cmp.Or(cmp.Compare(a.from, b.from), strings.Compare(a.feed.ID, b.feed.ID))
+	})
+	for i, t := range p {
+		t.ID = fmt.Sprintf("F%02d", i+1)
+	}
+	return p, nil
+}
+
+// place gives a fault a feed and a night, the i-th in a plan, where its sender
+// has rows enough to make the mistake in; nil: there is no room.
+func (g *generator) place(kind Kind, i int, p plan, load []int, d stream) (*tamper, error) {
+	type slot struct {
+		f    *feed
+		k    int
+		cost int
+	}
+	unfit := map[slot]bool{}
+	for {
 		var best []slot
 		for _, f := range g.candidates(kind) {
 			for k := 1; k <= g.o.Nights; k++ {
-				if copies(kind) && k == 1 && g.o.Nights > 1 {
+				if unfit[slot{f: f, k: k}] || copies(kind) && k == 1 && g.o.Nights > 1 {
 					continue // night 1 is the first that resembles the next
 				}
 				cost, taken := 10*load[k], false
@@ -190,23 +215,15 @@ func (g *generator) newPlan() (plan, error) {
 			}
 		}
 		if len(best) == 0 {
-			if g.o.Faults == EachKind {
-				continue // few nights hold few faults
-			}
-			return nil, fmt.Errorf("simulate: no room for fault %d of %d (%s): a file takes one fault, and its senders have %d nights; give more nights or fewer faults", i+1, want, kind, g.o.Nights)
+			return nil, nil
 		}
 		s := best[d.IntN(len(best))]
-		load[s.k]++
-		t := g.newTamper(kind, s.f, s.k, g.s.at("fault", string(kind), s.f.ID, fmt.Sprint(i)))
-		p = append(p, t)
+		t, err := g.newTamper(kind, s.f, s.k, g.s.at("fault", string(kind), s.f.ID, fmt.Sprint(i)))
+		if t != nil || err != nil {
+			return t, err
+		}
+		unfit[slot{f: s.f, k: s.k}] = true
 	}
-	slices.SortStableFunc(p, func(a, b *tamper) int {
-		return cmp.Or(cmp.Compare(a.from, b.from), strings.Compare(a.feed.ID, b.feed.ID))
-	})
-	for i, t := range p {
-		t.ID = fmt.Sprintf("F%02d", i+1)
-	}
-	return p, nil
 }
 
 // copies reports whether a fault sends a night's content again.
@@ -305,8 +322,9 @@ func (g *generator) smallVendor(f *feed) (string, []*unit) {
 	return best, by[best]
 }
 
-// newTamper draws a fault of the kind in the feed from night k on.
-func (g *generator) newTamper(kind Kind, f *feed, k int, d stream) *tamper {
+// newTamper draws a fault of the kind in the feed from night k on; nil: no unit
+// has rows enough in that night's file.
+func (g *generator) newTamper(kind Kind, f *feed, k int, d stream) (*tamper, error) {
 	asOf := catalog.DateOfDays(g.asOf[k])
 	fault := &Fault{Kind: kind, Feed: f.ID, File: f.fileName(g.asOf[k]), Night: asOf, Until: asOf, Expect: kind.expect()}
 	t := &tamper{Fault: fault, feed: f, from: k, to: k}
@@ -406,7 +424,12 @@ func (g *generator) newTamper(kind Kind, f *feed, k int, d stream) *tamper {
 			return emit(r)
 		}
 	case UnitOfMeasure:
-		g.unitOfMeasure(t, pick())
+		at := f.roles[measured(f)]
+		u, err := g.withRows(f, k, pick(), measuredRows, func(r *record) bool { return r.values[at].kind != blank })
+		if u == nil || err != nil {
+			return nil, err
+		}
+		g.unitOfMeasure(t, u)
 	case CodeSystem:
 		days := d.whole(g.o.CodeDays)
 		on := g.asOf[k] - int32(days)
@@ -427,13 +450,16 @@ func (g *generator) newTamper(kind Kind, f *feed, k int, d stream) *tamper {
 			return emit(r)
 		}
 	case MergedUnits:
-		a := pick()
-		b := pick()
+		a, b := pick(), pick()
+		days := d.whole(g.o.MergeDays)
+		on := g.asOf[k] - int32(days)
+		a, err := g.withRows(f, k, a, 1, func(r *record) bool { return r.day >= on })
+		if a == nil || err != nil {
+			return nil, err
+		}
 		for a == b {
 			b = pick()
 		}
-		days := d.whole(g.o.MergeDays)
-		on := g.asOf[k] - int32(days)
 		t.to = g.o.Nights
 		fault.Until = g.o.LastNight
 		fault.Units, fault.Size, fault.SizeOf = []string{a.ID, b.ID}, float64(days), "days of rows under the other unit's code"
@@ -494,28 +520,76 @@ func (g *generator) newTamper(kind Kind, f *feed, k int, d stream) *tamper {
 		fault.Size, fault.SizeOf = 1, "share of the file"
 		fault.Text = "The file is " + t.enc + " where " + f.Dialect.Encoding + " is agreed: the sender's system was moved to another server."
 	case IdentityText, IdentityCode:
-		g.identities(t, pick(), d)
+		since := g.asOf[k] - identityDays
+		u, err := g.withRows(f, k, pick(), 1, func(r *record) bool { return r.day >= since })
+		if u == nil || err != nil {
+			return nil, err
+		}
+		g.identities(t, u, since, d)
 	}
-	return t
+	return t, nil
+}
+
+// measuredRows of a unit must have a value for a check to be able to tell in
+// which unit of measure they are: one patient may well stay for a month.
+const measuredRows = 2
+
+// identityDays is how old the rows are at most that get an identity number.
+const identityDays = 45
+
+// withRows is the unit, or where the file of night k brings fewer rows of it that
+// count the one that it brings most of; nil: there are too few of that too.
+func (g *generator) withRows(f *feed, k int, u *unit, least int, counts func(*record) bool) (*unit, error) {
+	rows := map[*unit]int{}
+	err := f.rows(k, g.asOf[k], func(r *record) error {
+		if r.unit != nil && !f.deletes(r) && counts(r) {
+			rows[r.unit]++
+		}
+		return nil
+	})
+	if rows[u] < least {
+		for _, v := range g.openUnits(f) {
+			if rows[v] > rows[u] {
+				u = v
+			}
+		}
+	}
+	if rows[u] < least {
+		u = nil
+	}
+	return u, err
+}
+
+// deletes reports whether a row takes another away.
+func (f *feed) deletes(r *record) bool {
+	return f.Operation != nil && slices.Contains(f.Operation.Delete, r.values[slices.Index(f.columns, f.Operation.Column)].s)
+}
+
+// measured is the indicator of a feed whose values can come in another unit.
+func measured(f *feed) string {
+	for _, id := range []string{"inf_crp_mean", "stroke_needle_median"} {
+		if f.has(id) {
+			return id
+		}
+	}
+	return "hip_stay_mean"
 }
 
 // unitOfMeasure writes the values of one indicator in another unit.
 func (g *generator) unitOfMeasure(t *tamper, u *unit) {
 	f, units := t.feed, []*unit{u}
-	var id, what string
+	id := measured(f)
+	var what string
 	convert := func(v value) value { return v }
-	switch {
-	case f.has("inf_crp_mean"):
-		id = "inf_crp_mean"
+	switch id {
+	case "inf_crp_mean":
 		_, units = g.smallVendor(f)
 		what, t.Size = "CRP in mg/dl instead of mg/l: its laboratory changed", 0.1
 		convert = func(v value) value { return dec(v.n, 2) }
-	case f.has("stroke_needle_median"):
-		id = "stroke_needle_median"
+	case "stroke_needle_median":
 		what, t.Size = "the time to needle in hours instead of minutes", 1.0/60
 		convert = func(v value) value { return dec((v.n*100+30)/60, 2) }
 	default:
-		id = "hip_stay_mean"
 		what, t.Size = "the length of stay in hours instead of days", 24
 		convert = func(v value) value { return num((v.n*24 + 5) / 10) }
 	}
@@ -526,7 +600,7 @@ func (g *generator) unitOfMeasure(t *tamper, u *unit) {
 	}
 	at, fault := f.roles[id], t.Fault
 	t.row = func(r *record, emit func(*record) error) error {
-		if slices.Contains(units, r.unit) && r.values[at].kind != blank {
+		if slices.Contains(units, r.unit) && r.values[at].kind != blank && !f.deletes(r) {
 			fault.Rows++
 			r.values[at] = convert(r.values[at])
 		}
@@ -535,10 +609,9 @@ func (g *generator) unitOfMeasure(t *tamper, u *unit) {
 }
 
 // identities puts personal identity numbers into a few of a unit's newest rows.
-func (g *generator) identities(t *tamper, u *unit, d stream) {
+func (g *generator) identities(t *tamper, u *unit, since int32, d stream) {
 	f, fault, n := t.feed, t.Fault, d.whole(g.o.IdentityRows)
 	country := strings.ToUpper(f.group)
-	since := g.asOf[t.from] - 45
 	fault.Size, fault.SizeOf = float64(n), "rows at most"
 	fault.From, fault.To = catalog.DateOfDays(since), fault.Night
 	t.row = func(r *record, emit func(*record) error) error {

@@ -58,8 +58,8 @@ func (w *Warehouse) Sizes(ctx context.Context, feed *catalog.Feed, delivery stri
 		return out, nil
 	}
 	rows, err := w.conn.Query(ctx, fmt.Sprintf(`SELECT toString(indicator) AS i, toString(unit) AS u, toInt32(round(log(value / 1e6) * %d)) AS s, count()
-FROM obs WHERE feed = %s AND delivery = %s AND kind = %d AND bitAnd(has, %d) != 0 AND value > 0 AND has(%s, toString(indicator))
-GROUP BY i, u, s`, perFold, text(feed.ID), text(delivery), event.Observed, event.HasValue, texts(ids)))
+FROM obs WHERE feed = %s AND delivery = %s AND kind = %d AND (bitAnd(has, %d) != 0 OR bitAnd(finding, %d) != 0) AND value > 0 AND has(%s, toString(indicator))
+GROUP BY i, u, s`, perFold, text(feed.ID), text(delivery), event.Observed, event.HasValue, event.Implausible, texts(ids)))
 	if err != nil {
 		return nil, err
 	}
@@ -83,22 +83,22 @@ GROUP BY i, u, s`, perFold, text(feed.ID), text(delivery), event.Observed, event
 }
 
 // Outside counts by indicator and unit the rows of a delivery that say what the
-// indicator's bounds do not allow: their value, or where rows have counts only
-// their numerator.
+// indicator's bounds do not allow: their value, which intake took for a missing
+// one, or where rows have counts only their numerator.
 func (w *Warehouse) Outside(ctx context.Context, feed *catalog.Feed, delivery string, indicators []*catalog.Indicator) (map[string]map[string]int64, error) {
 	out := map[string]map[string]int64{}
 	var bad []string
 	for _, ind := range indicators {
-		number, has := "numerator", event.HasNumerator
+		bad = append(bad, fmt.Sprintf("indicator = %s AND bitAnd(finding, %d) != 0", text(ind.ID), event.Implausible))
 		if measures(ind) {
-			number, has = "value", event.HasValue
+			continue
 		}
 		for _, of := range []struct {
 			end *float64
 			is  string
 		}{{ind.Plausible.Min, "<"}, {ind.Plausible.Max, ">"}} {
 			if of.end != nil {
-				bad = append(bad, fmt.Sprintf("indicator = %s AND bitAnd(has, %d) != 0 AND %s / 1e6 %s %v", text(ind.ID), has, number, of.is, *of.end))
+				bad = append(bad, fmt.Sprintf("indicator = %s AND bitAnd(has, %d) != 0 AND numerator / 1e6 %s %v", text(ind.ID), event.HasNumerator, of.is, *of.end))
 			}
 		}
 	}

@@ -21,6 +21,7 @@ func TestColumns(t *testing.T) {
 	s := sent{id: "p-1", snapshot: true, blocks: [][]obs{{
 		row(1, "a", 140e6, 1), row(2, "a", 138e6, 1), row(3, "b", 139.5e6, 2), row(4, "okänd", 99e6, 2), row(5, "b", 141e6, 9),
 		{line: 6, indicator: "month", version: "1", unit: "U1", event: days(2024, 1, 6), has: event.HasEventDate | event.HasMissing, finding: event.UnknownCode},
+		{line: 9, indicator: "month", version: "1", unit: "U1", event: days(2024, 1, 6), has: event.HasEventDate | event.HasMissing, finding: event.Implausible, val: 2000e6},
 	}, {
 		{line: 7, indicator: "week", version: "1", unit: "U1", event: days(2024, 1, 6), has: event.HasEventDate | event.HasNumerator | event.HasDenominator, num: 1e6, den: 2500e6},
 		{line: 8, indicator: "week", version: "1", unit: "U1", event: days(2024, 1, 6), has: event.HasEventDate | event.HasNumerator | event.HasDenominator, num: 1e6, den: 7e6},
@@ -44,12 +45,12 @@ func TestColumns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// 99 to 141 are all about exp(5).
-	if len(sizes) != 1 || len(sizes["month"]) != 1 || len(sizes["month"]["U1"]) != 1 || sizes["month"]["U1"][5] != 5 {
+	// 99 to 141 are all about exp(5), and 2000, which was too much, about exp(8).
+	if len(sizes) != 1 || len(sizes["month"]) != 1 || len(sizes["month"]["U1"]) != 2 || sizes["month"]["U1"][5] != 5 || sizes["month"]["U1"][8] != 1 {
 		t.Errorf("sizes %v", sizes)
 	}
 	c := all[0]
-	if c.Rows != 6 || c.Values != 5 || c.Missing != 1 || c.Unknown != 1 || !c.Single || c.Placeholders != 1 {
+	if c.Rows != 7 || c.Values != 5 || c.Missing != 2 || c.Unknown != 1 || !c.Single || c.Placeholders != 1 {
 		t.Errorf("%+v", c)
 	}
 	if c.Strata["a"] != 2 || c.Strata["b"] != 2 || c.Strata["okänd"] != 1 || len(c.Strata) != 3 {
@@ -61,7 +62,7 @@ func TestColumns(t *testing.T) {
 	if c.Under != 2 || c.Over != 1 {
 		t.Errorf("%d just under, %d just over", c.Under, c.Over)
 	}
-	if c.Weekdays != [7]int64{0, 1, 1, 1, 1, 2, 0} || c.Span != 4 {
+	if c.Weekdays != [7]int64{0, 1, 1, 1, 1, 3, 0} || c.Span != 4 {
 		t.Errorf("weekdays %v over %d days", c.Weekdays, c.Span)
 	}
 	if c.LagP90 != 9 {
@@ -74,7 +75,7 @@ func TestColumns(t *testing.T) {
 		t.Fatal(targeted[0].ID)
 	}
 	outside, err := store.Outside(t.Context(), &w.feed, s.id, targeted)
-	if err != nil || len(outside) != 1 || len(outside["month"]) != 1 || outside["month"]["U1"] != 2 {
+	if err != nil || len(outside) != 1 || len(outside["month"]) != 1 || outside["month"]["U1"] != 1 {
 		t.Errorf("outside %v, %v", outside, err)
 	}
 	if d.Single || d.Leading != [10]int64{2: 1, 7: 1} || d.Least != 7 || d.Most != 2500 || !math.IsNaN(d.LagP90) || d.Values != 0 {

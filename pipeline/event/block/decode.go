@@ -26,7 +26,7 @@ const batchBudget = 1 << 30
 // known bits of the flag columns.
 const (
 	allHas     = event.HasReason | (event.HasReason - 1)
-	allFinding = event.Masked<<1 - 1
+	allFinding = event.Implausible | (event.Implausible - 1)
 )
 
 // DecodeObservations reads an OBS block into o, whose memory it reuses. On an

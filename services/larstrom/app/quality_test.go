@@ -372,6 +372,8 @@ func caseRows(faulty bool) string {
 						hba = 6 // P03: in %
 					case i == 7 && k == 0:
 						plain = 999 // P01
+					case i == 1 && k < 12:
+						plain = 230 // P01, in more than some rows
 					}
 					if target == 141 || target == 142 && k%2 == 0 {
 						target = 139 // D02
