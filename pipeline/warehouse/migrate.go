@@ -47,7 +47,7 @@ func Migrate(ctx context.Context, conn driver.Conn, fsys fs.FS, dir string) erro
 		name, hash string
 		statements []string
 	}
-	var todo []pending
+	var ahead []pending
 	for _, file := range files {
 		text, err := fs.ReadFile(fsys, file)
 		if err != nil {
@@ -63,19 +63,19 @@ func Migrate(ctx context.Context, conn driver.Conn, fsys fs.FS, dir string) erro
 			}
 			continue
 		}
-		todo = append(todo, pending{name, hash, statements(string(text))})
+		ahead = append(ahead, pending{name, hash, statements(string(text))})
 	}
 	// A view that a later file makes again is made once: a new store has most of its
 	// statements from views that others took the place of.
 	last := map[string]int{}
-	for i, m := range todo {
+	for i, m := range ahead {
 		for _, stmt := range m.statements {
 			if view, ok := viewOf(stmt); ok {
 				last[view] = i
 			}
 		}
 	}
-	for i, m := range todo {
+	for i, m := range ahead {
 		for _, stmt := range m.statements {
 			if view, ok := viewOf(stmt); ok && last[view] > i {
 				continue
