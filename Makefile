@@ -16,14 +16,16 @@ export LARSTROM_SHARED
 
 BIN := bin/larstrom
 WEB := services/portal/web
+GREMLINS := github.com/go-gremlins/gremlins/cmd/gremlins@v0.6.0
 GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 
 # Packages tested at a time: each test with stores runs two engines.
 P ?= 2
-# For fuzz, bench, crash, up and demo; give them as in `make fuzz FUZZTIME=1m`.
+# For fuzz, bench, crash, mutation, up and demo; give them as in `make fuzz FUZZTIME=1m`.
 FUZZTIME ?= 10s
 BENCH ?= .
 RUNS ?= 200
+MUTATE ?= ./pipeline/gate
 DATA ?= var/data
 DROP ?= var/drop
 CATALOG ?= schemas/catalog/examples/norrsund
@@ -88,6 +90,11 @@ fuzz: ## Every fuzz target for a while (FUZZTIME=10s)
 		echo "== $$(dirname "$$file") $$name"; \
 		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 3x "$$(dirname "$$file")" </dev/null || failed=1; \
 	done; exit $$failed
+
+.PHONY: mutation
+mutation: ## Change what is committed in every place, one at a time, and see its tests fail (MUTATE=./pipeline/gate)
+	@clone=$$(mktemp -d); trap 'rm -rf "$$clone"' EXIT; git clone -q . "$$clone"; cd "$$clone"; \
+	go run $(GREMLINS) unleash --workers 1 --timeout-coefficient 20 --threshold-efficacy 90 $(MUTATE)
 
 .PHONY: crash
 crash: engine ## The long crash campaign (RUNS=200)

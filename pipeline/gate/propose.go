@@ -54,13 +54,12 @@ func (s *State) proposable(f *Flag, p event.DecisionProposed) error {
 		}
 		fits = fits && acceptable(f.Severity) && p.Low <= p.High && !math.IsInf(p.Low, 0) && !math.IsInf(p.High, 0)
 	case event.Correct:
-		if !fits || rank(f.Severity) < rank(event.Note) {
+		if fits = fits && rank(f.Severity) >= rank(event.Note); !fits {
 			break
 		}
 		if err := s.correctable(f, p.Corrections); err != nil {
 			return fmt.Errorf("%w: %w", ErrTransition, err)
 		}
-		return nil
 	default:
 		fits = false
 	}
@@ -119,6 +118,9 @@ func (s *State) applyRefused(r event.DecisionRefused) error {
 	}
 	if r.By == "" || r.On.IsZero() {
 		return fmt.Errorf("%w: a refusal for flag %s without person or date", ErrTransition, f.Flag)
+	}
+	if r.Decision == "" {
+		return fmt.Errorf("%w: a refusal for flag %s of no decision", ErrTransition, f.Flag)
 	}
 	v := s.decisions[r.Decision]
 	if v != nil && v.over {
