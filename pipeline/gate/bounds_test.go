@@ -221,3 +221,48 @@ func TestNineOfTenSuffice(t *testing.T) {
 		}
 	}
 }
+
+// TestTwoEventsAtOnePlace: a place in the log has one event.
+func TestTwoEventsAtOnePlace(t *testing.T) {
+	b := newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A")
+	second := b.event(event.FlagPassed{Flag: "f1", Run: "run 2", Rev: b.rev, AsOf: day})
+	second.Sequence = b.events[0].Sequence
+	if err := b.s.Apply(second); !errors.Is(err, gate.ErrOrder) {
+		t.Errorf("a second event at place %d: %v", second.Sequence, err)
+	}
+}
+
+// TestWhatWasAnsweredCanBeRejected: whoever looks again may find that the first answer
+// was wrong, whichever it was.
+func TestWhatWasAnsweredCanBeRejected(t *testing.T) {
+	covered := func() *book {
+		b := newBook(t).cells("E 1 A").raise("f0", "K09", event.Hold, "E 1 A").accept("f0").release().cells("E 1 B")
+		f, _ := b.s.Admit(finding("f1", "K09", event.Hold, b.rev, guard(key("E", 1), "B")), day)
+		return b.append(f)
+	}
+	for status, b := range map[gate.Status]*book{
+		gate.Open:      newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A"),
+		gate.Accepted:  newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A").accept("f1"),
+		gate.Corrected: newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A").propose("f1", "C").confirm("f1"),
+		gate.Waived:    newBook(t).cells("E 1 A").raise("f1", "C10", event.Block, "E 1 A").waive("f1"),
+		gate.Covered:   covered(),
+	} {
+		b.is("f1", status).release().reject("f1").is("f1", gate.Rejected).release()
+		if v := b.s.View(key("E", 1)); v.State != gate.HeldEmpty && v.State != gate.HeldPrevious || v.Current.Fingerprint == v.Shown.Fingerprint {
+			t.Errorf("%s, then rejected: %+v", status, v)
+		}
+	}
+}
+
+// TestSnoozedAgain: the same words after they were taken back snooze again.
+func TestSnoozedAgain(t *testing.T) {
+	b := newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A")
+	snooze := gate.Command{Flag: "f1", Kind: event.Snooze, Until: day.AddDays(9)}
+	for range 3 {
+		b.decide(snooze, steward)
+		if f, _ := b.s.Flag("f1"); f.Snoozed != snooze.Until {
+			t.Fatalf("snoozed until %s", f.Snoozed)
+		}
+		b.undo("f1", steward)
+	}
+}
