@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -162,6 +163,44 @@ func TestLevel(t *testing.T) {
 	}{{10, 10, introduction.IsSmokeCheck}, {35, 34, introduction.IsSmokeCheck}, {35, 35, introduction.IsSample}, {0, 0, introduction.IsSmokeCheck}} {
 		if got := introduction.Level(c.in, c.out); got != c.want {
 			t.Errorf("%d and %d: %s", c.in, c.out, got)
+		}
+	}
+}
+
+// TestSharesOfStrata: each stratum has its part by largest remainders, ties to the
+// earlier; one case at least while the number reaches, and never more than it has.
+func TestSharesOfStrata(t *testing.T) {
+	for _, c := range []struct{ sizes, want []int }{
+		{[]int{50, 30, 20}, []int{4, 2, 1}},
+		{[]int{45, 35, 20}, []int{3, 3, 1}},
+		{[]int{30, 30, 40}, []int{2, 2, 3}},
+		{[]int{35, 35, 70}, []int{2, 2, 3}},
+		{[]int{25, 25, 20}, []int{3, 2, 2}},
+		{[]int{98, 1, 1}, []int{5, 1, 1}},
+		{[]int{3, 2, 2}, []int{3, 2, 2}},
+		{[]int{1, 1, 1, 1, 1, 1, 1, 1, 1}, []int{1, 1, 1, 1, 1, 1, 1, 0, 0}},
+	} {
+		var rows []introduction.Row
+		for i, n := range c.sizes {
+			for line := range n {
+				rows = append(rows, introduction.Row{Delivery: "d", Line: uint64(1000*i + line + 2), Unit: fmt.Sprint(i), Inside: true})
+			}
+		}
+		rows = append(rows, introduction.Row{Delivery: "d", Line: 9999, Unit: "0"})
+		sample, err := introduction.Draw(rows, "7", 7, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]int, len(c.sizes))
+		for _, r := range sample.Inside {
+			i, err := strconv.Atoi(r.Unit)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[i]++
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("of strata of %v seven are drawn as %v, want %v", c.sizes, got, c.want)
 		}
 	}
 }
