@@ -66,10 +66,10 @@ type Observations struct {
 
 	Line             []uint64
 	Kind             []Kind
-	Indicator        []string
-	Version          []string
-	Unit             []string
-	Stratum          []string
+	Indicator        Texts
+	Version          Texts
+	Unit             Texts
+	Stratum          Texts
 	EventDate        []int32
 	RegistrationDate []int32
 	Subject          [][16]byte // pseudonym; zero: none
@@ -89,10 +89,10 @@ func (o *Observations) Len() int { return len(o.Line) }
 func (o *Observations) Reset() {
 	o.Line = o.Line[:0]
 	o.Kind = o.Kind[:0]
-	o.Indicator = o.Indicator[:0]
-	o.Version = o.Version[:0]
-	o.Unit = o.Unit[:0]
-	o.Stratum = o.Stratum[:0]
+	o.Indicator.Reset()
+	o.Version.Reset()
+	o.Unit.Reset()
+	o.Stratum.Reset()
 	o.EventDate = o.EventDate[:0]
 	o.RegistrationDate = o.RegistrationDate[:0]
 	o.Subject = o.Subject[:0]

@@ -177,7 +177,7 @@ func (a *appender) add(b Block) error {
 		}
 	}
 	f.add(b.Payload)
-	a.sum.add(0, b.Payload, b.Rows)
+	a.sum.count(b.Rows)
 	return nil
 }
 
@@ -194,6 +194,7 @@ func (a *appender) dispatch() error {
 		by = byStream // its last message was ours
 	}
 	a.underway = true
+	a.store.Go(func() { a.sum.hash.Write(a.storing.bytes) }) // while the server stores them
 	a.store.Go(func() {
 		first, last, err := a.log.commit(a.ctx, a.stream, a.sum.subject, after, msgs, by)
 		a.stored = outcome{first, last, err}
@@ -240,14 +241,17 @@ type summer struct {
 
 func newSummer(subject string) *summer { return &summer{subject: subject, hash: sha256.New()} }
 
-// add counts a payload; seq is 0 while it is not stored.
-func (s *summer) add(seq uint64, payload []byte, rows int) {
+// count counts a payload whose bytes somebody else puts into the hash, in order.
+func (s *summer) count(rows int) {
 	s.blocks++
 	s.rows += int64(rows)
+}
+
+// add counts a payload that is stored at a sequence.
+func (s *summer) add(seq uint64, payload []byte, rows int) {
+	s.count(rows)
 	s.hash.Write(payload)
-	if seq > 0 {
-		s.stored(seq, seq)
-	}
+	s.stored(seq, seq)
 }
 
 func (s *summer) stored(first, last uint64) {

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"testing"
+
+	"larstrom/pipeline/event"
 )
 
 // TestTrail: what is written is read in its order and once, up to the last few
@@ -77,5 +79,34 @@ func TestTrail(t *testing.T) {
 	}
 	if n := len(read); wrong > 0 || !slices.Equal(read, want[:min(n, blocks)]) || (blocks-n)*size < behind-size || (blocks-n)*size > behind+stride+10*size {
 		t.Errorf("%d read of %d, %d wrong: %v, want the beginning of %v", n, blocks, wrong, read, want)
+	}
+}
+
+// A tally is that of a range whose messages are exactly those that were counted.
+func TestTally(t *testing.T) {
+	tally := NewTally("obs.se.pv.1")
+	if tally.Last() != 0 || !tally.Is(event.Range{Subject: "obs.se.pv.1"}) {
+		t.Error("nothing was counted")
+	}
+	for _, seq := range []uint64{3, 4, 9} {
+		tally.Add(seq)
+	}
+	is := event.Range{Subject: "obs.se.pv.1", First: 3, Last: 9, Blocks: 3, Rows: 100, Hash: "of the bytes"}
+	for what, c := range map[string]struct {
+		r    event.Range
+		want bool
+	}{
+		"these":           {is, true},
+		"another subject": {event.Range{Subject: "obs.se.pv.2", First: 3, Last: 9, Blocks: 3}, false},
+		"one before":      {event.Range{Subject: is.Subject, First: 2, Last: 9, Blocks: 3}, false},
+		"one behind":      {event.Range{Subject: is.Subject, First: 3, Last: 10, Blocks: 3}, false},
+		"one between":     {event.Range{Subject: is.Subject, First: 3, Last: 9, Blocks: 4}, false},
+	} {
+		if got := tally.Is(c.r); got != c.want {
+			t.Errorf("%s: %v", what, got)
+		}
+	}
+	if tally.Last() != 9 {
+		t.Errorf("the last is %d", tally.Last())
 	}
 }

@@ -41,8 +41,40 @@ func (s *State) applyAssigned(a event.FlagAssigned) error {
 	if a.By == "" || a.On.IsZero() || f.Status != Open {
 		return fmt.Errorf("%w: assignment of flag %s, which is %s, without person or date", ErrTransition, f.Flag, f.Status)
 	}
-	f.Assigned = a.To
+	f.Assigned, f.AssignedBy = a.To, a.By
 	return nil
+}
+
+// Handovers give the flags that a run raised to those who have been given the same
+// question about earlier versions, whose flags these close: she who looks into a
+// question goes on with it. They are ordered by the closing flag and take effect by
+// Apply, before what closes it. That she may decide is for the caller to verify.
+func (s *State) Handovers(run string, rev uint64, on catalog.Date) []event.FlagAssigned {
+	var all []event.FlagAssigned
+	given := map[string]bool{}
+	for _, id := range s.order {
+		f := s.open[id]
+		if f == nil || f.Assigned == "" {
+			continue
+		}
+		if reason, ok := s.resolution(f, rev); !ok || reason != Superseded {
+			continue
+		}
+		for _, g := range f.all() {
+			c := s.cells[g.Key(s.region, s.indicator)]
+			now, ok := c.newest(rev)
+			if !ok {
+				continue
+			}
+			for _, o := range c.guards[now.Fingerprint] {
+				if o != f && o.Check == f.Check && o.Status == Open && o.Run == run && o.Assigned == "" && !given[o.Flag] {
+					given[o.Flag] = true
+					all = append(all, event.FlagAssigned{Flag: o.Flag, To: f.Assigned, By: f.AssignedBy, Note: "goes on with flag " + f.Flag, On: on})
+				}
+			}
+		}
+	}
+	return all
 }
 
 // attach adds evidence; to a closed flag as well, since what was decided may

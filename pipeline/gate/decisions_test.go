@@ -417,6 +417,72 @@ func TestAssignAndAttach(t *testing.T) {
 	}
 }
 
+// Who was given a question is given it again when it is asked about newer versions;
+// another question, or one that somebody has, is not hers.
+func TestAssignmentFollowsTheQuestion(t *testing.T) {
+	b := newBook(t).cells("E 1 A", "F 1 A").raise("f1", "K09", event.Hold, "E 1 A").raise("f2", "K09", event.Hold, "F 1 A").release()
+	b.decide(gate.Command{Flag: "f1", Kind: gate.Assign, To: "p3"}, steward)
+	b.cells("E 1 B", "F 1 B").raise("f3", "K09", event.Hold, "E 1 B").raise("f4", "T02", event.Hold, "E 1 B").raise("f5", "K09", event.Hold, "F 1 B")
+	f, _ := b.s.Flag("f3")
+	over := b.s.Handovers(f.Run, f.Rev, day)
+	if len(over) != 1 || over[0].Flag != "f3" || over[0].To != "p3" || over[0].By != steward.ID || over[0].On != day {
+		t.Fatalf("handed over: %+v", over)
+	}
+	if again := b.s.Handovers("another run", f.Rev, day); len(again) > 0 {
+		t.Errorf("flags of another run are handed over: %+v", again)
+	}
+	b.append(over[0])
+	if again := b.s.Handovers(f.Run, f.Rev, day); len(again) > 0 {
+		t.Errorf("handed over twice: %+v", again)
+	}
+	b.resolve("f1 covered", "f2 covered").release()
+	for flag, want := range map[string]string{"f3": "p3", "f4": "", "f5": ""} {
+		if f, _ := b.s.Flag(flag); f.Assigned != want {
+			t.Errorf("%s is given to %q, not %q", flag, f.Assigned, want)
+		}
+	}
+	// What the source has put right is nobody's any more.
+	b = newBook(t).cells("E 1 A").raise("f1", "K09", event.Hold, "E 1 A").release()
+	b.decide(gate.Command{Flag: "f1", Kind: gate.Assign, To: "p3"}, steward).cells("E 1 B").raise("f2", "T02", event.Hold, "E 1 B")
+	f, _ = b.s.Flag("f2")
+	if over := b.s.Handovers(f.Run, f.Rev, day); len(over) > 0 {
+		t.Errorf("another check's question is handed over: %+v", over)
+	}
+}
+
+// A version is in doubt from when it is questioned until somebody has answered in its
+// favour, or its check no longer finds it.
+func TestDoubted(t *testing.T) {
+	doubted := func(b *book, spec string) bool {
+		g := guards(t, spec)[0]
+		return b.s.Doubted(g.Key("nord", "i1"), g.Fingerprint)
+	}
+	b := newBook(t).cells("E 1 A", "F 1 A")
+	if doubted(b, "E 1 A") {
+		t.Error("a version that nobody asked about")
+	}
+	b.raise("f1", "T02", event.Hold, "E 1 A").raise("f2", "C11", event.Note, "F 1 A").release()
+	if !doubted(b, "E 1 A") || doubted(b, "F 1 A") {
+		t.Error("a hold puts in doubt, a remark does not")
+	}
+	f, _ := b.s.Flag("f1")
+	if !b.s.Doubts(f.Run, []string{"T02"}) || b.s.Doubts(f.Run, []string{"C11", "K10"}) || b.s.Doubts("another run", []string{"T02"}) {
+		t.Error("what a run brought is in doubt by its holds")
+	}
+	b.cells("E 1 B").resolve("f1 resent").release()
+	if !doubted(b, "E 1 A") || doubted(b, "E 1 B") {
+		t.Error("what was put right stays in doubt, what put it right is not")
+	}
+	b = newBook(t).cells("E 1 A").raise("f1", "T02", event.Hold, "E 1 A").release().accept("f1").release()
+	if doubted(b, "E 1 A") {
+		t.Error("an accepted version")
+	}
+	b.reject("f1").release()
+	if !doubted(b, "E 1 A") {
+		t.Error("a rejected version")
+	}
+}
+
 // A refusal ends the proposal, and the words of the refused are a new proposal.
 func TestRefusal(t *testing.T) {
 	b := newBook(t).cells("E 1 A").raise("f1", "C10", event.Block, "E 1 A").propose("f1", "C")

@@ -83,8 +83,9 @@ type Flag struct {
 	Waits []Wait
 	// Judgements of this opening, in ledger order.
 	Judgements []event.FlagJudged
-	// Assigned is who is asked first; empty: all who may decide.
-	Assigned string
+	// Assigned is who is asked first; empty: all who may decide. AssignedBy is who
+	// said so.
+	Assigned, AssignedBy string
 	// Evidence that people attached, in ledger order.
 	Evidence []event.EvidenceAttached
 

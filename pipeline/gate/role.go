@@ -104,8 +104,12 @@ func Allowed(a Actor, kind string, registries, units []string) error {
 		}
 	}
 	if may {
+		where := strings.Join(units, ", ")
+		if slices.Equal(units, []string{""}) {
+			where = "(all)"
+		}
 		return fmt.Errorf("%w: the roles of %s do not reach unit %s of registry %s; ask a steward there",
-			ErrForbidden, a.ID, strings.Join(units, ", "), strings.Join(registries, ", "))
+			ErrForbidden, a.ID, where, strings.Join(registries, ", "))
 	}
 	if len(held) == 0 {
 		held = []string{"none"}

@@ -7,19 +7,20 @@ import "bytes"
 // takes it longer and more memory than anything else about a large delivery.
 // Exports are mostly written in the order of their keys.
 type ascent struct {
-	last   []byte
-	any    bool
-	broken bool
+	last, free []byte
+	any        bool
+	broken     bool
 }
 
-// add takes the key of the next line that has one. Keys of one form ascend as
-// numbers and as texts alike, for each of their parts has its length before it.
+// room is where the next key is to be written.
+func (a *ascent) room() []byte { return a.free[:0] }
+
+// add takes the key of the next line that has one, in room. It stays as it is
+// until the next but one. Keys of one form ascend as numbers and as texts alike,
+// for each of their parts has its length before it.
 func (a *ascent) add(key []byte) {
-	if a.broken {
-		return
-	}
-	a.broken = a.any && bytes.Compare(a.last, key) >= 0
-	a.last, a.any = append(a.last[:0], key...), true
+	a.broken = a.broken || a.any && bytes.Compare(a.last, key) >= 0
+	a.last, a.free, a.any = key, a.last, true
 }
 
 // keysOnce reports whether no two observations of the file have the same key.

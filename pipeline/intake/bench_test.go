@@ -7,10 +7,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"syscall"
 	"testing"
+	"time"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/event/block"
 	"larstrom/pipeline/intake/delimited"
 )
 
@@ -54,6 +57,50 @@ func caseLevel(n int) (*catalog.Feed, *catalog.Index, []byte) {
 }
 
 type nothingSink struct{ rows int }
+
+// blockSink makes the blocks of the log, and keeps none.
+type blockSink struct {
+	nothingSink
+	splitter *block.Splitter
+	bytes    int
+}
+
+func (s *blockSink) Block(o *event.Observations) error {
+	return s.splitter.Observations(o, func(payload []byte, rows int) error {
+		s.rows, s.bytes = s.rows+rows, s.bytes+len(payload)
+		return nil
+	})
+}
+
+// processorTime is what this process has used of it.
+func processorTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// BenchmarkBlocks is the way from the text to the blocks of the log, by the
+// processor time that a row takes on it.
+func BenchmarkBlocks(b *testing.B) {
+	const rows = 1_000_000
+	feed, idx, text := caseLevel(rows)
+	var used time.Duration
+	bytesOf := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		s := &blockSink{splitter: block.NewSplitter()}
+		before := processorTime(b)
+		if _, err := Read(context.Background(), bytes.NewReader(text), feed, idx, Delivery{Region: "r", ID: "d", AsOf: day("2026-01-01"), Keys: keys()}, s); err != nil || s.rows != rows {
+			b.Fatal(err, s.rows)
+		}
+		used += processorTime(b) - before
+		bytesOf = s.bytes
+	}
+	b.ReportMetric(float64(used.Nanoseconds())/float64(b.N)/rows, "cpu-ns/row")
+	b.ReportMetric(float64(bytesOf)/rows, "bytes/row")
+}
 
 func (s *nothingSink) Block(o *event.Observations) error { s.rows += o.Len(); return nil }
 func (s *nothingSink) Reject(r *Reject) error            { return fmt.Errorf("line %d: %s", r.Line, r.Text) }

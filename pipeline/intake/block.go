@@ -27,48 +27,91 @@ const maxUnhashed = 8 << 20
 
 // blockWriter collects a block.
 type blockWriter struct {
-	number uint32 // within the file; the sink may give the block another
-	obs    event.Observations
-	// keys are what the keys of the rows that have none yet are hashes of, on
-	// end, keyEnds where each ends; one of no length is none.
-	keys    []byte
-	keyEnds []int32
-	// subjects are the same for the pseudonyms, sums those that have been made,
-	// and subjectAt says which of all of them a row has; -1: none.
-	subjects    []byte
-	subjectEnds []int32
-	sums        [][16]byte
-	subjectAt   []int32
-	hashes      int // of keys and subjects, made or not
-	// ofKeys and ofSubjects make them; nil: not yet.
-	ofKeys, ofSubjects *pseudonym.Hasher
+	number         uint32 // within the file; the sink may give the block another
+	obs            event.Observations
+	keys, subjects hashes
+}
+
+// hashes are a column of hashes while it is made.
+type hashes struct {
+	waiting pseudonym.Batch
+	sums    [][16]byte // those that have been made
+	at      []int32    // by row, which of all of them it has; -1: none
+	by      *pseudonym.Hasher
+}
+
+// add adds a hash, that of head and tail, and says which it is.
+func (h *hashes) add(head, tail []byte) int32 {
+	h.waiting.Add(head, tail)
+	return int32(h.len() - 1)
+}
+
+// len is how many there are, made or not.
+func (h *hashes) len() int { return len(h.sums) + h.waiting.Len() }
+
+// make makes those that wait.
+func (h *hashes) make() {
+	if h.waiting.Len() > 0 {
+		h.sums = h.by.Sums(h.sums, &h.waiting)
+		h.waiting.Reset()
+	}
+}
+
+// column appends the hash of each row; zero: none.
+func (h *hashes) column(dst [][16]byte) [][16]byte {
+	h.make()
+	for _, at := range h.at {
+		var sum [16]byte
+		if at >= 0 {
+			sum = h.sums[at]
+		}
+		dst = append(dst, sum)
+	}
+	return dst
+}
+
+func (h *hashes) grow(rows int) {
+	h.waiting.Grow(h.len() * rows / manyRows)
+	h.at, h.sums = room(h.at, rows), slices.Grow(h.sums, h.len()*rows/manyRows)
+}
+
+func (h *hashes) reset() {
+	h.waiting.Reset()
+	h.sums, h.at = h.sums[:0], h.at[:0]
+}
+
+// newBlockWriter has the keys of the region; nil: there is nothing to hash.
+func newBlockWriter(keys *pseudonym.Keys) *blockWriter {
+	w := &blockWriter{}
+	if keys != nil {
+		w.keys.by, w.subjects.by = keys.Naturals(), keys.Subjects()
+	}
+	return w
+}
+
+// word is a text of a column, and its code in the block where it was last.
+type word struct {
+	text string
+	// in is the number of that block, from 1; 0: it was in none.
+	code, in uint32
+}
+
+// put appends a word to a column, in which it always is.
+func (w *blockWriter) put(t *event.Texts, of *word) {
+	if of.in != w.number+1 {
+		of.code, of.in = t.Code(of.text), w.number+1
+	}
+	t.Codes = append(t.Codes, of.code)
 }
 
 // full reports whether the next line begins another block.
-func (w *blockWriter) full() bool { return w.obs.Len() == MaxBlockRows || w.hashes >= maxBlockHashes }
+func (w *blockWriter) full() bool {
+	return w.obs.Len() == MaxBlockRows || w.keys.len()+w.subjects.len() >= maxBlockHashes
+}
 
 // ends reports whether the next observation, of that line, does.
 func (w *blockWriter) ends(line uint64) bool {
-	n := w.obs.Len()
-	return n == MaxBlockRows || w.hashes >= maxBlockHashes && w.obs.Line[n-1] != line
-}
-
-// emit adds the key and the subject of a row.
-func (w *blockWriter) emit(key []byte, subject int32) {
-	if len(key) > 0 {
-		w.keys = append(w.keys, key...)
-		w.hashes++
-	}
-	w.keyEnds = append(w.keyEnds, int32(len(w.keys)))
-	w.subjectAt = append(w.subjectAt, subject)
-}
-
-// subject adds a subject and says which it is.
-func (w *blockWriter) subject(text []byte) int32 {
-	w.hashes++
-	w.subjects = append(w.subjects, text...)
-	w.subjectEnds = append(w.subjectEnds, int32(len(w.subjects)))
-	return int32(len(w.sums) + len(w.subjectEnds) - 1)
+	return w.full() && (w.obs.Len() == MaxBlockRows || w.obs.Line[w.obs.Len()-1] != line)
 }
 
 // manyRows are enough to make room for a full block at once.
@@ -77,48 +120,33 @@ const manyRows = 2_000
 // grow makes room for a full block of rows like those that are there.
 func (w *blockWriter) grow() {
 	rows := MaxBlockRows
-	if w.hashes > 0 {
-		rows = min(rows, manyRows*maxBlockHashes/w.hashes+1)
+	if hashes := w.keys.len() + w.subjects.len(); hashes > 0 {
+		rows = min(rows, manyRows*maxBlockHashes/hashes+1)
 	}
 	o := &w.obs
-	o.Line, o.Kind, o.Indicator, o.Version = room(o.Line, rows), room(o.Kind, rows), room(o.Indicator, rows), room(o.Version, rows)
-	o.Unit, o.Stratum, o.EventDate, o.RegistrationDate = room(o.Unit, rows), room(o.Stratum, rows), room(o.EventDate, rows), room(o.RegistrationDate, rows)
+	o.Line, o.Kind, o.EventDate, o.RegistrationDate = room(o.Line, rows), room(o.Kind, rows), room(o.EventDate, rows), room(o.RegistrationDate, rows)
+	for _, t := range [...]*event.Texts{&o.Indicator, &o.Version, &o.Unit, &o.Stratum} {
+		t.Codes = room(t.Codes, rows)
+	}
 	o.Subject, o.Key, o.Has, o.Finding = room(o.Subject, rows), room(o.Key, rows), room(o.Has, rows), room(o.Finding, rows)
 	o.Numerator, o.Denominator, o.Value, o.Expected = room(o.Numerator, rows), room(o.Denominator, rows), room(o.Value, rows), room(o.Expected, rows)
-	w.keyEnds, w.subjectEnds, w.subjectAt, w.sums = room(w.keyEnds, rows), room(w.subjectEnds, rows), room(w.subjectAt, rows), room(w.sums, rows)
-	w.keys = slices.Grow(w.keys, min(len(w.keys)*rows/manyRows, maxUnhashed))
-	w.subjects = slices.Grow(w.subjects, min(len(w.subjects)*rows/manyRows, maxUnhashed))
+	w.keys.grow(rows)
+	w.subjects.grow(rows)
 }
 
 // room has the capacity for so many.
 func room[T any](s []T, n int) []T { return slices.Grow(s, max(n-len(s), 0)) }
 
 // hash makes the hashes, which is the dearest part of most rows and needs
-// nothing but the block. Keys may be nil where there is nothing to hash.
-func (w *blockWriter) hash(k *pseudonym.Keys) {
-	if k == nil {
-		w.obs.Key = append(w.obs.Key, make([][16]byte, len(w.keyEnds))...)
-		w.keyEnds = w.keyEnds[:0]
-		return
-	}
-	if w.ofKeys == nil {
-		w.ofKeys, w.ofSubjects = k.Naturals(), k.Subjects()
-	}
-	w.obs.Key = w.ofKeys.Sums(w.obs.Key, w.keys, w.keyEnds)
-	w.sums = w.ofSubjects.Sums(w.sums, w.subjects, w.subjectEnds)
-	w.keys, w.keyEnds, w.subjects, w.subjectEnds = w.keys[:0], w.keyEnds[:0], w.subjects[:0], w.subjectEnds[:0]
+// nothing but the block.
+func (w *blockWriter) hash() {
+	w.keys.make()
+	w.subjects.make()
 }
 
 // finish makes what is still missing of the block.
-func (w *blockWriter) finish(k *pseudonym.Keys) {
-	w.hash(k)
-	for _, at := range w.subjectAt {
-		var subject [16]byte
-		if at >= 0 {
-			subject = w.sums[at]
-		}
-		w.obs.Subject = append(w.obs.Subject, subject)
-	}
+func (w *blockWriter) finish() {
+	w.obs.Key, w.obs.Subject = w.keys.column(w.obs.Key), w.subjects.column(w.obs.Subject)
 }
 
 // begin makes it the block of that number, of the same file as o.
@@ -129,8 +157,8 @@ func (w *blockWriter) begin(number uint32, o *event.Observations) {
 
 func (w *blockWriter) reset() {
 	w.obs.Reset()
-	w.keys, w.keyEnds = w.keys[:0], w.keyEnds[:0]
-	w.subjects, w.subjectEnds, w.sums, w.subjectAt, w.hashes = w.subjects[:0], w.subjectEnds[:0], w.sums[:0], w.subjectAt[:0], 0
+	w.keys.reset()
+	w.subjects.reset()
 }
 
 // blocksAhead bounds the blocks that are finished while the next one is filled.
@@ -140,7 +168,6 @@ const blocksAhead = 2
 // their order, while the file is read on.
 type handover struct {
 	sink Sink
-	keys *pseudonym.Keys // nil: there is nothing to hash
 	out  *stream.Stream
 	free chan *blockWriter
 
@@ -149,9 +176,9 @@ type handover struct {
 }
 
 func newHandover(sink Sink, keys *pseudonym.Keys) *handover {
-	h := &handover{sink: sink, keys: keys, out: stream.New().WithMaxGoroutines(blocksAhead), free: make(chan *blockWriter, blocksAhead)}
+	h := &handover{sink: sink, out: stream.New().WithMaxGoroutines(blocksAhead), free: make(chan *blockWriter, blocksAhead)}
 	for range blocksAhead {
-		h.free <- &blockWriter{}
+		h.free <- newBlockWriter(keys)
 	}
 	return h
 }
@@ -167,7 +194,7 @@ func (h *handover) swap(w *blockWriter) (*blockWriter, error) {
 	next.reset()
 	next.begin(w.number+1, &w.obs)
 	h.out.Go(func() stream.Callback {
-		w.finish(h.keys)
+		w.finish()
 		return func() {
 			defer func() { h.free <- w }()
 			h.mu.Lock()

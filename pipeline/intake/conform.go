@@ -59,7 +59,9 @@ type conformer struct {
 	wide                                                              []*measure
 	narrow                                                            map[string]*measure // by indicator, of a long file; nil: unknown
 
-	texts map[string]string // strata of the block
+	strataOf map[string]*word // of the block
+	unread   unread
+	texts    map[string]string // codes of code systems
 	// memos are the memories of columns, cells what they know of the texts of the
 	// row at hand, by position.
 	memos   []memo
@@ -67,7 +69,6 @@ type conformer struct {
 	block   *blockWriter
 	faults  []fault
 	scratch []byte
-	keyEnd  int // where the key's values end in scratch
 	keys    ascent
 	raw     []string
 	// document is the report of FHIR that the row is of; nil: it is of none.
@@ -97,6 +98,9 @@ type conformer struct {
 	// last is the row before the one at hand, now what becomes of that.
 	last lastRow
 	now  outcome
+	// textBefore is the text of the record before the one at hand, in a format
+	// of text.
+	textBefore func() []byte
 	// joined are the rows of the file that the row was made of beside the
 	// first, and absent the positions of columns
 	joined [][]string
@@ -182,25 +186,33 @@ type measure struct {
 	// are those that are 1 where no column has them.
 	needs, ones event.Has
 	counts      bool // numerator and denominator are counts, never below 0
+	subset      bool // the numerator counts some of those that the denominator does
+	registered  bool // the period is that of the registration
 	// least and most bound the value, in micro-units.
 	least, most int64
 	span        dateSpan
 	days        *daySet // nil: not asked for
-	version     versionSpan
+	id          word
+	versions    []versionSpan
+	version     *versionSpan // of the row before
 }
 
 type versionSpan struct {
-	id     string
+	id     word
 	lo, hi int32 // half-open
 }
 
 type unitEntry struct {
 	system string
 	code   string
-	id     string
+	id     word
 	ok     bool
 	lo, hi int32 // half-open days for which the answer holds
 }
+
+// unread are the words for what rows do not tell, by column, and that of no
+// stratum.
+type unread struct{ indicator, version, unit, stratum, none word }
 
 // fault is one thing that is wrong with a row.
 type fault struct {
@@ -216,15 +228,15 @@ type fault struct {
 // row is what the measures of a row share.
 type row struct {
 	line         uint64
-	unit         string
-	stratum      string
+	unit         *word
+	stratum      *word
 	event, reg   int32
 	has          event.Has // date bits
 	finding      event.Finding
-	subject      bool
-	subjectEnd   int   // in scratch, where it begins behind the key
-	subjectAt    int32 // in the block subjectIn, if it is there already
-	subjectIn    uint32
+	subject      []byte
+	subjectAt    int32  // in the block subjectIn, if it is there already
+	subjectIn    uint32 // number of that block, from 1
+	key          []byte // its values, each with its length
 	hasKey       bool
 	reject, park bool
 	reason       bool  // the row says why it has no number
@@ -247,7 +259,8 @@ func newConformer(feed *catalog.Feed, idx Catalog, d Delivery, sink Sink, res *R
 		number: numberForm{decimal: feed.Dialect.Decimal[0], thousands: feed.Dialect.Thousands},
 		date:   dateForm{form: feed.Dialect.Dates, zone: zone},
 		long:   len(feed.Measures) == 0,
-		narrow: map[string]*measure{}, texts: map[string]string{}, ruleIDs: ruleIDs(),
+		narrow: map[string]*measure{}, texts: map[string]string{}, strataOf: map[string]*word{}, ruleIDs: ruleIDs(),
+		unread: unread{indicator: word{text: anyOf}, version: word{text: anyOf}, unit: word{text: anyOf}, stratum: word{text: anyOf}},
 	}
 	c.subjectPrefix = prefix("subject", feed.Registry)
 	if Pseudonymised(feed) {
@@ -256,7 +269,7 @@ func newConformer(feed *catalog.Feed, idx Catalog, d Delivery, sink Sink, res *R
 		}
 	}
 	c.out = newHandover(sink, d.Keys)
-	c.block = &blockWriter{}
+	c.block = newBlockWriter(d.Keys)
 	c.delivery = d
 	c.maxRow, c.maxField = cmp.Or(feed.Limits.Row, maxRow), cmp.Or(feed.Limits.Field, maxField)
 	c.block.begin(0, &event.Observations{Region: d.Region, Registry: feed.Registry, Feed: feed.ID, Delivery: d.ID})
@@ -383,6 +396,13 @@ func (c *conformer) newMeasure(ind *catalog.Indicator, numerator, denominator, v
 		rate:    l.resolve(rate),
 		days:    c.daysOf(ind.Period),
 		prefix:  prefix("key", c.feed.Registry, c.feed.ID, ind.ID),
+		id:      word{text: ind.ID},
+		version: &versionSpan{},
+		subset:  ind.Subset && ind.Type == catalog.Proportion, registered: ind.PeriodBy == "registration_date",
+	}
+	for _, v := range ind.Versions {
+		lo, hi := days(v.From, v.To)
+		m.versions = append(m.versions, versionSpan{word{text: v.ID}, lo, hi})
 	}
 	m.least, m.most = boundsOf(ind)
 	has := func(i int) bool { return m.numbers[i].set }
@@ -471,21 +491,27 @@ func appendPart(b, part []byte) []byte {
 // trim takes spaces, tabs and no-break spaces off both ends: exports pad
 // their columns.
 func trim(b []byte) []byte {
-	if len(b) == 0 || b[0] > ' ' && b[0] < 0x80 && b[len(b)-1] > ' ' && b[len(b)-1] < 0x80 {
-		return b
+	if n := len(b); n > 0 && (padded(b[0]) || padded(b[n-1])) {
+		return trimmed(b)
 	}
-	return bytes.Trim(b, " \t\u00a0\u202f")
+	return b
 }
 
+func trimmed(b []byte) []byte { return bytes.Trim(b, " \t\u00a0\u202f") }
+
+// padded reports whether a byte at the end of a text may be of what trim takes off.
+func padded(c byte) bool { return c <= ' ' || c >= 0x80 }
+
 func get(fields [][]byte, r *ref) []byte {
-	if r.col < 0 {
+	switch {
+	case r.col < 0:
 		return r.constant
+	case r.words == nil:
+		return trim(fields[r.col])
 	}
 	b := trim(fields[r.col])
-	if r.words != nil {
-		if word, ok := r.words[string(b)]; ok {
-			return word
-		}
+	if word, ok := r.words[string(b)]; ok {
+		return word
 	}
 	return b
 }
@@ -525,26 +551,26 @@ func (c *conformer) unreadable(line, lines uint64, raw []string, rule, text, hin
 	}
 	c.fault(fault{rule: rule, text: text, hint: hint})
 	for i := range lines {
-		r := row{line: line + i, unit: anyOf, stratum: anyOf}
+		r := row{line: line + i, unit: &c.unread.unit, stratum: &c.unread.stratum}
 		if c.unit.set && c.unit.col < 0 {
 			c.unitBy(&r, c.places[0].entry(c.unit.constant))
 		}
 		if len(c.strata) == 0 {
-			r.stratum = ""
+			r.stratum = &c.unread.none
 		}
 		for _, m := range c.wide {
-			if err := c.emit(event.Rejected, m.ind.ID, anyOf, &r, nil, 0, 0, [4]int64{}); err != nil {
+			if err := c.emit(event.Rejected, &m.id, &c.unread.version, &r, nil, 0, 0, &[4]int64{}); err != nil {
 				return err
 			}
 		}
 		if c.long {
-			id := anyOf
+			id := &c.unread.indicator
 			if c.indicator.set && c.indicator.col < 0 {
 				if m := c.findIndicator(c.indicator.constant); m != nil {
-					id = m.ind.ID
+					id = &m.id
 				}
 			}
-			if err := c.emit(event.Rejected, id, anyOf, &r, nil, 0, 0, [4]int64{}); err != nil {
+			if err := c.emit(event.Rejected, id, &c.unread.version, &r, nil, 0, 0, &[4]int64{}); err != nil {
 				return err
 			}
 		}
@@ -606,7 +632,7 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 			Text: "the column has another value than the file's instruction",
 			Hint: "the instruction may replace what is stored, so every row must be of what it names; send one file for each"})
 	}
-	r := row{line: line, unit: anyOf}
+	r := row{line: line, unit: &c.unread.unit}
 	deleted := c.operation.set && slices.Contains(c.feed.Operation.Delete, string(get(fields, &c.operation)))
 	if c.only != nil && !c.takes(fields) {
 		if c.feed.Delivery != "delta" || len(c.key) == 0 {
@@ -636,19 +662,17 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 		r.hasEnd = has != 0
 	}
 	c.unitOf(&r, fields)
-	if c.units != nil && r.unit != anyOf {
-		c.units[r.unit] = true
+	if c.units != nil && r.unit != &c.unread.unit {
+		c.units[r.unit.text] = true
 	}
 	c.stratumOf(&r, fields)
 	if c.look.stratum {
-		r.stratum = anyOf
+		r.stratum = &c.unread.stratum
 	}
 	c.keyOf(&r, fields)
 	if c.subject.set {
 		if b := get(fields, &c.subject); !c.missing(b) {
-			r.subject, r.subjectAt = true, -1
-			c.scratch = append(append(c.scratch[:c.keyEnd], c.subjectPrefix[:]...), b...)
-			r.subjectEnd = len(c.scratch)
+			r.subject = b
 		}
 	}
 	c.codesOf(&r, fields)
@@ -671,7 +695,7 @@ func (c *conformer) row(line uint64, fields [][]byte, faulty []int) error {
 		if m.when.set && !slices.Contains(m.in, string(get(fields, &m.when))) {
 			// In a delta the row may have met the condition before.
 			if c.feed.Delivery == "delta" && r.hasKey && !r.reject {
-				if err := c.emit(event.Deleted, m.ind.ID, c.versionAt(m, &r), &r, c.keyOfMeasure(m.prefix), 0, 0, [4]int64{}); err != nil {
+				if err := c.emit(event.Deleted, &m.id, c.versionAt(m, &r), &r, &m.prefix, 0, 0, &[4]int64{}); err != nil {
 					return err
 				}
 			}
@@ -817,7 +841,7 @@ func (c *conformer) unitOf(r *row, fields [][]byte) {
 	at := &c.places[0]
 	cell := c.cell(&at.ref)
 	if cell != nil && cell.knows&knowsUnit != 0 && r.has&event.HasEventDate != 0 && r.event >= cell.lo && r.event < cell.hi {
-		r.unit = cell.name
+		r.unit = &cell.name
 		return
 	}
 	code := get(fields, &at.ref)
@@ -854,7 +878,7 @@ func (c *conformer) unitOf(r *row, fields [][]byte) {
 func (c *conformer) unitBy(r *row, e *unitEntry) bool {
 	if r.has&event.HasEventDate == 0 {
 		if u, ok := c.idx.UnitByCode(e.system, e.code, catalog.Date{}); ok {
-			r.unit = u.ID
+			r.unit = &word{text: u.ID}
 			return true
 		}
 		return false
@@ -863,7 +887,7 @@ func (c *conformer) unitBy(r *row, e *unitEntry) bool {
 		c.lookUp(e, r.event)
 	}
 	if e.ok {
-		r.unit = e.id
+		r.unit = &e.id
 	}
 	return e.ok
 }
@@ -886,11 +910,11 @@ func (p *place) entry(code []byte) *unitEntry {
 func (c *conformer) lookUp(e *unitEntry, day int32) {
 	at := catalog.DateOfDays(day)
 	u, ok := c.idx.UnitByCode(e.system, e.code, at)
-	e.ok, e.id, e.lo, e.hi = ok, "", day, day+1
+	e.ok, e.id, e.lo, e.hi = ok, word{}, day, day+1
 	if !ok {
 		return
 	}
-	e.id = u.ID
+	e.id.text = u.ID
 	for _, code := range u.Codes {
 		if code.System != e.system || code.Code != e.code || !at.Within(code.From, code.To) || !at.Within(u.From, u.To) {
 			continue
@@ -918,12 +942,13 @@ func days(from, to catalog.Date) (lo, hi int32) {
 // inside one is written %2F or %25, so that different strata stay different.
 func (c *conformer) stratumOf(r *row, fields [][]byte) {
 	if len(c.strata) == 0 {
+		r.stratum = &c.unread.none
 		return
 	}
 	var cell *cellSeen
 	if len(c.strata) == 1 {
 		if cell = c.cell(&c.strata[0]); cell != nil && cell.knows&knowsStratum != 0 {
-			r.stratum = cell.name
+			r.stratum = &cell.name
 			return
 		}
 	}
@@ -933,11 +958,11 @@ func (c *conformer) stratumOf(r *row, fields [][]byte) {
 		b := get(fields, s)
 		if len(b) == 1 && b[0] == '*' {
 			c.fault(fault{column: s.name, value: b, rule: RuleType, text: "a stratum cannot be *", hint: "* stands for a stratum that could not be read; give it another name"})
-			r.stratum = anyOf
+			r.stratum = &c.unread.stratum
 			return
 		}
 		if s.strange(fields) && !c.missing(b) { // which is a fault of its own
-			r.stratum = anyOf
+			r.stratum = &c.unread.stratum
 			return
 		}
 		if i > 0 {
@@ -949,48 +974,40 @@ func (c *conformer) stratumOf(r *row, fields [][]byte) {
 		}
 		c.scratch = append(c.scratch, strings.NewReplacer("%", "%25", "/", "%2F").Replace(string(b))...)
 	}
-	text, ok := c.texts[string(c.scratch)]
+	known, ok := c.strataOf[string(c.scratch)]
 	if !ok {
-		text = string(c.scratch)
-		c.texts[text] = text
+		known = &word{text: string(c.scratch)}
+		c.strataOf[known.text] = known
 	}
-	r.stratum = text
+	r.stratum = known
 	if cell != nil && cell.knows&knowsUnit == 0 {
-		cell.name, cell.knows = text, cell.knows|knowsStratum
+		cell.name, cell.knows = *known, cell.knows|knowsStratum
 	}
 }
 
-// keyOf puts the key's values into scratch, where the hash of each measure
-// finds them behind room for its prefix. A row of a delta needs a key.
+// keyOf joins the key's values. A row of a delta needs a key.
 func (c *conformer) keyOf(r *row, fields [][]byte) {
-	c.scratch = append(c.scratch[:0], make([]byte, 16)...)
+	r.key = c.keys.room()
 	for i := range c.key {
 		b := get(fields, &c.key[i])
 		r.hasKey = r.hasKey || len(b) > 0
-		c.scratch = appendPart(c.scratch, b)
+		r.key = appendPart(r.key, b)
 	}
-	c.keyEnd = len(c.scratch)
 	if r.hasKey {
-		c.keys.add(c.scratch[16:])
+		c.keys.add(r.key)
 	}
 	if !r.hasKey && len(c.key) > 0 && c.feed.Delivery == "delta" {
 		c.fault(fault{column: c.key[0].name, rule: RuleType, text: "no key", hint: "every row of a delta has a value in " + strings.Join(c.feed.Key, ", ")})
 	}
 }
 
-// keyOfMeasure is what the key of a row for one indicator is the hash of, up to
-// the next call.
-func (c *conformer) keyOfMeasure(prefix [16]byte) []byte {
-	copy(c.scratch, prefix[:])
-	return c.scratch[:c.keyEnd]
-}
-
-// keyFor is the same; nil: the row has no key.
-func (c *conformer) keyFor(r *row, prefix [16]byte) []byte {
+// keyFor is what the key of a row is hashed with for one indicator; nil: the row
+// has no key.
+func (r *row) keyFor(prefix *[16]byte) *[16]byte {
 	if !r.hasKey {
 		return nil
 	}
-	return c.keyOfMeasure(prefix)
+	return prefix
 }
 
 func (c *conformer) codesOf(r *row, fields [][]byte) {
@@ -1029,18 +1046,18 @@ func (c *conformer) deleteRow(r *row, fields [][]byte) error {
 		kind = event.Rejected
 	}
 	for _, m := range c.wide {
-		if err := c.emit(kind, m.ind.ID, c.versionAt(m, r), r, c.keyFor(r, m.prefix), 0, 0, [4]int64{}); err != nil {
+		if err := c.emit(kind, &m.id, c.versionAt(m, r), r, r.keyFor(&m.prefix), 0, 0, &[4]int64{}); err != nil {
 			return err
 		}
 	}
 	if c.long {
 		text := get(fields, &c.indicator)
-		m, id, version := c.findIndicator(text), anyOf, anyOf
+		m, id, version := c.findIndicator(text), &c.unread.indicator, &c.unread.version
 		p := prefix("key", c.feed.Registry, c.feed.ID, string(text))
 		if m != nil {
-			id, version, p = m.ind.ID, c.versionAt(m, r), m.prefix
+			id, version, p = &m.id, c.versionAt(m, r), m.prefix
 		}
-		if err := c.emit(kind, id, version, r, c.keyFor(r, p), 0, 0, [4]int64{}); err != nil {
+		if err := c.emit(kind, id, version, r, r.keyFor(&p), 0, 0, &[4]int64{}); err != nil {
 			return err
 		}
 	}
@@ -1090,29 +1107,29 @@ func (c *conformer) longRow(r *row, fields [][]byte) error {
 	if day, ok := r.eventDay(); ok {
 		c.loose.add(day)
 	}
-	return c.emit(kind, anyOf, anyOf, r, c.keyFor(r, prefix("key", c.feed.Registry, c.feed.ID, string(text))), 0, 0, [4]int64{})
+	p := prefix("key", c.feed.Registry, c.feed.ID, string(text))
+	return c.emit(kind, &c.unread.indicator, &c.unread.version, r, r.keyFor(&p), 0, 0, &[4]int64{})
 }
 
 func (r *row) eventDay() (int32, bool) { return r.event, r.has&event.HasEventDate != 0 }
 
 // versionAt is the version of an indicator at the event date, "*" where there
 // is none.
-func (c *conformer) versionAt(m *measure, r *row) string {
+func (c *conformer) versionAt(m *measure, r *row) *word {
 	day, ok := r.eventDay()
 	if !ok {
-		return anyOf
+		return &c.unread.version
 	}
-	if day >= m.version.lo && day < m.version.hi {
-		return m.version.id
+	if v := m.version; day >= v.lo && day < v.hi {
+		return &v.id
 	}
-	for i := range m.ind.Versions {
-		v := &m.ind.Versions[i]
-		if lo, hi := days(v.From, v.To); day >= lo && day < hi {
-			m.version = versionSpan{v.ID, lo, hi}
-			return v.ID
+	for i := range m.versions {
+		if v := &m.versions[i]; day >= v.lo && day < v.hi {
+			m.version = v
+			return &v.id
 		}
 	}
-	return anyOf
+	return &c.unread.version
 }
 
 // measureRow takes one indicator of a row.
@@ -1121,7 +1138,7 @@ func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
 	version := c.versionOf(m, r, fields, &park)
 
 	day, known := r.eventDay()
-	if m.ind.PeriodBy == "registration_date" {
+	if m.registered {
 		day, known = r.reg, r.has&event.HasRegistrationDate != 0
 		if !known && c.registration.set && c.missing(get(fields, &c.registration)) {
 			if !c.told(RuleType, c.registration.name) {
@@ -1134,7 +1151,7 @@ func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
 		// The row replaces nothing and nothing would ever replace it: each
 		// night would add it once more. No cell of the window lacks it.
 		at := c.event.name
-		if m.ind.PeriodBy == "registration_date" {
+		if m.registered {
 			at = c.registration.name
 		}
 		if !c.told(RuleWhole, at) {
@@ -1145,7 +1162,8 @@ func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
 		return nil
 	}
 
-	n, has, finding, ok := c.numbersOf(m, fields, r)
+	var n [4]int64
+	has, finding, ok := c.numbersOf(&n, m, fields, r)
 	if !ok || c.periodEnd.set && !c.onePeriod(m, r) {
 		reject = true
 	}
@@ -1166,7 +1184,7 @@ func (c *conformer) measureRow(m *measure, r *row, fields [][]byte) error {
 	case park:
 		kind = event.Parked
 	}
-	return c.emit(kind, m.ind.ID, version, r, c.keyFor(r, m.prefix), has, finding, n)
+	return c.emit(kind, &m.id, version, r, r.keyFor(&m.prefix), has, finding, &n)
 }
 
 // told reports whether the row already has a fault of the rule in the column:
@@ -1177,17 +1195,14 @@ func (c *conformer) told(rule, column string) bool {
 
 // versionOf is the version that the row names, or that holds at its date. A
 // version that the catalog does not have at that date parks the row.
-func (c *conformer) versionOf(m *measure, r *row, fields [][]byte, park *bool) string {
+func (c *conformer) versionOf(m *measure, r *row, fields [][]byte, park *bool) *word {
 	day, ok := r.eventDay()
 	if c.version.set {
 		if b := get(fields, &c.version); !c.missing(b) {
-			for i := range m.ind.Versions {
-				v := &m.ind.Versions[i]
-				if v.ID != string(b) {
-					continue
-				}
-				if lo, hi := days(v.From, v.To); !ok || day >= lo && day < hi {
-					return v.ID
+			for i := range m.versions {
+				v := &m.versions[i]
+				if v.id.text == string(b) && (!ok || day >= v.lo && day < v.hi) {
+					return &v.id
 				}
 			}
 			if ok {
@@ -1196,14 +1211,11 @@ func (c *conformer) versionOf(m *measure, r *row, fields [][]byte, park *bool) s
 					hint: "add the version, or its dates, to the indicator; the row waits until then"})
 				*park = true
 			}
-			return anyOf
+			return &c.unread.version
 		}
 	}
-	if !ok {
-		return anyOf
-	}
 	id := c.versionAt(m, r)
-	if id == anyOf {
+	if ok && id == &c.unread.version {
 		c.fault(fault{column: c.event.name, rule: RuleIndicator, parked: true,
 			text: "indicator " + m.ind.ID + " has no version that holds on the row's date",
 			hint: "widen the dates of a version of the indicator; the row waits until then"})
@@ -1216,7 +1228,7 @@ func (c *conformer) versionOf(m *measure, r *row, fields [][]byte, park *bool) s
 // the squares of a hundred million of them fits.
 const maxValue = 1_000_000_000 * cell.Micro
 
-// numbersOf reads the numbers of a measure and applies the indicator's policy
+// numbersOf reads the numbers of a measure into n and applies the indicator's policy
 // for missing ones:
 //
 //   - exclude and separate: the row gives no number and counts as missing (the
@@ -1227,9 +1239,9 @@ const maxValue = 1_000_000_000 * cell.Micro
 // A value outside the indicator's bounds is none: it is missing like one that
 // was not given, and stays beside for the checks of what the source sends.
 // A row that says why it has no number has none, whatever the policy is.
-func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, has event.Has, finding event.Finding, ok bool) {
+func (c *conformer) numbersOf(n *[4]int64, m *measure, fields [][]byte, r *row) (has event.Has, finding event.Finding, ok bool) {
 	ok = true
-	n, has = m.given, m.hasGiven
+	*n, has = m.given, m.hasGiven
 	reason, masked := r.reason, r.masked
 	numbers := ""
 	for _, i := range m.read {
@@ -1299,34 +1311,37 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 		ok, finding = false, event.BadReason
 	}
 	if !ok {
-		return n, has, finding, false
+		return has, finding, false
 	}
 	if reason {
 		if masked {
 			finding = event.Masked
 		}
-		return [4]int64{}, event.HasMissing | event.HasReason, finding, true
+		*n = [4]int64{}
+		return event.HasMissing | event.HasReason, finding, true
 	}
 	if m.needs&has&event.HasValue != 0 && (n[2] < m.least || n[2] > m.most) {
-		return [4]int64{2: n[2]}, event.HasMissing, event.Implausible, true
+		*n = [4]int64{2: n[2]}
+		return event.HasMissing, event.Implausible, true
 	}
 	if absent := m.needs &^ has; absent != 0 {
 		if m.ind.Missing == "not_met" && absent == event.HasNumerator {
 			n[0], has = 0, has|event.HasNumerator|event.HasMissing
 		} else {
-			return [4]int64{}, event.HasMissing, 0, true
+			*n = [4]int64{}
+			return event.HasMissing, 0, true
 		}
 	}
 	const both = event.HasNumerator | event.HasDenominator
 	if m.counts && (has&event.HasNumerator != 0 && n[0] < 0 || has&event.HasDenominator != 0 && n[1] < 0) {
 		finding |= event.Negative
 	}
-	if m.ind.Subset && m.ind.Type == catalog.Proportion && (n[0]%cell.Micro != 0 || n[1]%cell.Micro != 0) {
-		c.partial(m, fields, n)
-		return n, has, finding, false
+	if m.subset && (n[0]%cell.Micro != 0 || n[1]%cell.Micro != 0) {
+		c.partial(m, fields, *n)
+		return has, finding, false
 	}
 	if has&both == both {
-		if m.ind.Subset && m.ind.Type == catalog.Proportion && n[0] > n[1] {
+		if m.subset && n[0] > n[1] {
 			finding |= event.NumeratorAbove
 		}
 		if n[0] > 0 && n[1] == 0 {
@@ -1336,11 +1351,11 @@ func (c *conformer) numbersOf(m *measure, fields [][]byte, r *row) (n [4]int64, 
 			finding |= event.RateMismatch
 		}
 	}
-	return n, has, finding, true
+	return has, finding, true
 }
 
 // emit appends one observation and hands the block on when it is full.
-func (c *conformer) emit(kind event.Kind, id, version string, r *row, key []byte, has event.Has, finding event.Finding, n [4]int64) error {
+func (c *conformer) emit(kind event.Kind, id, version *word, r *row, key *[16]byte, has event.Has, finding event.Finding, n *[4]int64) error {
 	if c.block.ends(r.line) {
 		if err := c.flush(); err != nil {
 			return err
@@ -1352,10 +1367,10 @@ func (c *conformer) emit(kind event.Kind, id, version string, r *row, key []byte
 	o := &w.obs
 	o.Line = append(o.Line, r.line)
 	o.Kind = append(o.Kind, kind)
-	o.Indicator = append(o.Indicator, id)
-	o.Version = append(o.Version, version)
-	o.Unit = append(o.Unit, r.unit)
-	o.Stratum = append(o.Stratum, r.stratum)
+	w.put(&o.Indicator, id)
+	w.put(&o.Version, version)
+	w.put(&o.Unit, r.unit)
+	w.put(&o.Stratum, r.stratum)
 	o.EventDate = append(o.EventDate, r.event)
 	o.RegistrationDate = append(o.RegistrationDate, r.reg)
 	o.Has = append(o.Has, has|r.has)
@@ -1364,16 +1379,19 @@ func (c *conformer) emit(kind event.Kind, id, version string, r *row, key []byte
 	o.Denominator = append(o.Denominator, n[1])
 	o.Value = append(o.Value, n[2])
 	o.Expected = append(o.Expected, n[3])
-	at := int32(-1)
-	if r.subject {
-		if r.subjectAt < 0 || r.subjectIn != w.number {
-			r.subjectAt, r.subjectIn = w.subject(c.scratch[c.keyEnd:r.subjectEnd]), w.number
-		}
-		at = r.subjectAt
+	ofKey, ofSubject := int32(-1), int32(-1)
+	if key != nil {
+		ofKey = w.keys.add(key[:], r.key)
 	}
-	w.emit(key, at)
-	if len(w.keys)+len(w.subjects) > maxUnhashed {
-		w.hash(c.delivery.Keys)
+	if len(r.subject) > 0 {
+		if r.subjectIn != w.number+1 {
+			r.subjectAt, r.subjectIn = w.subjects.add(c.subjectPrefix[:], r.subject), w.number+1
+		}
+		ofSubject = r.subjectAt
+	}
+	w.keys.at, w.subjects.at = append(w.keys.at, ofKey), append(w.subjects.at, ofSubject)
+	if w.keys.waiting.Size()+w.subjects.waiting.Size() > maxUnhashed {
+		w.hash()
 	}
 	switch kind {
 	case event.Observed:
@@ -1396,6 +1414,7 @@ func (c *conformer) flush() error {
 	}
 	c.res.Rows += int64(n)
 	c.res.Blocks++
+	clear(c.strataOf)
 	clear(c.texts)
 	return nil
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"encoding/binary"
 	"time"
 
 	"larstrom/pipeline/catalog"
@@ -55,6 +56,9 @@ func (d dateForm) hint() string {
 func (d dateForm) days(b []byte) (int32, bool) {
 	switch d.form {
 	case "iso":
+		if day, ok := plainISO(b); ok {
+			return day, true
+		}
 		if len(b) < 10 || b[4] != '-' || b[7] != '-' {
 			return 0, false
 		}
@@ -241,24 +245,40 @@ func civil(y, m, d int) (int32, bool) {
 	}
 	before := y - 1
 	days := before*365 + before/4 - before/100 + before/400 - 719162
-	for i := 1; i < m; i++ {
-		days += monthDays(y, i)
+	if days += beforeMonth(m); m > 2 && leap(y) {
+		days++
 	}
 	return int32(days + d - 1), true
 }
 
+func leap(y int) bool { return y%4 == 0 && (y%100 != 0 || y%400 == 0) }
+
+// beforeMonth is how many days of a year without a leap day come before a month.
+func beforeMonth(m int) int {
+	return int([...]uint16{0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365}[m-1])
+}
+
 func monthDays(y, m int) int {
-	switch m {
-	case 2:
-		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
-			return 29
-		}
-		return 28
-	case 4, 6, 9, 11:
-		return 30
-	default:
-		return 31
+	if m == 2 && leap(y) {
+		return 29
 	}
+	return beforeMonth(m+1) - beforeMonth(m)
+}
+
+// plainISO reads 2024-05-31, the commonest form of all, at once: eight bytes are
+// held against 0000-00- and must be digits there, and nothing, above it.
+func plainISO(b []byte) (int32, bool) {
+	const zeros, limits, tops = 0x2d30302d30303030, 0x7f76767f76767676, 0x8080808080808080
+	if len(b) != 10 {
+		return 0, false
+	}
+	x := binary.LittleEndian.Uint64(b) ^ zeros
+	tens, ones := b[8]-'0', b[9]-'0'
+	if (x|(x+limits))&tops != 0 || tens > 9 || ones > 9 {
+		return 0, false
+	}
+	at := func(i int) int { return int(x >> (8 * i) & 0xff) }
+	return civil(1000*at(0)+100*at(1)+10*at(2)+at(3), 10*at(5)+at(6), 10*int(tens)+int(ones))
 }
 
 // isoWeek is the Monday of the week. Week 1 holds January 4; a year has week

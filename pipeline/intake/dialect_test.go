@@ -87,7 +87,7 @@ func factsOf(s *taken) []string {
 	o := &s.obs
 	for i := range o.Line {
 		if o.Kind[i] == event.Observed {
-			all = append(all, fact{o.Unit[i], catalog.DateOfDays(o.EventDate[i]).Time(), o.Stratum[i], o.Value[i]}.String())
+			all = append(all, fact{o.Unit.At(i), catalog.DateOfDays(o.EventDate[i]).Time(), o.Stratum.At(i), o.Value[i]}.String())
 		}
 	}
 	return all

@@ -15,9 +15,8 @@ import (
 type lastRow struct {
 	line, after uint64 // its line, and the one after it; after is 0 where there is none
 	block       uint32
-	from        int // of its observations in the block
-	raw         []byte
-	fields      []string // of a row that was joined from several
+	from        int      // of its observations in the block
+	fields      []string // where it has no text, or was joined from several
 	joined      [][]string
 	outcome
 }
@@ -51,7 +50,6 @@ func (c *conformer) keep(rec *record.Record, before mark) {
 	if before.full && l.block != c.block.number {
 		l.block, l.from = c.block.number, 0 // the full block left before the row
 	}
-	l.raw = append(l.raw[:0], rec.Raw...)
 	if rec.Raw == nil {
 		l.fields, l.joined = rawOf(c.delivered(rec.Fields)), c.joined
 	}
@@ -92,7 +90,7 @@ func (c *conformer) doubt(line uint64, raw []string) error {
 	c.faults = append(c.faults[:0], fault{rule: RuleDialect, text: text, hint: hint})
 	c.raw = l.fields
 	if l.fields == nil {
-		c.raw = c.split(l.raw)
+		c.raw = c.split(c.textBefore())
 	}
 	joined := c.joined
 	c.joined = l.joined

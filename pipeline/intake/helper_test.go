@@ -123,10 +123,12 @@ func (s *taken) Block(o *event.Observations) error {
 	t.Region, t.Registry, t.Feed, t.Delivery = o.Region, o.Registry, o.Feed, o.Delivery
 	t.Line = append(t.Line, o.Line...)
 	t.Kind = append(t.Kind, o.Kind...)
-	t.Indicator = append(t.Indicator, o.Indicator...)
-	t.Version = append(t.Version, o.Version...)
-	t.Unit = append(t.Unit, o.Unit...)
-	t.Stratum = append(t.Stratum, o.Stratum...)
+	for i := range o.Line {
+		t.Indicator.Add(o.Indicator.At(i))
+		t.Version.Add(o.Version.At(i))
+		t.Unit.Add(o.Unit.At(i))
+		t.Stratum.Add(o.Stratum.At(i))
+	}
 	t.EventDate = append(t.EventDate, o.EventDate...)
 	t.RegistrationDate = append(t.RegistrationDate, o.RegistrationDate...)
 	t.Subject = append(t.Subject, o.Subject...)
@@ -160,9 +162,9 @@ func (s *taken) rows() []string {
 		if o.Has[i]&event.HasEventDate != 0 {
 			date = catalog.DateOfDays(o.EventDate[i]).String()
 		}
-		fmt.Fprintf(&b, "%d %s %s@%s %s", o.Line[i], [...]string{"obs", "del", "rej", "park"}[o.Kind[i]], o.Indicator[i], o.Version[i], o.Unit[i])
-		if o.Stratum[i] != "" {
-			fmt.Fprintf(&b, "/%s", o.Stratum[i])
+		fmt.Fprintf(&b, "%d %s %s@%s %s", o.Line[i], [...]string{"obs", "del", "rej", "park"}[o.Kind[i]], o.Indicator.At(i), o.Version.At(i), o.Unit.At(i))
+		if o.Stratum.At(i) != "" {
+			fmt.Fprintf(&b, "/%s", o.Stratum.At(i))
 		}
 		fmt.Fprintf(&b, " %s", date)
 		for j, n := range []int64{o.Numerator[i], o.Denominator[i], o.Value[i], o.Expected[i]} {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"strings"
 	"testing"
 
@@ -35,6 +36,14 @@ func (e *endless) Read(p []byte) (int, error) {
 	}
 	e.n += int64(n)
 	return n, nil
+}
+
+// The lines of a file that is not refused have room in a block, also those of a
+// record that is as long as may be.
+func TestMostLines(t *testing.T) {
+	if problem := tooManyLines(); maxLines+maxRow > math.MaxUint32 || !strings.Contains(problem.Text, "4000000000") {
+		t.Errorf("%d lines and %d more: %v", int64(maxLines), maxRow, problem)
+	}
 }
 
 // What is beyond a limit is refused after little of it has been read, with a

@@ -133,7 +133,7 @@ func leaks(t *testing.T, feed *catalog.Feed, numbers []string, s *taken, res Res
 		}
 	}
 	o := &s.obs
-	fmt.Fprint(&out, receipt, err, s.rejects, o.Indicator, o.Version, o.Unit, o.Stratum, o.Subject, res.Identity)
+	fmt.Fprint(&out, receipt, err, s.rejects, o.Indicator.Values, o.Version.Values, o.Unit.Values, o.Stratum.Values, o.Subject, res.Identity)
 	if err := receipt.WriteText(&out); err != nil {
 		t.Fatal(err)
 	}

@@ -142,6 +142,9 @@ func (n numberForm) scientific(b []byte) (int64, numberFault) {
 // would have to interpret: no letters, no group of another length, no decimal
 // sign without a digit after it.
 func (n numberForm) plain(b []byte) (int64, numberFault) {
+	if len(b) == 1 && b[0]-'0' <= 9 { // most that are read: who met a goal
+		return int64(b[0]-'0') * cell.Micro, numberOK
+	}
 	negative := false
 	switch {
 	case len(b) > 0 && (b[0] == '-' || b[0] == '+'):
@@ -224,10 +227,13 @@ func (n numberForm) plain(b []byte) (int64, numberFault) {
 
 // finer reports whether a number that micro reads has decimals that it rounds.
 func (n numberForm) finer(b []byte) bool {
-	const decimals = 6
-	if len(b) <= 1+decimals {
-		return false
-	}
+	return len(b) > 1+micros && n.beyond(b)
+}
+
+// micros is how many decimals are counted.
+const micros = 6
+
+func (n numberForm) beyond(b []byte) bool {
 	at := bytes.IndexByte(b, n.decimal)
-	return at >= 0 && len(b)-at > 1+decimals && bytes.ContainsAny(b[at+1+decimals:], "123456789") && !bytes.ContainsAny(b, "eE")
+	return at >= 0 && len(b)-at > 1+micros && bytes.ContainsAny(b[at+1+micros:], "123456789") && !bytes.ContainsAny(b, "eE")
 }

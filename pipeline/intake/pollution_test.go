@@ -354,7 +354,7 @@ func spoil(t *testing.T, how pollution) {
 			if s.obs.Kind[k] != event.Observed {
 				continue
 			}
-			got := fact{s.obs.Unit[k], catalog.DateOfDays(s.obs.EventDate[k]).Time(), s.obs.Stratum[k], s.obs.Value[k]}
+			got := fact{s.obs.Unit.At(k), catalog.DateOfDays(s.obs.EventDate[k]).Time(), s.obs.Stratum.At(k), s.obs.Value[k]}
 			// The text of the row that was hit is as it stands in the file: it
 			// may be any. A number that lost its end is another number.
 			i := int((got.num - 250_000) / 1_000_000)

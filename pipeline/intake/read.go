@@ -40,6 +40,15 @@ const (
 	maxRaggedShare = 0.01
 )
 
+// maxLines bounds the lines of a file: a block of the log has 32 bits for the
+// number of one, and a record may begin below it and end as many lines behind as
+// it has bytes.
+const maxLines = 4_000_000_000
+
+func tooManyLines() event.Problem {
+	return event.Problem{Rule: RuleBytes, Text: fmt.Sprintf("the file has more than %d lines", int64(maxLines)), Hint: "let the sender split it"}
+}
+
 // Read reads one file of the feed: it hands blocks and rejects to the sink in
 // the order of the file and sums up. It returns a *FileError where the file
 // becomes no fact, a *Reread where it must be read once more, the sink's own
@@ -253,6 +262,9 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 	}
 	returned := false
 	reports, _ := f.rows.(interface{ Report() *fhir.Report })
+	if text, ok := f.rows.(interface{ Before() []byte }); ok {
+		f.c.textBefore = text.Before
+	}
 	for n := 0; ; n++ {
 		if n%4096 == 0 && f.ctx.Err() != nil {
 			return context.Cause(f.ctx)
@@ -263,6 +275,9 @@ func (f *file) read(r io.Reader, idx Catalog, sink Sink) error {
 		}
 		if err != nil {
 			return fileFault(err)
+		}
+		if rec.Line > maxLines {
+			return fileError(tooManyLines())
 		}
 		if n == 0 {
 			end := f.rows.End() // without a header it shows only now

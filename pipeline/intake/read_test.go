@@ -311,8 +311,8 @@ func TestStrataStayApart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"a%2Fb/c", "a/b%2Fc", "a%252Fb/c", "/x"}; !slices.Equal(s.obs.Stratum, want) {
-		t.Errorf("strata %q, want %q", s.obs.Stratum, want)
+	if want := []string{"a%2Fb/c", "a/b%2Fc", "a%252Fb/c", "/x"}; !slices.Equal(s.obs.Stratum.Rows(), want) {
+		t.Errorf("strata %q, want %q", s.obs.Stratum.Rows(), want)
 	}
 }
 
@@ -882,7 +882,7 @@ func hide(t *testing.T, id string, s *taken, r Receipt, more ...string) {
 	if err := r.WriteText(&text); err != nil {
 		t.Fatal(err)
 	}
-	outputs := append(more, string(j), text.String(), fmt.Sprint(s.obs.Indicator, s.obs.Version, s.obs.Unit, s.obs.Stratum, s.obs.Subject, s.obs.Delivery, s.obs.Feed))
+	outputs := append(more, string(j), text.String(), fmt.Sprint(s.obs.Indicator.Values, s.obs.Version.Values, s.obs.Unit.Values, s.obs.Stratum.Values, s.obs.Subject, s.obs.Delivery, s.obs.Feed))
 	for _, rej := range s.rejects {
 		outputs = append(outputs, rej.Column, rej.Value, rej.Rule, rej.Text, rej.Hint)
 	}

@@ -68,7 +68,7 @@ func effective(all ...*taken) map[string]string {
 		for i, text := range s.rows() {
 			_, text, _ = strings.Cut(text, " ") // without its line
 			kind, text, _ := strings.Cut(text, " ")
-			if id := fmt.Sprintf("%x %s %s", s.obs.Key[i], s.obs.Indicator[i], s.obs.Stratum[i]); kind == "obs" {
+			if id := fmt.Sprintf("%x %s %s", s.obs.Key[i], s.obs.Indicator.At(i), s.obs.Stratum.At(i)); kind == "obs" {
 				out[id] = text
 			} else {
 				delete(out, id)

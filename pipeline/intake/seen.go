@@ -32,8 +32,7 @@ type cellSeen struct {
 	day   int32
 	// name is the unit on the days from lo and before hi, or the stratum.
 	lo, hi int32
-	name   string
-	_      [8]byte
+	name   word
 }
 
 type knows uint8
@@ -99,14 +98,22 @@ func (k textKey) slot() uint64 {
 type memo struct {
 	at   int
 	seen *seen
+	// iso says that it is of dates that are read sooner than remembered; day
+	// is that of the row at hand.
+	iso bool
+	day cellSeen
 }
 
 // remember makes memories for the columns among the sources, of which texts come
 // again and again.
 func (c *conformer) remember(sources ...ref) {
+	// A date that stands for none is not read as one.
+	none := func(text string) bool { _, ok := plainISO([]byte(text)); return ok }
+	iso := c.date.form == "iso" && !slices.ContainsFunc(c.feed.Dialect.Missing, none)
 	for _, r := range sources {
 		if r.set && r.col >= 0 && !slices.ContainsFunc(c.memos, func(m memo) bool { return m.at == r.col }) {
-			c.memos = append(c.memos, memo{r.col, &seen{}})
+			dates := r.words == nil && (r.name == c.event.name || r.name == c.registration.name || r.name == c.periodEnd.name)
+			c.memos = append(c.memos, memo{at: r.col, seen: &seen{}, iso: iso && dates})
 		}
 	}
 }
@@ -115,6 +122,13 @@ func (c *conformer) remember(sources ...ref) {
 func (c *conformer) recall(fields [][]byte) {
 	for i := range c.memos {
 		m := &c.memos[i]
+		if m.iso {
+			if day, ok := plainISO(fields[m.at]); ok { // which is too short for an identity number
+				m.day.knows, m.day.day = knowsPlain|knowsDay, day
+				c.cells[m.at] = &m.day
+				continue
+			}
+		}
 		c.cells[m.at] = m.seen.of(fields[m.at])
 	}
 }

@@ -75,7 +75,6 @@ func TestRowsReadAsTheyDoAlone(t *testing.T) {
 	feed := longFeed()
 	feed.Columns.Strata = []string{"sex"}
 	feed.Columns.RegistrationDate = "reg"
-	feed.Dialect.Missing = []string{"NA", "1999-01-01"}
 	const header = "unit;ind;date;num;den;reg;sex\n"
 	units := rapid.SampledFrom([]string{"SE1-N", "SE1-S", "MOVED", " SE1-N ", "NONE", "", "NA", "SE1-N-SE1-N-SE1-N-SE1-N-SE1-N", "2024-01-02"})
 	dates := rapid.SampledFrom([]string{"2024-01-02", "2024-02-29", "2024-04-01", "2025-02-01", "2024-02-30", "2024-01-02T10:15", " 2024-01-02", "1999-01-01", "2031-01-01", ""})
@@ -98,6 +97,8 @@ func TestRowsReadAsTheyDoAlone(t *testing.T) {
 		return out
 	}
 	rapid.Check(t, func(t *rapid.T) {
+		// Dates are read in another way where one of them stands for none.
+		feed.Dialect.Missing = []string{"NA", "1999-01-01"}[:rapid.IntRange(1, 2).Draw(t, "missing")]
 		rows := rapid.SliceOfN(row, 1, 30).Draw(t, "rows")
 		var want []string
 		for _, r := range rows {
@@ -110,4 +111,15 @@ func TestRowsReadAsTheyDoAlone(t *testing.T) {
 			t.Fatalf("%q\ngive %q,\nalone %q", rows, got, want)
 		}
 	})
+}
+
+// A date that the feed lists as none is none, first or again.
+func TestDateThatIsNone(t *testing.T) {
+	feed := longFeed()
+	feed.Dialect.Missing = []string{"1999-01-01"}
+	s, _, err := readText(t, feed, "unit;ind;date;num;den\n"+strings.Repeat("SE1-N;n;1999-01-01;1;2\n", 2), delivery())
+	if err != nil {
+		t.Fatal(err)
+	}
+	equal(t, "faults", s.faults(), []string{`2 C06 date "1999-01-01"`, `3 C06 date "1999-01-01"`})
 }

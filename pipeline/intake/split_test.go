@@ -137,7 +137,7 @@ func TestAnySplitReadsAsTheUnion(t *testing.T) {
 				for i, text := range s.rows() {
 					_, text, _ = strings.Cut(text, " ")
 					kind, text, _ := strings.Cut(text, " ")
-					if id := fmt.Sprintf("%x %s", s.obs.Key[i], s.obs.Indicator[i]); kind == "del" {
+					if id := fmt.Sprintf("%x %s", s.obs.Key[i], s.obs.Indicator.At(i)); kind == "del" {
 						delete(out, id)
 					} else {
 						out[id] = kind + " " + text

@@ -179,11 +179,27 @@ func TestStates(t *testing.T) {
 			t.Errorf("the chart's point %d has n = %v", i, n)
 		}
 	}
+	// A cell asked about by itself is what its point is.
+	for _, c := range all.Cells {
+		state, drawn := publication.StateOf(all.Indicator, c, all.Reach)
+		at := slices.IndexFunc(want, func(w string) bool { return strings.HasPrefix(w, fmt.Sprintf("U%d ", monthsSince(c.Key.PeriodStart))) })
+		if !strings.Contains(want[at], " "+state.String()+" ") || drawn != slices.Contains([]int{0, 1, 8, 11}, at) {
+			t.Errorf("the state of point %s: %v, drawn %v", want[at], state, drawn)
+		}
+	}
 	// Only values enter the funnel; the unit's one value here is month 0.
 	all.Cells = append(all.Cells, counted("V", month(0), 1, 2))
 	if d := col[float64](t, build(t, all), "funnel", "denominator"); !slices.Equal(d, []float64{4, 2}) {
 		t.Errorf("denominators of the funnel %v", d)
 	}
+}
+
+func monthsSince(days int32) int {
+	n := 0
+	for month(n).Days() < days {
+		n++
+	}
+	return n
 }
 
 func TestMaturity(t *testing.T) {

@@ -169,6 +169,14 @@ func (in *Input) inOrder(seriesOf func(cell.Key) seriesKey, last map[string]int3
 	return out, true
 }
 
+// StateOf is what the point of a cell is, and whether a value is shown of it, when
+// the data of the indicator's feeds reach to a date.
+func StateOf(ind *catalog.Indicator, c Cell, reach catalog.Date) (state spc.State, drawn bool) {
+	in := Input{Indicator: ind, Reach: reach}
+	p := in.point(&c)
+	return p.state, p.drawn()
+}
+
 // point gives a cell its state.
 func (in *Input) point(c *Cell) point {
 	p := point{period: c.Key.PeriodStart, state: c.State, mature: in.mature(c.Key)}

@@ -48,11 +48,11 @@ func Catalogue() []Check {
 func panelChecks() []Check {
 	return []Check{
 		{ID: "T02", Version: 1, Severity: event.Hold, Count: 5, Fraction: 0.3, Panel: true, Explain: explain("T02")},
-		{ID: "T03", Version: 1, Severity: event.Hold, Count: 10, Fraction: 0.2, Panel: true, Explain: explain("T03")},
+		{ID: "T03", Version: 2, Severity: event.Hold, Count: 10, Fraction: 0.2, Panel: true, Explain: explain("T03")},
 		{ID: "T05", Version: 1, Severity: event.Note, Count: 5, Fraction: 0.05, Panel: true, Explain: explain("T05")},
 		{ID: "T06", Version: 1, Severity: event.Hold, Count: 10, Fraction: 0.05, P: 0.001, Panel: true, Explain: explain("T06")},
 		{ID: "T07", Version: 1, Severity: event.Hold, Count: 4, P: 1e-4, Panel: true, Explain: explain("T07")},
-		{ID: "T08", Version: 1, Severity: event.Hold, Count: 2, P: 1e-6, Panel: true, Explain: explain("T08")},
+		{ID: "T08", Version: 2, Severity: event.Hold, Count: 2, P: 1e-6, Panel: true, Explain: explain("T08")},
 		{ID: "K04", Version: 1, Severity: event.Hold, Count: 5, Fraction: 0.05, Panel: true, Explain: explain("K04")},
 		{ID: "D04", Version: 1, Severity: event.Hold, Count: 4, Fraction: 0.1, Panel: true, Explain: explain("D04")},
 		{ID: "P06", Version: 1, Severity: event.Note, P: 0.002, Panel: true, Explain: explain("P06")},

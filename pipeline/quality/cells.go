@@ -264,7 +264,7 @@ const learned = 50
 // k11 holds closed cells that were restated by more than the feed usually does.
 // Until enough has been seen, more than its count and its fraction are unusual.
 func k11() Check {
-	c := Check{ID: "K11", Version: 1, Severity: event.Hold, Count: 2, Fraction: 0.01, P: 0.01, Explain: explain("K11")}
+	c := Check{ID: "K11", Version: 2, Severity: event.Hold, Count: 2, Fraction: 0.01, P: 0.01, Explain: explain("K11")}
 	c.Run = func(in Input) []Finding {
 		t := newInstance(c, &in)
 		return t.run(func() {
@@ -309,6 +309,12 @@ func k11() Check {
 				f := about(c)
 				f.Observed, f.Expected = c.volume(&in), had
 				f.Direction = direction(cmp.Compare(f.Observed, had))
+				if is, was, moved := c.counted(); moved > math.Abs(f.Observed-had) {
+					// The band of an acceptance is one of what moved: that as many
+					// were restated says nothing of how many were counted. Without
+					// direction, so that neither covers the other.
+					f.Observed, f.Expected, f.Direction = is, was, ""
+				}
 				f.Text = fmt.Sprintf("A closed period was restated: %s instead of %s.", contentOf(&c.Current), contentOf(c.Released))
 				t.flag(f)
 			}
@@ -338,6 +344,18 @@ func restated(a, b *cell.Version) float64 {
 	}
 	return max(math.Abs(x.Numerator.Float(cell.Micro)-y.Numerator.Float(cell.Micro)),
 		math.Abs(x.Denominator.Float(cell.Micro)-y.Denominator.Float(cell.Micro)), math.Abs(float64(x.Rows-y.Rows)))
+}
+
+// counted is what is counted of the volume in the version that came and in the one
+// that was visible, and by how much it differs.
+func (c *Change) counted() (is, was, moved float64) {
+	if !c.Current.Tombstone {
+		is = c.Current.Content.Numerator.Float(cell.Micro)
+	}
+	if !c.Released.Tombstone {
+		was = c.Released.Content.Numerator.Float(cell.Micro)
+	}
+	return is, was, math.Abs(is - was)
 }
 
 func contentOf(v *cell.Version) string {
@@ -376,11 +394,17 @@ func conversions() []conversion {
 // lies where the rest would lie after a conversion. The rest is what the unit
 // had before, or most of the cell. Where rows have values those are judged
 // (p03Rows), not sums.
+//
+// Of rates and shares it holds a numerator that is in another unit of measure (see
+// scaled), unless it is above what it is a part of: that C11 blocks already.
 func p03() Check {
-	c := Check{ID: "P03", Version: 2, Severity: event.Hold, Count: 3, Fraction: 0.02, P: 1e-4, Explain: explain("P03")}
+	c := Check{ID: "P03", Version: 3, Severity: event.Hold, Count: 3, Fraction: 0.02, P: 1e-4, Explain: explain("P03")}
 	c.Run = func(in Input) []Finding {
 		switch in.Indicator.Type {
 		case catalog.Mean, catalog.Median, catalog.Percentile:
+		case catalog.Rate, catalog.Proportion:
+			t := newInstance(c, &in)
+			return t.run(t.scaled)
 		default:
 			return notApplicable(c, &in, "the indicator has no values with a unit of measure")
 		}
@@ -410,6 +434,76 @@ func p03() Check {
 		})
 	}
 	return c
+}
+
+const (
+	// scale is how many times the numerator of a period must be what the periods
+	// around it say for another unit of measure, and scaleSure where it is smaller
+	// than fewestScaled. No process leaps so far and back: what moves by less, or
+	// stays, is news about care.
+	scale, scaleSure = 20, 50
+	fewestScaled     = 100
+	leastScaled      = 20
+	// apart is how many times it must be beyond all of the periods around it.
+	apart = 10
+)
+
+// scaled holds numerators of single periods that are many times, or a small part
+// of, those around them, for as many in the denominator.
+func (t *instance) scaled() {
+	in := t.in
+	if len(in.Series) == 0 {
+		t.skip("no history was given", 1)
+	}
+	fresh := map[cell.Key]int{}
+	if slices.ContainsFunc(in.Series, func(s Series) bool { return s.Numerator != nil }) {
+		for i := range in.Changed {
+			fresh[in.Changed[i].Current.Key] = i
+		}
+	}
+	_, _, window, _, _ := alike(in.Indicator.Period)
+	for i := range in.Series {
+		s := &in.Series[i]
+		if s.valid() != nil || s.Numerator == nil {
+			t.skip("the numerators of other periods are not known", 1)
+			continue
+		}
+		order := s.byPeriod()
+		for place, j := range order {
+			at, ok := fresh[s.key(in, s.Period[j])]
+			if !ok || s.Tombstone[j] || s.Volume[j] <= 0 {
+				continue
+			}
+			if in.Indicator.Subset && s.Numerator[j] > s.Volume[j] {
+				t.pass() // C11
+				continue
+			}
+			num, den, low, high, n := 0.0, 0.0, math.Inf(1), 0.0, 0
+			for _, k := range order[max(0, place-window):min(len(order), place+window+1)] {
+				if k == j || s.Tombstone[k] || s.Excluded[k] || !s.Mature[k] || s.Volume[k] <= 0 {
+					continue
+				}
+				num, den, n = num+s.Numerator[k], den+s.Volume[k], n+1
+				low, high = min(low, s.Numerator[k]/s.Volume[k]), max(high, s.Numerator[k]/s.Volume[k])
+			}
+			if n < minBaseline || num < leastScaled {
+				t.skip(fmt.Sprintf("fewer than %d periods around it, or too little in them", minBaseline), 1)
+				continue
+			}
+			got, share := s.Numerator[j], s.Numerator[j]/s.Volume[j]
+			e := num / den * s.Volume[j]
+			up := got >= leastScaled && got >= scale*e && (got >= scaleSure*e || got >= fewestScaled) && share >= apart*high
+			down := got > 0 && e >= fewestScaled && got <= e/scaleSure && share <= low/apart
+			if !up && !down {
+				t.pass()
+				continue
+			}
+			f := about(&in.Changed[at])
+			f.Observed, f.Expected, f.Direction = got, e, direction(cmp.Compare(got, e))
+			f.Text = fmt.Sprintf("A numerator of %.0f where %.1f were expected from the periods around it: it may be in another unit of measure.", got, e)
+			t.flag(f)
+		}
+	}
 }
 
 // usualMean is the mean of values over what was visible before the run, or

@@ -384,9 +384,10 @@ func k09() Check {
 }
 
 // t04 holds a cell without records where the unit's own history makes that
-// improbable: at least Count expected, and P(0) below P.
+// improbable: at least Count expected, and P(0) below P. Periods that are missing
+// inside a history it remarks; see without.
 func t04() Check {
-	c := Check{ID: "T04", Version: 1, Severity: event.Hold, Count: 7, P: 0.001, Explain: explain("T04")}
+	c := Check{ID: "T04", Version: 2, Severity: event.Hold, Count: 7, P: 0.001, Explain: explain("T04")}
 	c.Run = func(in Input) []Finding {
 		t := newInstance(c, &in)
 		return t.run(func() {
@@ -443,6 +444,12 @@ func t04() Check {
 						judge(s.id(), Finding{Unit: s.Unit, Stratum: s.Stratum, Period: catalog.DateOfDays(p), Guards: []event.Guard{g}})
 					}
 				}
+			}
+			if gaps := in.gaps(changed); len(gaps) > 0 {
+				if m == nil {
+					m = newModel(in.Indicator.Period, histories(&in))
+				}
+				t.without(m, gaps)
 			}
 		})
 	}

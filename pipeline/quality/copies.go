@@ -134,15 +134,52 @@ func (n *Night) together(all []*past, instances map[[2]string]*instance) []Findi
 		return cmp.Or(cmp.Compare(a.registry, b.registry), cmp.Compare(a.unit, b.unit), cmp.Compare(a.period, b.period))
 	})
 	var out []Finding
+	again := map[copied][]string{} // units
 	for _, k := range keys {
 		strands := by[k]
-		out = append(out, n.staleOf(strands, instances)...)
+		for d, back := range staleOf(strands, instances) {
+			v := copied{k.registry, k.period, d, back}
+			again[v] = append(again[v], k.unit)
+		}
 		out = append(out, n.swappedOf(strands, instances)...)
 		for _, v := range strands {
 			out = append(out, n.stuckOf(v, series, instances)...)
 		}
 	}
+	for _, v := range slices.SortedFunc(maps.Keys(again), copied.compare) {
+		units := again[v]
+		for _, k := range keys {
+			if k.registry != v.registry || k.period != v.period {
+				continue
+			}
+			one := slices.Contains(units, k.unit)
+			if !one && len(units) < several {
+				continue
+			}
+			// Where several units say that the export is, it is for the small ones too.
+			_, at := fresh(by[k], v.start)
+			if at[v.start] == nil {
+				continue
+			}
+			r := repeats(by[k], at[v.start], v.back)
+			if one || r.told > 0 && r.differ <= r.of/5 {
+				out = append(out, repeated(by[k], at[v.start], v.back, r.probability(v.back, copies(catalog.Granularity(k.period))), instances)...)
+			}
+		}
+	}
 	return out
+}
+
+// copied is that what came of the period from start is what came of the one that
+// lies so many periods back.
+type copied struct {
+	registry, period string
+	start            int32
+	back             int
+}
+
+func (a copied) compare(b copied) int {
+	return cmp.Or(cmp.Compare(a.registry, b.registry), cmp.Compare(a.period, b.period), cmp.Compare(a.start, b.start), cmp.Compare(a.back, b.back))
 }
 
 // tell is a finding about a period of a strand.
@@ -187,58 +224,194 @@ func (v strand) chance(volume, numerator float64, again bool) float64 {
 	return logP
 }
 
-// staleOf finds that the newest period of a unit repeats an earlier one, in
-// nearly all of its strands.
-func (n *Night) staleOf(strands []strand, instances map[[2]string]*instance) []Finding {
-	newest := int32(math.MinInt32)
-	for _, v := range strands {
-		if t := v.newest(); t >= 0 {
-			newest = max(newest, v.p.start[t])
+// repeat is what two periods of a unit have in common.
+type repeat struct {
+	of, told, differ int
+	// logP is the logarithm of the probability of it.
+	logP float64
+}
+
+// repeats compares what the strands, each with its column of the newer period or
+// below 0, have in two periods that lie so far apart.
+func repeats(strands []strand, at []int, back int) (r repeat) {
+	for i := range strands {
+		if at[i] >= 0 {
+			r.of++
 		}
 	}
-	for back := 1; newest != math.MinInt32 && back <= copies(strands[0].p.in.Indicator.Period); back++ {
-		logP, told, differ, of := math.Log(float64(copies(strands[0].p.in.Indicator.Period))), 0, 0, 0
-		volumes := map[float64]bool{} // what indicators share is one coincidence
-		for _, v := range strands {
-			t, exact := slices.BinarySearch(v.p.start, newest)
-			if !exact || !v.p.Test[v.s*v.p.Periods+t] {
-				continue
-			}
-			of++
-			volume, numerator, ok := v.at(t)
-			before, was, known := v.at(t - back)
-			if !ok || !known || volume != before || numerator != was {
-				differ++
-				continue
-			}
-			if volume > 0 {
-				told++
-			}
-			logP += v.chance(volume, numerator, volumes[volume])
-			volumes[volume] = true
-		}
-		first := instances[[2]string{"T08", strands[0].p.in.Indicator.ID}]
-		if first == nil || first.off || differ > of/5 || float64(told) < first.count || math.Exp(logP+logChoose(of, differ)) >= first.p {
+	volumes := map[float64]bool{} // what indicators share is one coincidence
+	for i, v := range strands {
+		t := at[i]
+		if t < 0 {
 			continue
 		}
-		var out []Finding
-		for _, v := range strands {
-			t, exact := slices.BinarySearch(v.p.start, newest)
-			i := instances[[2]string{"T08", v.p.in.Indicator.ID}]
-			if !exact || i == nil || i.off || !v.p.Test[v.s*v.p.Periods+t] {
+		volume, numerator, ok := v.at(t)
+		before, was, known := v.at(t - back)
+		if !ok || !known || volume != before || numerator != was {
+			if r.differ++; r.differ > r.of/5 {
+				return r
+			}
+			continue
+		}
+		if volume > 0 {
+			r.told++
+		}
+		r.logP += v.chance(volume, numerator, volumes[volume])
+		volumes[volume] = true
+	}
+	return r
+}
+
+// own counts of a repetition only what no other number says already:
+// a number that varies less than counts do, because it is worked out from another
+// or never moves, repeats itself.
+func (r *repeat) own(strands []strand, at []int, back int) {
+	r.logP = 0
+	var told []strand
+	for i, v := range strands {
+		volume, numerator, ok := v.at(at[i])
+		before, was, known := v.at(at[i] - back)
+		if at[i] < 0 || !ok || !known || volume != before || numerator != was || volume <= 0 {
+			continue
+		}
+		again := v.still() || slices.ContainsFunc(told, v.follows)
+		if v.derived() {
+			numerator = volume // tells nothing
+		}
+		r.logP += v.chance(volume, numerator, again)
+		told = append(told, v)
+	}
+}
+
+// tooAlike is the share of the variance of counts below which numbers are not
+// counted each for itself.
+const tooAlike = 0.25
+
+// each calls do for the periods that the strand has.
+func (v strand) each(do func(t int, volume, numerator float64)) {
+	for t := range v.p.Periods {
+		if volume, numerator, ok := v.at(t); ok {
+			do(t, volume, numerator)
+		}
+	}
+}
+
+// still reports whether the records of the periods vary less than counts.
+func (v strand) still() bool {
+	sum, squares, n := 0.0, 0.0, 0.0
+	v.each(func(_ int, volume, _ float64) { sum, squares, n = sum+volume, squares+volume*volume, n+1 })
+	return squares-sum*sum/n < tooAlike*sum*(n-1)/n
+}
+
+// derived reports whether the numerator follows from the records.
+func (v strand) derived() bool {
+	num, den, apart := 0.0, 0.0, 0.0
+	v.each(func(_ int, volume, numerator float64) { num, den = num+numerator, den+volume })
+	q := num / den
+	v.each(func(_ int, volume, numerator float64) { apart += (numerator - q*volume) * (numerator - q*volume) })
+	return apart < tooAlike*den*q*max(1-q, 0)
+}
+
+// follows reports whether the records follow from those of another strand.
+func (v strand) follows(u strand) bool {
+	mine, its, apart := 0.0, 0.0, 0.0
+	both := func(do func(a, b float64)) {
+		v.each(func(t int, a, _ float64) {
+			if k, exact := slices.BinarySearch(u.p.start, v.p.start[t]); exact {
+				if b, _, ok := u.at(k); ok {
+					do(a, b)
+				}
+			}
+		})
+	}
+	both(func(a, b float64) { mine, its = mine+a, its+b })
+	if its <= 0 {
+		return false
+	}
+	r := mine / its
+	both(func(a, b float64) { apart += (a - r*b) * (a - r*b) })
+	return apart < tooAlike*(mine+r*mine)
+}
+
+// probability is that of the repetition of the period so far back, of the most that
+// are looked at. Half of the weight is the last period's: that is what is sent again.
+func (r *repeat) probability(back, most int) float64 {
+	looks := 2.0
+	if back > 1 {
+		looks = 2 * float64(most-1)
+	}
+	return math.Exp(r.logP + math.Log(looks) + logChoose(r.of, min(r.differ, r.of)))
+}
+
+// fresh are the starts of the periods that are new tonight, or only those given,
+// newest first, and for each the column of every strand that has it, below 0 where
+// it has not.
+func fresh(strands []strand, only ...int32) (starts []int32, at map[int32][]int) {
+	at = map[int32][]int{}
+	for i, v := range strands {
+		for t, d := range v.p.start {
+			if !v.p.fresh[v.s*v.p.Periods+t] || len(only) > 0 && !slices.Contains(only, d) {
 				continue
 			}
-			volume, _, _ := v.at(t)
-			f, ok := v.tell(i, t, Finding{Observed: max(volume, 0), Expected: max(volume, 0),
-				Text: fmt.Sprintf("What the unit sent of the period from %s is what it sent of the period from %s, in (nearly) all indicators (probability %.2g).",
-					catalog.DateOfDays(newest), catalog.DateOfDays(v.p.start[t-back]), math.Exp(logP))})
-			if ok {
-				out = append(out, f)
+			if at[d] == nil {
+				at[d] = slices.Repeat([]int{-1}, len(strands))
+				starts = append(starts, d)
 			}
+			at[d][i] = t
 		}
-		return out
 	}
-	return nil
+	slices.Sort(starts)
+	slices.Reverse(starts)
+	return starts, at
+}
+
+// staleOf are the new periods of a unit that repeat an earlier one in nearly all of
+// its strands, each with how far back that is.
+func staleOf(strands []strand, instances map[[2]string]*instance) map[int32]int {
+	first := instances[[2]string{"T08", strands[0].p.in.Indicator.ID}]
+	if first == nil || first.off {
+		return nil
+	}
+	most := copies(strands[0].p.in.Indicator.Period)
+	var out map[int32]int
+	starts, at := fresh(strands)
+	for _, d := range starts {
+		for back := 1; back <= most; back++ {
+			r := repeats(strands, at[d], back)
+			if r.differ > r.of/5 || float64(r.told) < first.count || r.probability(back, most) >= first.p {
+				continue
+			}
+			if r.own(strands, at[d], back); r.probability(back, most) >= first.p {
+				continue
+			}
+			if out == nil {
+				out = map[int32]int{}
+			}
+			out[d] = back
+			break
+		}
+	}
+	return out
+}
+
+// repeated are the findings about the strands of a period that repeats the one so
+// far back.
+func repeated(strands []strand, at []int, back int, p float64, instances map[[2]string]*instance) []Finding {
+	var out []Finding
+	for i, v := range strands {
+		t := instances[[2]string{"T08", v.p.in.Indicator.ID}]
+		if t == nil || t.off || at[i] < 0 {
+			continue
+		}
+		volume, _, _ := v.at(at[i])
+		f, ok := v.tell(t, at[i], Finding{Observed: max(volume, 0), Expected: max(volume, 0),
+			Text: fmt.Sprintf("What the unit sent of the period from %s is what it sent of the period from %s, in (nearly) all indicators (probability %.2g).",
+				catalog.DateOfDays(v.p.start[at[i]]), catalog.DateOfDays(v.p.start[max(at[i]-back, 0)]), p)})
+		if ok {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // logChoose is log of n over k.
@@ -338,7 +511,7 @@ func (n *Night) swappedOf(strands []strand, instances map[[2]string]*instance) [
 		for _, s := range strands {
 			v := reading{s, records}
 			for t := range v.p.Periods {
-				if !v.p.Test[v.s*v.p.Periods+t] || records && (v.p.Young[t] || told[place{v.p.in.Indicator.ID, v.p.start[t]}]) {
+				if !v.p.fresh[v.s*v.p.Periods+t] || records && (v.p.Young[t] || told[place{v.p.in.Indicator.ID, v.p.start[t]}]) {
 					continue
 				}
 				number, base, ok := v.of(t)
@@ -407,7 +580,7 @@ func (n *Night) moved(before, odd []Finding, instances map[[2]string]*instance) 
 		}
 	}
 	for i := range odd {
-		if f := &odd[i]; len(lost) > 0 && f.Check == "T03" && f.Direction == "up" && period.Before(f.Period) {
+		if f := &odd[i]; len(lost) > 0 && f.Check == "T03" && f.Direction == "up" && f.cause != ofOld && period.Before(f.Period) {
 			period = f.Period
 		}
 	}

@@ -26,7 +26,10 @@
 // given makes the checks that need it not applicable, with the reason. Indicators
 // that are not in the panel, because too few nights are known of them or their feed
 // never comes by night, are judged by the history of their periods instead: a first
-// delivery brings months of it. Judged
+// delivery brings months of it. A period of the last year is judged by the control
+// of false discoveries, an older one only for what is gross; periods that are
+// missing inside a history, that repeat an earlier one or of which columns changed
+// places are looked for in all of it. Judged
 // tells afterwards where the checks of the panel have looked: a flag of theirs
 // closes by itself only after they did and found nothing again.
 //

@@ -84,6 +84,10 @@ func foldIncidents(n *Night, all []Finding, beside map[int]int) []Incident {
 		if taken[i] {
 			continue
 		}
+		if f.cause == ofGap { // one history, one question
+			group(CauseFeed, ofGap+" "+n.registry(f), i)
+			continue
+		}
 		if f.Unit != "" && f.ofPeriod() {
 			// What is odd in a unit's history is one question; where several
 			// units are odd in one period it is the export's, and where many

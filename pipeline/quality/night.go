@@ -223,7 +223,10 @@ func (in *Input) touched(units ...string) []event.Guard {
 // foldNight folds what one check says into what another says of the same
 // cells: the cause that is found for a unit goes before its parts.
 func foldNight(all []Finding) {
-	type target struct{ indicator, unit string }
+	type target struct {
+		indicator, unit string
+		period          catalog.Date // zero: what of it there is
+	}
 	by := map[target]string{}
 	for _, check := range []string{"X06", "T08", "K01"} {
 		for i := range all {
@@ -235,11 +238,19 @@ func foldNight(all []Finding) {
 			for _, g := range f.Guards {
 				units[g.Unit] = true
 			}
+			period := catalog.Date{}
+			if check == "T08" { // of one period, where it says so
+				period = f.Period
+			}
 			for u := range units {
-				if id, ok := by[target{f.Indicator, u}]; ok && u == f.Unit {
+				id, ok := by[target{f.Indicator, u, catalog.Date{}}]
+				if !ok {
+					id, ok = by[target{f.Indicator, u, period}]
+				}
+				if ok && u == f.Unit {
 					f.FoldedInto = id
 				} else if !ok {
-					by[target{f.Indicator, u}] = FlagID(*f)
+					by[target{f.Indicator, u, period}] = FlagID(*f)
 				}
 			}
 		}
@@ -257,7 +268,11 @@ func foldNight(all []Finding) {
 			if f.ofPeriod() {
 				continue
 			}
-			if id, ok := by[target{f.Indicator, f.Unit}]; ok {
+			id, ok := by[target{f.Indicator, f.Unit, catalog.Date{}}]
+			if !ok {
+				id, ok = by[target{f.Indicator, f.Unit, f.Period}]
+			}
+			if ok {
 				f.FoldedInto = id
 				continue
 			}

@@ -20,7 +20,7 @@ import (
 // comes by night. A first delivery brings its history with it.
 
 // pastDays is how far back a period that changed is judged: who wanted to know
-// of an older one has lived with it for a year.
+// of an older one has lived with it for a year, unless it is grossly wrong.
 const pastDays = 396
 
 // past is an input by the periods of its events.
@@ -33,6 +33,7 @@ type past struct {
 	units []string
 	start []int32 // first day of each column
 	held  []bool  // rows of which no version counts
+	fresh []bool  // rows that are new tonight, however old
 	// numerator is that of each row; nil: not known. count says that Volume is
 	// it, so that only what all units share is judged.
 	numerator []float64
@@ -43,7 +44,14 @@ type past struct {
 	part, whole bool
 	odd         surveil.Oddities
 	err         error
+	// ofCell and ofColumn are the changed cells by series and column, and by
+	// column; see place.
+	ofCell   map[[2]int][]int
+	ofColumn map[int][]int
 }
+
+// ofOld is the cause of what is grossly wrong in an older one.
+const ofOld = "old"
 
 // alike says how the periods of a granularity are compared: how many lie between
 // alike ones, how many make a year, how many alike ones on each side are the
@@ -243,6 +251,7 @@ func (p *past) lay(column map[int32]int) {
 		}
 	}
 	changed := make([]bool, n)
+	p.fresh = make([]bool, n)
 	id, row := seriesID{}, -1
 	for i := range in.Changed {
 		c := &in.Changed[i]
@@ -253,11 +262,15 @@ func (p *past) lay(column map[int32]int) {
 			}
 		}
 		t, ok := column[c.Current.Key.PeriodStart]
-		if row < 0 || !ok || c.Current.Key.PeriodStart <= p.start[p.Periods-1]-pastDays {
+		if row < 0 || !ok {
 			continue
 		}
 		k := row*p.Periods + t
 		changed[k] = true
+		p.fresh[k] = p.fresh[k] || !c.Current.Tombstone
+		if c.Current.Key.PeriodStart <= p.start[p.Periods-1]-pastDays {
+			continue
+		}
 		p.Asked[k] = p.Asked[k] || c.Asked
 		if !c.Current.Tombstone {
 			p.Test[k] = true
@@ -269,7 +282,7 @@ func (p *past) lay(column map[int32]int) {
 			p.Volume[k] = surveil.Unknown
 		}
 	}
-	p.held = bad
+	p.held, p.Old = bad, p.fresh
 	if in.Country != "" && in.Indicator.Period == catalog.Day {
 		free := Holidays(in.Country, catalog.DateOfDays(p.start[0]), catalog.DateOfDays(p.start[p.Periods-1]))
 		p.Free = make([]bool, p.Periods)
@@ -375,6 +388,7 @@ func (n *Night) look(all []*past, o *surveil.Options, instances map[[2]string]*i
 			cut := p.begins()
 			begun := func(v surveil.Odd) bool { return !v.Up && v.Period == cut }
 			p.odd.Found, p.odd.Common = slices.DeleteFunc(p.odd.Found, begun), slices.DeleteFunc(p.odd.Common, begun)
+			p.odd.Gross = slices.DeleteFunc(p.odd.Gross, begun)
 			if p.whole {
 				p.odd.Found, p.odd.Tested, p.odd.Skipped = nil, len(p.odd.Common), 0
 			}
@@ -439,8 +453,13 @@ func (n *Night) ofPast(all []*past, selected []bool, instances map[[2]string]*in
 			}
 			k++
 		}
+		recent := len(chosen)
+		for _, v := range p.odd.Gross {
+			chosen = append(chosen, v)
+			guards[[2]int{v.Series, v.Period}] = nil
+		}
 		p.guard(guards)
-		for _, v := range chosen {
+		for place, v := range chosen {
 			check := p.check
 			if v.Series < 0 {
 				check = "T06"
@@ -466,6 +485,9 @@ func (n *Night) ofPast(all []*past, selected []bool, instances map[[2]string]*in
 				}
 			} else {
 				f.cause = p.in.Indicator.Registry
+			}
+			if place >= recent {
+				f.cause = cmp.Or(f.cause, ofOld)
 			}
 			f.Text = p.sentence(&v)
 			f.Low, f.High = band(f.Severity, f.Observed)
@@ -497,26 +519,45 @@ func (p *past) guard(of map[[2]int][]event.Guard) {
 	if len(of) == 0 {
 		return
 	}
+	p.place()
+	for at := range of {
+		list := p.ofColumn[at[1]]
+		if at[0] >= 0 {
+			list = p.ofCell[at]
+		}
+		for _, i := range list {
+			v := &p.in.Changed[i].Current
+			of[at] = append(of[at], event.GuardOf(v.Key, v.Fingerprint))
+		}
+	}
+}
+
+// place finds once where the changed cells lie: by series and column, and by column.
+func (p *past) place() {
+	if p.ofCell != nil {
+		return
+	}
+	p.ofCell, p.ofColumn = map[[2]int][]int{}, map[int][]int{}
 	row := map[string][]int{} // a unit has one for each definition
 	for s, u := range p.units {
 		row[u] = append(row[u], s)
 	}
+	var series Series
 	for i := range p.in.Changed {
-		v := &p.in.Changed[i].Current
-		if !p.counts(&Series{Stratum: v.Key.Stratum}) {
+		k := &p.in.Changed[i].Current.Key
+		if series.Stratum = k.Stratum; !p.counts(&series) {
 			continue
 		}
-		t, exact := slices.BinarySearch(p.start, v.Key.PeriodStart)
+		t, exact := slices.BinarySearch(p.start, k.PeriodStart)
 		if !exact {
 			t--
 		}
-		if t < 0 || v.Key.PeriodStart >= p.ends(t) {
+		if t < 0 || k.PeriodStart >= p.ends(t) {
 			continue
 		}
-		for _, s := range append(slices.Clip(row[v.Key.Unit]), -1) {
-			if list, ok := of[[2]int{s, t}]; ok {
-				of[[2]int{s, t}] = append(list, event.GuardOf(v.Key, v.Fingerprint))
-			}
+		p.ofColumn[t] = append(p.ofColumn[t], i)
+		for _, s := range row[k.Unit] {
+			p.ofCell[[2]int{s, t}] = append(p.ofCell[[2]int{s, t}], i)
 		}
 	}
 }

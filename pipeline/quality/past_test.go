@@ -95,7 +95,7 @@ func (d *told) odd(indicators int) []string {
 	var out []string
 	r := quality.EvaluateNight(d.night(indicators), quality.Catalogue())
 	for _, f := range r.Findings {
-		if f.Raises() && slices.Contains([]string{"T02", "T03", "T05", "T06", "T07", "T08", "X06", "K01"}, f.Check) {
+		if f.Raises() && slices.Contains([]string{"T02", "T03", "T05", "T04", "T06", "T07", "T08", "X06", "K01"}, f.Check) {
 			out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s %s %s %s", f.Check, f.Severity, f.Indicator, f.Unit, f.Period, f.Direction)))
 		}
 	}
@@ -141,7 +141,9 @@ func TestFirstDeliveryIsJudgedByItself(t *testing.T) {
 		"nothing":                {months(), nil},
 		"ten times":              {times(10, at(3, 20, 21)), []string{"T03 HOLD i0 u03 2024-09-01 up"}},
 		"a tenth":                {times(0.1, at(3, 29, 30)), []string{"T03 HOLD i0 u03 2025-06-01 down"}},
-		"a year and a half ago":  {times(10, at(3, 8, 9)), nil},
+		"a year and a half ago":  {times(10, at(3, 8, 9)), []string{"T03 HOLD i0 u03 2023-09-01 up"}},
+		"a tenth, as long ago":   {times(0.1, at(3, 8, 9)), []string{"T03 HOLD i0 u03 2023-09-01 down"}},
+		"three times, as long":   {times(3, at(3, 8, 9)), nil},
 		"a level that lasts":     {times(2, at(3, 22, 30)), nil},
 		"and one that has ended": {times(2, at(3, 0, 24)), nil},
 		"its own season":         {times(2, func(i, u, t int) bool { return u == 3 && t%12 == 6 }), nil},
@@ -200,6 +202,193 @@ func TestFirstDeliveryIsJudgedByItself(t *testing.T) {
 		if got := c.d.odd(2); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, not %q", name, got, c.want)
 		}
+	}
+}
+
+// A period that is missing inside a history is no zero and no closing: it is asked
+// about, of one unit or as one question of all.
+func TestMissingPeriods(t *testing.T) {
+	without := func(d *told, when func(u, t int) bool) *told {
+		return but(d, func(_, u, t int, num, vol float64) (float64, float64) {
+			if when(u, t) {
+				return 0, -1
+			}
+			return num, vol
+		})
+	}
+	days := func() *told {
+		return &told{period: catalog.Day, first: catalog.NewDate(2024, 9, 2), units: 12, n: 200, numbers: plain, young: 3}
+	}
+	few := but(months(), func(_, u, _ int, num, vol float64) (float64, float64) {
+		if u == 3 {
+			return 0, math.Round(vol / 80)
+		}
+		return num, vol
+	})
+	weekends := func() *told { return without(days(), func(_, t int) bool { return t%7 > 4 }) }
+	for name, c := range map[string]struct {
+		d    *told
+		want []string
+	}{
+		"a month":                   {without(months(), func(u, t int) bool { return u == 3 && t == 20 }), []string{"T04 NOTE i0 u03 2024-09-01 down"}},
+		"the second of all":         {without(months(), func(u, t int) bool { return u == 3 && t == 1 }), []string{"T04 NOTE i0 u03 2023-02-01 down"}},
+		"three months":              {without(months(), func(u, t int) bool { return u == 3 && t > 19 && t < 23 }), []string{"T04 NOTE i0 u03 2024-09-01 down", "T04 NOTE i0 u03 2024-10-01 down", "T04 NOTE i0 u03 2024-11-01 down"}},
+		"half a year: it closed":    {without(months(), func(u, t int) bool { return u == 3 && t > 15 && t < 22 }), nil},
+		"every July":                {without(months(), func(u, t int) bool { return u == 3 && t%12 == 6 }), nil},
+		"who does not always":       {without(months(), func(u, t int) bool { return u == 3 && t%4 == 2 }), nil},
+		"who has little":            {without(few, func(u, t int) bool { return u == 3 && t == 20 }), nil},
+		"it opened later":           {without(months(), func(u, t int) bool { return u == 3 && t < 9 }), nil},
+		"of everybody":              {without(months(), func(_, t int) bool { return t == 20 }), []string{"T04 NOTE i0  2024-09-01 down"}},
+		"of most":                   {without(months(), func(u, t int) bool { return u > 3 && t == 20 }), []string{"T04 NOTE i0  2024-09-01 down"}},
+		"a Wednesday":               {without(weekends(), func(u, t int) bool { return u == 3 && t == 121 }), []string{"T04 NOTE i0 u03 2025-01-01 down"}},
+		"who is closed at weekends": {weekends(), nil},
+	} {
+		if got := c.d.odd(1); !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, not %q", name, got, c.want)
+		}
+	}
+	// A holiday is known where the country is, and what did not change is not asked
+	// about again.
+	n := without(weekends(), func(u, t int) bool { return u == 3 && t == 121 }).night(1)
+	n.Inputs[0].Country = "SE"
+	if got := raised(n, "T04"); got != 0 {
+		t.Errorf("%d flags about New Year's Day", got)
+	}
+	d := without(months(), func(u, t int) bool { return u == 3 && t == 20 })
+	d.only = func(t int) bool { return t == 29 }
+	if got := d.odd(1); got != nil {
+		t.Errorf("an old gap is asked about again: %q", got)
+	}
+	d.only = func(t int) bool { return t == 21 }
+	if got := d.odd(1); len(got) != 1 {
+		t.Errorf("a gap beside which something changed: %q", got)
+	}
+	// Two indicators of a registry, one question.
+	r := quality.EvaluateNight(without(months(), func(u, t int) bool { return u == 3 && t == 20 || u == 5 && t == 9 }).night(2), quality.Catalogue())
+	if len(r.Incidents) != 1 || len(r.Incidents[0].Flags) != 4 {
+		t.Errorf("%+v: four flags should be one question", r.Incidents)
+	}
+}
+
+// raised counts the flags of a check.
+func raised(n quality.Night, check string) (k int) {
+	for _, f := range quality.EvaluateNight(n, quality.Catalogue()).Findings {
+		if f.Raises() && f.Check == check {
+			k++
+		}
+	}
+	return k
+}
+
+// An old period that repeats another is a stale copy as the newest is; where several
+// units say that the export is one, it is of those too that are too small to say so.
+func TestOldStaleCopies(t *testing.T) {
+	copied := func(back int, when func(u, t int) bool) *told {
+		d := months()
+		return but(d, func(i, u, t int, num, vol float64) (float64, float64) {
+			if u == 11 { // small
+				vol = math.Round(vol / 20)
+				num = math.Round(vol / 3)
+			}
+			if when(u, t) {
+				num, vol = plain(i, u, t-back)
+				if u == 11 {
+					vol = math.Round(vol / 20)
+					num = math.Round(vol / 3)
+				}
+			}
+			return num, vol
+		})
+	}
+	for name, c := range map[string]struct {
+		d    *told
+		n    int // flags: of three indicators
+		unit string
+	}{
+		"nothing":                 {copied(1, func(int, int) bool { return false }), 0, ""},
+		"the month before":        {copied(1, func(u, t int) bool { return u == 4 && t == 9 }), 3, "u04"},
+		"half a year before":      {copied(6, func(u, t int) bool { return u == 4 && t == 20 }), 3, "u04"},
+		"of a small unit":         {copied(1, func(u, t int) bool { return u == 11 && t == 9 }), 0, ""},
+		"of all, the small too":   {copied(1, func(_, t int) bool { return t == 9 }), 36, ""},
+		"more than a year before": {copied(13, func(u, t int) bool { return u == 4 && t == 20 }), 0, ""},
+	} {
+		n := c.d.night(3)
+		got := 0
+		for _, f := range quality.EvaluateNight(n, quality.Catalogue()).Findings {
+			if f.Check != "T08" || !f.Raises() {
+				continue
+			}
+			got++
+			if c.unit != "" && f.Unit != c.unit {
+				t.Errorf("%s: of unit %s", name, f.Unit)
+			}
+		}
+		if got != c.n {
+			t.Errorf("%s: %d flags, not %d", name, got, c.n)
+		}
+	}
+}
+
+// Numbers that are worked out from one another, or never move, repeat themselves:
+// that is no copy.
+func TestDerivedNumbersAreNoCopies(t *testing.T) {
+	for name, numbers := range map[string]func(i, u, t int) (float64, float64){
+		"derived": func(i, u, t int) (float64, float64) {
+			den := float64(200 + 10*rand.New(rand.NewPCG(uint64(u), uint64(t))).IntN(6))
+			return math.Round(den * 0.1 * float64(i+2)), den * float64(i+1)
+		},
+		"always the same": func(i, _, t int) (float64, float64) { return 40, 100 + float64(i) + float64(t%2) },
+	} {
+		d := months()
+		d.numbers = numbers
+		if n := raised(d.night(4), "T08"); n > 0 {
+			t.Errorf("%s: %d copies", name, n)
+		}
+	}
+}
+
+// A numerator that leaps by the factor between two units of measure, and back, is
+// held; a rate that moves, however far, is not.
+func TestNumeratorInAnotherUnit(t *testing.T) {
+	for name, c := range map[string]struct {
+		factor   float64
+		from, to int
+		want     int
+	}{
+		"a hundred times":           {100, 20, 21, 1},
+		"sixty times, long ago":     {60, 5, 6, 1},
+		"twenty-four times":         {24, 20, 21, 1},
+		"a hundredth":               {0.01, 20, 21, 1},
+		"ten times":                 {10, 20, 21, 0},
+		"none":                      {0, 20, 21, 0},
+		"a hundred times from then": {100, 20, 30, 0},
+	} {
+		n := but(months(), func(i, u, at int, num, vol float64) (float64, float64) {
+			if u == 3 && at >= c.from && at < c.to {
+				num *= c.factor
+			}
+			return math.Round(4 * num), 4 * vol
+		}).night(1)
+		n.Inputs[0].Indicator.Type, n.Inputs[0].Indicator.Subset = catalog.Rate, false
+		if got := raised(n, "P03"); got != c.want {
+			t.Errorf("%s: %d flags, not %d", name, got, c.want)
+		}
+		// A part that is larger than its whole is blocked; there is no second question.
+		n.Inputs[0].Indicator.Type, n.Inputs[0].Indicator.Subset = catalog.Proportion, true
+		want := c.want
+		if c.factor > 1 {
+			want = 0
+		}
+		if got := raised(n, "P03"); got != want {
+			t.Errorf("%s, of a subset: %d flags, not %d", name, got, want)
+		}
+	}
+	rising := but(months(), func(i, u, at int, num, vol float64) (float64, float64) {
+		return math.Round(num * math.Pow(1.3, float64(min(at, 20)))), vol
+	}).night(1)
+	rising.Inputs[0].Indicator.Type, rising.Inputs[0].Indicator.Subset = catalog.Rate, false
+	if got := raised(rising, "P03"); got != 0 {
+		t.Errorf("a rate that rises for months: %d flags", got)
 	}
 }
 

@@ -75,13 +75,13 @@ type Input struct {
 // Change is a new version of a cell and what it is compared with.
 type Change struct {
 	Current cell.Version
-	// Previous is the version that was current before this run; nil: the
-	// cell is new.
+	// Previous is the newest version from before this run against which nothing
+	// stands or stood (gate.State.Doubted): a fault that is put right is no loss.
+	// nil: there is none, and nothing to compare with.
 	Previous *cell.Version
 	// Released is the version that was visible before this run (gate.View.Shown);
-	// nil: none. Give it even where it equals Previous: where the previous
-	// version is held, the next one is compared with what was last released,
-	// or a second small loss would slip past the first.
+	// nil: none. Give it even where it equals Previous: it goes before it, or a
+	// second small loss would slip past the first that is held.
 	Released *cell.Version
 	// Asked says that the version before is under an open question of its volume,
 	// or was rejected for it.

@@ -78,10 +78,10 @@ func explain(id string) catalog.Text {
 		}
 	case "T04":
 		return catalog.Text{
-			"sv": "Inga poster alls där enheten brukar ha många. En nolla ritas som ett resultat, så den måste vara sann.",
-			"nb": "Ingen poster der enheten pleier å ha mange. En null tegnes som et resultat, så den må være sann.",
-			"da": "Ingen poster, hvor enheden plejer at have mange. Et nul tegnes som et resultat, så det skal være sandt.",
-			"en": "No records at all where the unit usually has many. A zero is drawn as a result, so it has to be true.",
+			"sv": "Inga poster alls där enheten brukar ha många. En nolla ritas som ett resultat, så den måste vara sann; en period som saknas är ingen nolla.",
+			"nb": "Ingen poster der enheten pleier å ha mange. En null tegnes som et resultat, så den må være sann; en periode som mangler, er ingen null.",
+			"da": "Ingen poster, hvor enheden plejer at have mange. Et nul tegnes som et resultat, så det skal være sandt; en periode, der mangler, er intet nul.",
+			"en": "No records at all where the unit usually has many. A zero is drawn as a result, so it has to be true; a period that is missing is no zero.",
 		}
 	}
 	if t := explainFile(id); t != nil {

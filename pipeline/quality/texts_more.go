@@ -153,7 +153,7 @@ func explainNumbers(id string) catalog.Text {
 	case "T07":
 		return four("Samma tal återkommer natt efter natt. Något har fastnat.", "Samme tall kommer igjen natt etter natt. Noe har hengt seg opp.", "Samme tal kommer igen nat efter nat. Noget sidder fast.", "The same numbers come night after night. Something is stuck.")
 	case "T08":
-		return four("Det som kom i natt är en kopia av en tidigare natt.", "Det som kom i natt, er en kopi av en tidligere natt.", "Det, der kom i nat, er en kopi af en tidligere nat.", "What came tonight is a copy of an earlier night.")
+		return four("Det som kom är en kopia av en tidigare natt eller period.", "Det som kom, er en kopi av en tidligere natt eller periode.", "Det, der kom, er en kopi af en tidligere nat eller periode.", "What came is a copy of an earlier night or period.")
 	case "T09":
 		return four("Händelserna fördelar sig annorlunda över dygnet eller veckan. Ofta har klockslaget gått förlorat.", "Hendelsene fordeler seg annerledes over døgnet eller uken. Ofte er klokkeslettet gått tapt.",
 			"Hændelserne fordeler sig anderledes over døgnet eller ugen. Ofte er klokkeslættet gået tabt.", "Events are spread differently over the day or week. Often the time of day was lost.")

@@ -280,6 +280,18 @@ func (m *model) pick(h *history, before, like int32) []float64 {
 	return v
 }
 
+// after are the volumes of the first mature periods after the given one that are
+// like it.
+func (m *model) after(h *history, period int32, most int) []float64 {
+	var v []float64
+	for _, p := range h.points {
+		if p.period > period && p.mature && !p.excluded && m.alike(p.period, period) && len(v) < most {
+			v = append(v, p.volume)
+		}
+	}
+	return v
+}
+
 // viewsFrom are the newest views for the period of row i, and the row after
 // the last of them.
 func (m *model) viewsFrom(h *history, i int) ([]float64, int) {
@@ -303,6 +315,10 @@ type zero struct {
 func (m *model) judge(h *history, period int32) zero {
 	if m.mature[period] {
 		v := m.pick(h, period, period)
+		if len(v) > 0 && len(v) < minBaseline && slices.Max(v) > 0 {
+			// A history that had begun: what came after says what there should be.
+			v = append(v, m.after(h, period, minBaseline)...)
+		}
 		if len(v) < minBaseline {
 			return zero{why: fmt.Sprintf("fewer than %d earlier mature periods", minBaseline)}
 		}

@@ -73,24 +73,32 @@ func BudgetOf(a gate.Actor) (b Budget, ok bool) {
 	return b, ok
 }
 
-// Task is what is decided together.
+// Task is what is decided together. It speaks of its open flags only.
 type Task struct {
 	// Incident is the likely cause that its flags share; empty: one check asks
 	// about one unit.
-	Incident  string         `json:"incident,omitempty"`
-	Severity  event.Severity `json:"severity"`
-	Check     string         `json:"check"`
-	Indicator string         `json:"indicator"`
-	Unit      string         `json:"unit,omitempty"`
-	OpenedOn  catalog.Date   `json:"opened_on"`
+	Incident string `json:"incident,omitempty"`
+	// Severity is the gravest.
+	Severity event.Severity `json:"severity"`
+	// Check, Indicator and Unit are those of the first flag; no unit: of all.
+	Check     string `json:"check"`
+	Indicator string `json:"indicator"`
+	Unit      string `json:"unit,omitempty"`
+	// Checks and Units are those of all flags, by name.
+	Checks   []string     `json:"checks"`
+	Units    []string     `json:"units"`
+	OpenedOn catalog.Date `json:"opened_on"`
 	// Assigned says that somebody has given it to this person.
 	Assigned bool `json:"assigned"`
 	// Flags are the open ones, by indicator, unit, period and id.
 	Flags []string `json:"flags"`
 
 	impact float64
-	id     string
-	spent  bool // a person has decided all of it
+	// grave is the gravest severity of the open and the decided ones: what a
+	// person decides of a task must not change what was chosen before.
+	grave event.Severity
+	id    string
+	spent bool // a person has decided all of it
 }
 
 // Folded is the rest, as one incident.
@@ -124,7 +132,7 @@ func Of(items []Item, person string, b Budget, on catalog.Date) Queue {
 		}
 	}
 	slices.SortFunc(pool, func(x, y *Task) int {
-		return cmp.Or(cmp.Compare(gravity(x.Severity), gravity(y.Severity)), cmp.Compare(y.impact, x.impact), strings.Compare(x.id, y.id))
+		return cmp.Or(cmp.Compare(gravity(x.grave), gravity(y.grave)), cmp.Compare(y.impact, x.impact), strings.Compare(x.id, y.id))
 	})
 	var first catalog.Date
 	for _, t := range pool {
@@ -197,19 +205,39 @@ func group(items []Item, person string, on catalog.Date) []*Task {
 		}
 		t := byID[id]
 		if t == nil {
-			t = &Task{Incident: f.Incident, Severity: event.Hold, Check: f.Check, Indicator: f.Indicator, Unit: f.Unit, OpenedOn: it.OpenedOn, id: id, spent: true}
+			t = &Task{Incident: f.Incident, OpenedOn: it.OpenedOn, Units: []string{}, grave: event.Hold, id: id, spent: true}
 			byID[id] = t
 			all = append(all, t)
 		}
 		t.impact += it.Impact()
 		if f.Severity == event.Block {
-			t.Severity = event.Block
+			t.grave = event.Block
 		}
 		if it.open() {
-			t.spent = false
-			t.Flags = append(t.Flags, f.Flag)
-			t.Assigned = t.Assigned || f.Assigned == person && person != ""
+			t.add(f, person)
 		}
 	}
+	for _, t := range all {
+		slices.Sort(t.Checks)
+		slices.Sort(t.Units)
+		t.Checks, t.Units = slices.Compact(t.Checks), slices.Compact(t.Units)
+	}
 	return all
+}
+
+// add is one more open flag.
+func (t *Task) add(f *gate.Flag, person string) {
+	if len(t.Flags) == 0 {
+		t.Severity, t.Check, t.Indicator, t.Unit = f.Severity, f.Check, f.Indicator, f.Unit
+	}
+	if f.Severity == event.Block {
+		t.Severity = event.Block
+	}
+	t.spent = false
+	t.Flags = append(t.Flags, f.Flag)
+	t.Checks = append(t.Checks, f.Check)
+	if f.Unit != "" {
+		t.Units = append(t.Units, f.Unit)
+	}
+	t.Assigned = t.Assigned || f.Assigned == person && person != ""
 }

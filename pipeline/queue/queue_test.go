@@ -75,6 +75,24 @@ func TestGroups(t *testing.T) {
 	expect(t, queue.Of(items, "p", week, monday), "c d | ")
 }
 
+// A task speaks of what is still open: what of it has been decided lends neither
+// its unit nor its check nor its severity, but still its place among the tasks.
+func TestTaskSpeaksOfWhatIsOpen(t *testing.T) {
+	items := []queue.Item{item("a", monday, 10), item("b", monday, 10), item("c", monday, 10), item("d", monday, 90)}
+	for i := range items[:3] {
+		items[i].Flag.Incident = "shift"
+	}
+	items[0].Flag.Check, items[0].Flag.Severity, items[0].Flag.Status = "C11", event.Block, gate.Corrected
+	items[2].Flag.Check = "K11"
+	q := queue.Of(items, "p", queue.Budget{New: 1, Per: catalog.Day}, monday)
+	expect(t, q, "b+c | d")
+	got := q.Tasks[0]
+	if got.Severity != event.Hold || got.Check != "K09" || got.Unit != "u-b" ||
+		!slices.Equal(got.Checks, []string{"K09", "K11"}) || !slices.Equal(got.Units, []string{"u-b", "u-c"}) {
+		t.Errorf("%+v", got)
+	}
+}
+
 // What is assigned to her is hers beside the budget, what is another's is not.
 func TestAssigned(t *testing.T) {
 	items := []queue.Item{item("a", monday, 10), item("b", monday, 20), item("c", monday, 30), item("d", monday, 40)}

@@ -92,7 +92,7 @@ func (c *counter) Block(o *event.Observations) error {
 		}
 		if line != c.line {
 			c.line = line
-			c.units[o.Unit[i]]++
+			c.units[o.Unit.At(i)]++
 		}
 	}
 	return nil

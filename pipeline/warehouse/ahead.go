@@ -64,6 +64,15 @@ func (w *Warehouse) NewAhead(ctx context.Context, feed string) (*Ahead, error) {
 // Add sends a block on. It keeps none of its memory.
 func (a *Ahead) Add(payload []byte) error { return a.in.add(payload) }
 
+// Part lets the store begin with what was sent, while the last blocks are still
+// read, unless that is too little to be worth a part.
+func (a *Ahead) Part() error {
+	if a.in.rows < rowsPerInsert/4 {
+		return nil
+	}
+	return a.in.finish(nil)
+}
+
 // End waits for what was sent. With an error the last rows are not taken.
 func (a *Ahead) End(err error) error { return a.in.end(err) }
 
@@ -72,19 +81,20 @@ func (a *Ahead) End(err error) error { return a.in.end(err) }
 func (a *Ahead) Accept(ctx context.Context) error {
 	err := a.w.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE %s MOVE PARTITION %s TO TABLE obs", a.table, text(a.feed)))
 	if err != nil {
-		err = fmt.Errorf("move the rows of an accepted delivery: %w", err)
+		return errors.Join(fmt.Errorf("move the rows of an accepted delivery: %w", err), a.Drop(ctx))
 	}
-	return errors.Join(err, a.Drop(ctx))
+	defer a.w.aheads.set(a.table, false)
+	return a.w.dropAhead(ctx, a.table, "") // it is empty: nothing waits for its files to go
 }
 
 // Drop drops the table and its rows.
 func (a *Ahead) Drop(ctx context.Context) error {
 	defer a.w.aheads.set(a.table, false)
-	return a.w.dropAhead(ctx, a.table)
+	return a.w.dropAhead(ctx, a.table, " SYNC")
 }
 
-func (w *Warehouse) dropAhead(ctx context.Context, table string) error {
-	if err := w.conn.Exec(ctx, "DROP TABLE IF EXISTS "+table+" SYNC"); err != nil {
+func (w *Warehouse) dropAhead(ctx context.Context, table, sync string) error {
+	if err := w.conn.Exec(ctx, "DROP TABLE IF EXISTS "+table+sync); err != nil {
 		return fmt.Errorf("drop rows that are not accepted: %w", err)
 	}
 	return nil
@@ -109,7 +119,7 @@ func (w *Warehouse) DropAhead(ctx context.Context) error {
 	}
 	err = rows.Err()
 	for _, name := range left {
-		err = errors.Join(err, w.dropAhead(ctx, name))
+		err = errors.Join(err, w.dropAhead(ctx, name, " SYNC"))
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"larstrom/pipeline/warehouse"
 )
@@ -90,5 +91,61 @@ func TestAhead(t *testing.T) {
 	}
 	if err := a.Accept(ctx); err == nil {
 		t.Error("rows of a table that is gone were taken")
+	}
+}
+
+// What is worth a part is in the store while the last blocks are still to come.
+func TestAheadInParts(t *testing.T) {
+	store, conn := newWarehouse(t, "parts")
+	ctx := t.Context()
+	w, s := twoBlocks("parts")
+	line := uint64(1)
+	for _, rows := range []int{50_000, 50_000, 50_000, 2} {
+		b := make([]obs, rows)
+		for i := range b {
+			line++
+			b[i] = s.blocks[0][0]
+			b[i].line = line
+		}
+		s.blocks = append(s.blocks, b)
+	}
+	s.blocks = s.blocks[2:]
+	accepted, payloads := w.accepted(t, s)
+	a, err := store.NewAhead(ctx, "parts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(payloads) - 1
+	for _, b := range payloads[:last] {
+		if err := a.Add(b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.Part(); err != nil {
+		t.Fatal(err)
+	}
+	const there = "SELECT toInt64(ifNull(sum(total_rows), 0)) FROM system.tables WHERE database = currentDatabase() AND startsWith(name, 'obs_ahead_')"
+	for deadline := time.Now().Add(20 * time.Second); ; {
+		var rows int64
+		if err := conn.QueryRow(ctx, there).Scan(&rows); err != nil {
+			t.Fatal(err)
+		}
+		if rows > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the store waits for the last block")
+		}
+	}
+	// Too little for a part of its own.
+	if err := errors.Join(a.Part(), a.Add(payloads[last]), a.Part(), a.End(nil), a.Accept(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if err := store.LoadObservations(ctx, accepted, nil); err != nil {
+		t.Error(err)
+	}
+	var parts uint64
+	if err := conn.QueryRow(ctx, "SELECT count() FROM system.parts WHERE active AND database = currentDatabase() AND table = 'obs'").Scan(&parts); err != nil || parts != 2 {
+		t.Errorf("%d parts, %v", parts, err)
 	}
 }

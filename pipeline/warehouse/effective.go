@@ -420,12 +420,13 @@ func (s Scope) cellsSQL(g catalog.Granularity, indicators []*catalog.Indicator, 
 	for i, o := range s.sources() {
 		rows = append(rows, o.effectiveSQL(g, s.dates(g), repeated[i]))
 	}
-	taken = append(taken, fmt.Sprintf("has(%s, indicator)", texts(ids)))
+	slices.Sort(ids)
+	taken = append(taken, fmt.Sprintf("indicator IN (%s)", strings.Trim(texts(ids), "[]")))
 	of := fmt.Sprintf("(SELECT *, %s AS p FROM (%s) WHERE %s)\nWHERE %s",
 		periodExpr(g, "d"), strings.Join(rows, " UNION ALL "), strings.Join(taken, " AND "), s.within("p"))
 	const asked = ", prefer_column_name_to_alias = 1, output_format_arrow_low_cardinality_as_dictionary = 1"
 	if packed {
-		return s.packedSQL(columns, names, of) + wideDates + asked
+		return s.packedSQL(columns, names, of, ids) + wideDates + asked
 	}
 	return fmt.Sprintf("SELECT indicator, version, stratum, unit, p AS period_start, %s\nFROM %s\nGROUP BY indicator, version, stratum, unit, p%s",
 		strings.Join(columns, ", "), of, wideDates+asked)
@@ -446,25 +447,31 @@ const (
 )
 
 // packedSQL selects the cells of rows, which are the FROM and WHERE of a query
-// with the texts of a key and the period p.
-func (s Scope) packedSQL(columns, names []string, rows string) string {
+// with the texts of a key and the period p. They have no indicators but these,
+// which are sorted.
+func (s Scope) packedSQL(columns, names []string, rows string, indicators []string) string {
 	most := uint64(mostPacked)
 	if s.packAtMost > 0 {
 		most = s.packAtMost
 	}
-	texts := [...]string{"indicator", "version", "stratum", "unit"}
+	columnsOfKey := [...]string{"indicator", "version", "stratum", "unit"}
 	var lists, lengths, back []string
 	packed, unit := "0", fmt.Sprint(daysPacked)
-	for i, t := range texts {
-		var distinct []string
-		for _, o := range s.sources() {
-			distinct = append(distinct, o.obsOf("DISTINCT "+t+" AS t"))
-		}
+	for i, t := range columnsOfKey {
 		all := "all_" + t
-		lists = append(lists, fmt.Sprintf("(SELECT if(count() = 0, [''], arraySort(groupUniqArray(toString(t)))) FROM (%s)) AS %s", strings.Join(distinct, " UNION ALL "), all))
+		if t == "indicator" {
+			lists = append(lists, texts(indicators)+" AS "+all)
+		} else {
+			var distinct []string
+			for _, o := range s.sources() {
+				distinct = append(distinct, o.obsOf("DISTINCT "+t+" AS t"))
+			}
+			lists = append(lists, fmt.Sprintf("(SELECT if(count() = 0, [''], arraySort(groupUniqArray(toString(t)))) FROM (%s)) AS %s", strings.Join(distinct, " UNION ALL "), all))
+		}
 		lengths = append(lengths, "toFloat64(length("+all+"))")
-		packed = fmt.Sprintf("(%s) * length(%s) + transform(%s, %[2]s, range(length(%[2]s)), toUInt64(0))", packed, all, t)
-		last := texts[len(texts)-1-i]
+		// What is the same in all rows is not looked up in each.
+		packed = fmt.Sprintf("(%s) * length(%s) + if(length(%[2]s) = 1, toUInt64(0), transform(%s, %[2]s, range(length(%[2]s)), toUInt64(0)))", packed, all, t)
+		last := columnsOfKey[len(columnsOfKey)-1-i]
 		back = append(back, fmt.Sprintf("toLowCardinality(transform(intDiv(k, %s) %% length(all_%s), range(length(all_%[2]s)), all_%[2]s, '')) AS %[2]s", unit, last))
 		unit = fmt.Sprintf("(%s * length(all_%s))", unit, last)
 	}

@@ -22,8 +22,10 @@ func TestLoadManyBlocks(t *testing.T) {
 			line := b*rows + i + 2
 			unit, stratum := fmt.Sprintf("U%d", (line*7+b)%31), fmt.Sprintf("s%d", (b+i)%5)
 			o.Line, o.Kind = append(o.Line, uint64(line)), append(o.Kind, event.Observed)
-			o.Indicator, o.Version = append(o.Indicator, fmt.Sprintf("i%d", b%3)), append(o.Version, "1")
-			o.Unit, o.Stratum = append(o.Unit, unit), append(o.Stratum, stratum)
+			o.Indicator.Add(fmt.Sprintf("i%d", b%3))
+			o.Version.Add("1")
+			o.Unit.Add(unit)
+			o.Stratum.Add(stratum)
 			o.EventDate, o.RegistrationDate = append(o.EventDate, int32(19000+line)), append(o.RegistrationDate, 0)
 			o.Subject, o.Key = append(o.Subject, [16]byte{14: byte(line >> 8), 15: byte(line)}), append(o.Key, [16]byte{byte(b), byte(i), 1})
 			o.Has, o.Finding = append(o.Has, event.HasEventDate), append(o.Finding, 0)
@@ -64,7 +66,7 @@ func TestInsertIsAPart(t *testing.T) {
 			o.Line = append(o.Line, uint64(b*block.MaxRows+i+2))
 		}
 		o.Kind, o.Has, o.Finding = make([]event.Kind, block.MaxRows), make([]event.Has, block.MaxRows), make([]event.Finding, block.MaxRows)
-		one := slices.Repeat([]string{"1"}, block.MaxRows)
+		one := event.TextsOf(slices.Repeat([]string{"1"}, block.MaxRows)...)
 		o.Indicator, o.Version, o.Unit, o.Stratum = one, one, one, one
 		o.EventDate, o.RegistrationDate = make([]int32, block.MaxRows), make([]int32, block.MaxRows)
 		o.Subject, o.Key = make([][16]byte, block.MaxRows), make([][16]byte, block.MaxRows)

@@ -29,7 +29,7 @@ func (s *Sum) AddObservations(o *event.Observations) {
 		b = b[:0]
 		put(o.Line[i])
 		put(uint64(o.Kind[i]))
-		for _, v := range [...]string{o.Indicator[i], o.Version[i], o.Unit[i], o.Stratum[i], string(o.Subject[i][:]), string(o.Key[i][:])} {
+		for _, v := range [...]string{o.Indicator.At(i), o.Version.At(i), o.Unit.At(i), o.Stratum.At(i), string(o.Subject[i][:]), string(o.Key[i][:])} {
 			put(xxhash.Sum64String(v))
 		}
 		put(uint64(int64(o.EventDate[i])))

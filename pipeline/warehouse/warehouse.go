@@ -574,6 +574,9 @@ func (u unread) on(c *cell.Content) {
 }
 
 func (w *Warehouse) rejected(ctx context.Context, o Source, g catalog.Granularity, repeated string) ([]unread, error) {
+	if o.every.observed {
+		return nil, nil
+	}
 	var any uint8
 	ids := make([]string, len(o.Effective.Deliveries))
 	for i, d := range o.Effective.Deliveries {

@@ -186,7 +186,7 @@ func (a *ahead) follow(ctx context.Context, d event.DeliveryReceived) {
 // add takes a block. The inserts last as long as ctx, which is not that of the
 // reading.
 func (a *ahead) add(ctx context.Context, e *early, seq uint64, payload []byte) (err error) {
-	e.tally.Add(seq, payload)
+	e.tally.Add(seq)
 	if e.rows != nil {
 		return e.rows.Add(payload)
 	}
@@ -222,6 +222,11 @@ func (a *ahead) end(ctx context.Context, e *early, last uint64, err error) {
 	e.stop()
 	e.following.Wait()
 	if e.err = errors.Join(e.err, err); e.err == nil && e.tally.Last() < last {
+		if e.rows != nil {
+			e.err = e.rows.Part() // two processors then have half of the rest each
+		}
+	}
+	if e.err == nil && e.tally.Last() < last {
 		e.err = a.s.cfg.Log.ReadSubject(ctx, eventlog.OBS, e.subject, e.tally.Last()+1, last, func(seq uint64, payload []byte) error {
 			return a.add(ctx, e, seq, payload)
 		})

@@ -301,7 +301,7 @@ func TestAPersonReviewsOverHTTP(t *testing.T) {
 	}
 	c.decide("ae-steward-2", block, map[string]any{"kind": "confirm"}, 200, at)
 	if got := shown(); got != "value" {
-		t.Errorf("after the second person it shows %q", got)
+		t.Errorf("after the second person it shows %q; under question are\n%s", got, larstrom(t, "", "flags", "list", "--data", data).Out)
 	}
 
 	// The publication that followed says who stands by what.

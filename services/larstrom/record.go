@@ -61,12 +61,20 @@ func queueTable(q queue.Queue) []string {
 		if n := len(t.Flags) - 1; n > 0 {
 			flags += fmt.Sprintf(" and %d more", n)
 		}
-		rows = append(rows, strings.Join([]string{string(t.Severity), t.Check, t.Indicator, or(t.Unit, "all"), t.OpenedOn.String(), or(t.Incident, "-"), flags}, "\t"))
+		rows = append(rows, strings.Join([]string{string(t.Severity), strings.Join(t.Checks, ", "), t.Indicator, or(someOf(t.Units), "all"), t.OpenedOn.String(), or(t.Incident, "-"), flags}, "\t"))
 	}
 	if n := q.Folded.Tasks; n > 0 {
 		rows = append(rows, fmt.Sprintf("and %d more tasks (%d that block) beyond what there is time for; --json names their flags", n, q.Folded.Blocks))
 	}
 	return rows
+}
+
+// someOf names three, and says how many more there are.
+func someOf(names []string) string {
+	if n := len(names) - 3; n > 0 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:3], ", "), n)
+	}
+	return strings.Join(names, ", ")
 }
 
 type flagsAffirmCmd struct {

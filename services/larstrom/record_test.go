@@ -22,10 +22,12 @@ func TestQueueTable(t *testing.T) {
 		t.Errorf("an empty queue: %q", got)
 	}
 	got := queueTable(queue.Queue{Tasks: []queue.Task{
-		{Severity: event.Block, Check: "C11", Indicator: "i", Unit: "u", OpenedOn: catalog.NewDate(2026, 3, 1), Flags: []string{"f1"}},
-		{Severity: event.Hold, Check: "T06", Indicator: "i", Incident: "incident-1", OpenedOn: catalog.NewDate(2026, 3, 2), Flags: []string{"f2", "f3", "f4"}},
+		{Severity: event.Block, Check: "C11", Checks: []string{"C11"}, Indicator: "i", Unit: "u", Units: []string{"u"}, OpenedOn: catalog.NewDate(2026, 3, 1), Flags: []string{"f1"}},
+		{Severity: event.Hold, Check: "T06", Checks: []string{"T06"}, Indicator: "i", Incident: "incident-1", OpenedOn: catalog.NewDate(2026, 3, 2), Flags: []string{"f2", "f3", "f4"}},
+		{Severity: event.Hold, Check: "T06", Checks: []string{"K09", "T06"}, Indicator: "i", Unit: "a", Units: []string{"a", "b", "c", "d", "e"}, OpenedOn: catalog.NewDate(2026, 3, 2), Flags: []string{"f5"}},
 	}, Folded: queue.Folded{Tasks: 3, Blocks: 1}})
 	want := []string{"BLOCK\tC11\ti\tu\t2026-03-01\t-\tf1", "HOLD\tT06\ti\tall\t2026-03-02\tincident-1\tf2 and 2 more",
+		"HOLD\tK09, T06\ti\ta, b, c and 2 more\t2026-03-02\t-\tf5",
 		"and 3 more tasks (1 that block) beyond what there is time for; --json names their flags"}
 	if strings.Join(got[1:], "\n") != strings.Join(want, "\n") || strings.Count(got[0], "\t") != strings.Count(want[0], "\t") {
 		t.Errorf("the table:\n%s", strings.Join(got, "\n"))

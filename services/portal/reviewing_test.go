@@ -139,7 +139,9 @@ func (d *bulk) DecideAll(_ context.Context, _ string, orders []portal.Order) ([]
 }
 
 func (d *bulk) QueueFor(context.Context, string) (queue.Queue, error) {
-	return queue.Queue{Tasks: []queue.Task{{Severity: event.Hold, Check: "K09", Indicator: "care", Unit: "b", OpenedOn: tonight, Flags: []string{"K09-held", "K09-more"}}},
+	return queue.Queue{Tasks: []queue.Task{{Severity: event.Hold, Check: "K09", Indicator: "care", Unit: "b",
+		Checks: []string{"K09"}, Units: []string{"b"}, OpenedOn: tonight, Flags: []string{"K09-held", "K09-more"}},
+		{Severity: event.Hold, Check: "K11", Indicator: "care", Unit: "b", Incident: "x", Checks: []string{"K09", "K11"}, Units: []string{"a", "b", "u3", "u4"}, OpenedOn: tonight, Flags: []string{"K11-held"}}},
 		Folded: queue.Folded{Tasks: 7}}, nil
 }
 
@@ -167,7 +169,7 @@ func TestSeveralAtOnce(t *testing.T) {
 	}
 	b.do("POST", "/flags/K09-held/session", url.Values{"id": {"bo"}, "token": {"b"}})
 	if said := html.UnescapeString(text(b.do("GET", "/flags", nil).Body.String())); !strings.Contains(said, "Your tasks") || !strings.Contains(said, "HOLD K09 Fewer records than before Care <in> time & place Zeta centre 2 10 April 2026") ||
-		!strings.Contains(said, "7 more tasks wait") {
+		!strings.Contains(said, "HOLD K11 , K09 Care <in> time & place Zeta centre, a, u3 + 1 1 10 April 2026") || !strings.Contains(said, "7 more tasks wait") {
 		t.Errorf("the tasks: %s", said)
 	}
 	marks := regexp.MustCompile(`type="checkbox" name="flag" value="([^"]+)"`).FindAllStringSubmatch(b.do("GET", "/flags", nil).Body.String(), -1)

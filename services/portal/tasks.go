@@ -3,6 +3,9 @@ package portal
 import (
 	"context"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 
 	"larstrom/pipeline/catalog"
 	"larstrom/pipeline/queue"
@@ -33,9 +36,11 @@ type introductionLine struct {
 // taskLine is one task: flags that are decided together.
 type taskLine struct {
 	Severity, Check, Path, Indicator, Unit string
-	Flags                                  int
-	Opened                                 catalog.Date
-	Assigned                               bool
+	// Others are the checks of its other flags.
+	Others   []string
+	Flags    int
+	Opened   catalog.Date
+	Assigned bool
 }
 
 // tasksOf is the queue of who asks; nil: nobody has shown who she is. Tasks are in
@@ -60,8 +65,13 @@ func (p *Portal) tasksOf(r *http.Request, c *called) *tasksBody {
 		}
 		l := taskLine{Severity: string(t.Severity), Check: t.Check, Path: flagPath(t.Flags[0]), Indicator: c.indicator(t.Indicator), Unit: p.words.t("flag.all_units"),
 			Flags: len(t.Flags), Opened: t.OpenedOn, Assigned: t.Assigned}
-		if t.Unit != "" {
-			l.Unit = c.unit(t.Unit)
+		if len(t.Units) > 0 {
+			l.Unit = unitsSaid(c, t.Units)
+		}
+		for _, check := range t.Checks {
+			if check != t.Check {
+				l.Others = append(l.Others, check)
+			}
 		}
 		b.Tasks = append(b.Tasks, l)
 	}
@@ -76,4 +86,20 @@ func (p *Portal) tasksOf(r *http.Request, c *called) *tasksBody {
 		b.Introductions = append(b.Introductions, l)
 	}
 	return b
+}
+
+// namedUnits is how many units of a task are named; of more, their number.
+const namedUnits = 3
+
+// unitsSaid names units, ordered by name.
+func unitsSaid(c *called, units []string) string {
+	var named []string
+	for _, u := range units {
+		named = append(named, c.unit(u))
+	}
+	slices.Sort(named)
+	if n := len(named) - namedUnits; n > 0 {
+		return strings.Join(named[:namedUnits], ", ") + " + " + strconv.Itoa(n)
+	}
+	return strings.Join(named, ", ")
 }

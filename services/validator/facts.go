@@ -14,6 +14,7 @@ import (
 	"larstrom/pipeline/cell"
 	"larstrom/pipeline/disclosure"
 	"larstrom/pipeline/event"
+	"larstrom/pipeline/gate"
 	"larstrom/pipeline/quality"
 	"larstrom/pipeline/run"
 	"larstrom/pipeline/warehouse"
@@ -83,8 +84,9 @@ func (s *Service) overdue(n *night) map[string]overdue {
 // feedDays is how many deliveries of a feed its newest one is compared with.
 const feedDays = 28
 
-// feeds are the facts of the run's feeds, and of those that are overdue.
-func (s *Service) feeds(ctx context.Context, n *night) ([]quality.Feed, []quality.Profile, error) {
+// feeds are the facts of the run's feeds, and of those that are overdue. Gates are
+// by indicator those before the run.
+func (s *Service) feeds(ctx context.Context, n *night, gates map[string]*gate.State) ([]quality.Feed, []quality.Profile, error) {
 	var feeds []quality.Feed
 	var columns []quality.Profile
 	for i := range s.cfg.Catalog.Feeds {
@@ -120,7 +122,7 @@ func (s *Service) feeds(ctx context.Context, n *night) ([]quality.Feed, []qualit
 			q.Days = append(q.Days, day)
 		}
 		if q.Came {
-			profiles, err := s.profiles(ctx, f, all, q.Days)
+			profiles, err := s.profiles(ctx, f, all, q.Days, gates)
 			if err != nil {
 				return nil, nil, err
 			}
@@ -215,7 +217,11 @@ func (s *Service) deliveries(n *night) quality.Deliveries {
 
 // whole is everything that the checks of a run see.
 func (s *Service) whole(ctx context.Context, n *night, matters []*matter) (quality.Night, error) {
-	feeds, profiles, err := s.feeds(ctx, n)
+	gates := map[string]*gate.State{}
+	for _, m := range matters {
+		gates[m.indicator.ID] = m.before
+	}
+	feeds, profiles, err := s.feeds(ctx, n, gates)
 	if err != nil {
 		return quality.Night{}, err
 	}
@@ -373,7 +379,8 @@ func learn(matters []*matter) {
 // most revisions are kept of an indicator: the newest teach enough.
 const mostRevisions = 2000
 
-// restated notes by how much earlier deliveries restated the closed cell.
+// restated notes by how much earlier deliveries restated the closed cell. That a
+// fault came and was put right teaches nothing about what is usual.
 func (l *layout) restated(h history) {
 	m, n := l.matter, l.night
 	if h.to-h.from < 2 || len(m.revisions) >= mostRevisions {
@@ -386,16 +393,32 @@ func (l *layout) restated(h history) {
 		if at == 0 || at == len(m.past.Seen) || m.past.Seen[at-1].AsOf.Before(end) || n.retracted[rev] {
 			continue
 		}
-		was := m.volume(row - 1)
+		earlier := m.undoubted(l.gate, n, h.series, h.from, row)
+		if earlier < 0 || m.undoubted(l.gate, n, h.series, row, row+1) < 0 {
+			continue
+		}
+		was := m.volume(earlier)
 		m.revisions = append(m.revisions, math.Abs(m.volume(row)-was)/max(was, 1))
 	}
 }
 
+// ofColumns are the checks that say what a delivery holds in a column.
+func ofColumns() []string { return []string{"C09", "D05", "D06", "D07", "K05", "K10", "P03", "T09"} }
+
+// doubted reports whether what the delivery holds in the column of an indicator
+// was in question and nobody has said that it is right: as with a cell, what puts
+// it right is not to be measured by it. One that changed nothing answered nothing.
+func doubted(d *run.Delivery, day *quality.FeedDay, g *gate.State) bool {
+	return day.Excluded || day.Changed == 0 || g != nil && g.Doubts(d.Run, ofColumns())
+}
+
 // profiles are what stood in the columns of the feed's newest delivery beside
-// the one before it. What a delivery was never changes, so that each is counted
-// once while the process lives. Days are filled with what of them is known.
-func (s *Service) profiles(ctx context.Context, f *catalog.Feed, all []*run.Delivery, days []quality.FeedDay) ([]quality.Profile, error) {
-	var now, before map[string]warehouse.Column
+// the newest one before it that is not in doubt. What a delivery was never
+// changes, so that each is counted once while the process lives. Days are filled
+// with what of them is known.
+func (s *Service) profiles(ctx context.Context, f *catalog.Feed, all []*run.Delivery, days []quality.FeedDay, gates map[string]*gate.State) ([]quality.Profile, error) {
+	var now map[string]warehouse.Column
+	before := map[string]warehouse.Column{}
 	for k := max(0, len(all)-profiledDays); k < len(all); k++ {
 		columns, err := s.columns(ctx, f, all[k])
 		if err != nil {
@@ -403,8 +426,12 @@ func (s *Service) profiles(ctx context.Context, f *catalog.Feed, all []*run.Deli
 		}
 		if k == len(all)-1 {
 			now = columns
-		} else if !days[k].Excluded {
-			before = columns
+		} else {
+			for id, c := range columns {
+				if !doubted(all[k], &days[k], gates[id]) {
+					before[id] = c
+				}
+			}
 		}
 		var lags []float64
 		for _, c := range columns {
@@ -430,7 +457,7 @@ func (s *Service) profiles(ctx context.Context, f *catalog.Feed, all []*run.Deli
 		}
 		out = append(out, profileOf(f, ind, now[id], earlier, all[len(all)-1].Accepted.Kind == "snapshot"))
 	}
-	if err := s.values(ctx, f, all, days, out); err != nil {
+	if err := s.values(ctx, f, all, days, gates, out); err != nil {
 		return nil, err
 	}
 	return out, s.rows(ctx, f, all[len(all)-1], out)
@@ -470,8 +497,8 @@ func (s *Service) rows(ctx context.Context, f *catalog.Feed, d *run.Delivery, pr
 
 // values fills in how large the values of the feed's newest delivery are, and
 // those of earlier ones: of a snapshot the oldest, which a mistake that lasts
-// has not reached; of a delta all that came.
-func (s *Service) values(ctx context.Context, f *catalog.Feed, all []*run.Delivery, days []quality.FeedDay, profiles []quality.Profile) error {
+// has not reached; of a delta all that came. What is in doubt is in neither.
+func (s *Service) values(ctx context.Context, f *catalog.Feed, all []*run.Delivery, days []quality.FeedDay, gates map[string]*gate.State, profiles []quality.Profile) error {
 	last := len(all) - 1
 	now, err := s.sizes(ctx, f, all[last])
 	if err != nil || len(now) == 0 {
@@ -486,9 +513,11 @@ func (s *Service) values(ctx context.Context, f *catalog.Feed, all []*run.Delive
 			return err
 		}
 		for i := range profiles {
-			addSizes(&profiles[i].ValuesBefore, earlier[profiles[i].Indicator])
+			if p := &profiles[i]; !(days[k].Snapshot && p.ValuesBefore != nil) && !doubted(all[k], &days[k], gates[p.Indicator]) {
+				addSizes(&p.ValuesBefore, earlier[p.Indicator])
+			}
 		}
-		if days[k].Snapshot {
+		if days[k].Snapshot && !slices.ContainsFunc(profiles, func(p quality.Profile) bool { return p.ValuesBefore == nil && now[p.Indicator] != nil }) {
 			break
 		}
 	}

@@ -118,6 +118,7 @@ type matter struct {
 	absent    []*catalog.Feed
 	cells     *cell.Table
 	gate      *gate.State
+	before    *gate.State // as it was before the run
 	input     quality.Input
 	past      quality.Past
 	// measure says that other indicators are held against this one.
@@ -169,7 +170,7 @@ func (s *Service) matter(ctx context.Context, n *night, ind *catalog.Indicator, 
 // before the run, and how far the feeds have come.
 func (s *Service) lay(n *night, m *matter, before *gate.State, reach catalog.Date) {
 	ind := m.indicator
-	m.measure = n.measures[ind.ID]
+	m.before, m.measure = before, n.measures[ind.ID]
 	m.input = quality.Input{Region: s.cfg.Catalog.Region.Code, Indicator: *ind, AsOf: n.run.AsOf, Tolerance: 1,
 		Feed: thresholds(m.feeds), Units: s.unitThresholds()}
 	m.past = quality.Past{Indicator: *ind, Cells: m.cells, Seen: n.nights(m.feeds)}
@@ -433,18 +434,19 @@ func (m *matter) version(h history, row int) *cell.Version {
 func (l *layout) change(h history, shown gate.View) quality.Change {
 	m, n := l.matter, l.night
 	c := quality.Change{Current: m.cells.Version(h.series, h.now())}
-	previous, released := -1, -1
+	newest, released := -1, -1
 	for row := h.from; row < h.to; row++ {
 		rev := m.cells.Rev(row)
 		if rev <= n.before && !n.retracted[rev] {
-			previous = row
+			newest = row
 		}
 		if rev == shown.Shown.Rev {
 			released = row
 		}
 	}
+	previous := m.undoubted(l.gate, n, h.series, h.from, newest+1)
 	c.Previous = m.version(h, previous)
-	c.Asked = previous >= 0 && l.asked[m.cells.Fingerprint(previous)]
+	c.Asked = newest >= 0 && l.asked[m.cells.Fingerprint(newest)]
 	if (shown.State == gate.Released || shown.State == gate.HeldPrevious) && !n.retracted[shown.Shown.Rev] {
 		c.Released = c.Previous
 		if released != previous {
@@ -457,6 +459,18 @@ func (l *layout) change(h history, shown gate.View) quality.Change {
 		}
 	}
 	return c
+}
+
+// undoubted is the row of [from, to) of a cell that a later version of it is
+// compared with: the newest that was not withdrawn and that nothing stands or stood
+// against. -1: none.
+func (m *matter) undoubted(g *gate.State, n *night, series, from, to int) int {
+	for row := to - 1; row >= from; row-- {
+		if !n.retracted[m.cells.Rev(row)] && !g.Doubted(m.cells.Key(series, row), m.cells.Fingerprint(row)) {
+			return row
+		}
+	}
+	return -1
 }
 
 // had reports whether the cell held anything before the run.

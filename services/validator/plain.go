@@ -15,11 +15,14 @@ const longestText = 4000
 
 // plain refuses what a person has written if it is too long, or holds what looks
 // like a personal identity number: the ledger keeps it for ever, and mails and
-// pages show it.
+// pages show it. Swedish, Norwegian and Finnish ones are looked for everywhere,
+// since people are treated abroad; Danish and Icelandic ones, which a telephone
+// number is too often, where a registry is of that country.
 func (s *Service) plain(texts ...string) error {
 	params := identity.Defaults()
+	params.Countries = []string{"SE", "NO", "FI"}
 	for _, r := range s.cfg.Catalog.Registries {
-		if slices.Contains([]string{"SE", "NO", "DK", "FI", "IS"}, r.Country) && !slices.Contains(params.Countries, r.Country) {
+		if (r.Country == "DK" || r.Country == "IS") && !slices.Contains(params.Countries, r.Country) {
 			params.Countries = append(params.Countries, r.Country)
 		}
 	}

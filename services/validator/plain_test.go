@@ -30,7 +30,11 @@ func TestPlain(t *testing.T) {
 		{"in the evidence", of("SE"), gate.Command{Evidence: "121212-1212"}, true},
 		{"in a link", of("SE"), gate.Command{Link: "https://journal.example/patient/191212121212"}, true},
 		{"a fødselsnummer", of("SE", "NO"), gate.Command{Note: "13097248022"}, true},
-		{"a country without one", of("GB"), gate.Command{Note: "121212-1212"}, true}, // all are looked for
+		{"a country without one", of("GB"), gate.Command{Note: "121212-1212"}, true},
+		{"a henkilötunnus in Sweden", of("SE"), gate.Command{Note: "see 131052-308T"}, true},
+		{"a fødselsnummer in Sweden", of("SE"), gate.Command{Note: "13097248022"}, true},
+		{"a CPR in Denmark", of("SE", "DK"), gate.Command{Note: "see 070123-4567"}, true},
+		{"a telephone number in Sweden", of("SE"), gate.Command{Note: "call 0701234567"}, false},
 		{"the hash is none", of("SE"), gate.Command{SHA256: strings.Repeat("12", 32)}, false},
 		{"a document", of("SE"), gate.Command{Note: strings.Repeat("å", longestText+1)}, true},
 		{"as long as may be", of("SE"), gate.Command{Note: strings.Repeat("å", longestText)}, false},

@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	"larstrom/pipeline/catalog"
-	"larstrom/pipeline/cell"
 	"larstrom/pipeline/event"
 	"larstrom/pipeline/gate"
 	"larstrom/pipeline/quality"
@@ -40,7 +39,7 @@ func (s *Service) rejudged(m *matter, n *night, g *gate.State) func(gate.Flag) b
 			if row < from || m.cells.Fingerprint(row) != guard.Fingerprint || m.cells.Rev(row) > n.before {
 				return false // never delivered, or judged in this run as what came
 			}
-			in.Changed = append(in.Changed, comparison(m.cells, g, series, from, row))
+			in.Changed = append(in.Changed, m.comparison(g, n, series, from, row))
 		}
 		passed := int64(0)
 		for _, found := range quality.Evaluate(in, []quality.Check{c}) {
@@ -127,11 +126,13 @@ func (s *Service) carried(m *matter, n *night, o quality.Origin) []event.FlagRai
 }
 
 // comparison is the version of a row with what it was compared with when it was
-// new: what is shown in its place, or else the version before it.
-func comparison(cells *cell.Table, g *gate.State, series, from, row int) quality.Change {
+// new: what is shown in its place, or else the newest before it against which
+// nothing stands.
+func (m *matter) comparison(g *gate.State, n *night, series, from, row int) quality.Change {
+	cells := m.cells
 	c := quality.Change{Current: cells.Version(series, row)}
-	if row > from {
-		before := cells.Version(series, row-1)
+	if at := m.undoubted(g, n, series, from, row); at >= 0 {
+		before := cells.Version(series, at)
 		c.Previous = &before
 	}
 	v := g.View(c.Current.Key)

@@ -310,6 +310,11 @@ func (s *Service) checkIndicator(ctx context.Context, n *night, m *matter, raise
 	for _, l := range g.Lapses(n.run.Run, n.rev, n.run.AsOf) {
 		closed = append(closed, l)
 	}
+	for _, a := range g.Handovers(n.run.Run, n.rev, n.run.AsOf) {
+		if f, ok := g.Flag(a.Flag); ok && s.assignable(g, f, a.To, n.run.AsOf) == nil {
+			closed = append(closed, a)
+		}
+	}
 	for _, c := range g.Resolutions(n.run.Run, n.rev) {
 		closed = append(closed, c)
 	}

@@ -39,7 +39,8 @@ type Answer struct {
 	PublishedAt time.Time    `json:"published_at"`
 	AsOf        catalog.Date `json:"as_of"`
 	Catalog     string       `json:"catalog"`
-	// State is that of the point; Visible says whether a value was shown.
+	// State is that of the point, as in the released views; Visible says whether
+	// a value was shown.
 	State   string `json:"state"`
 	Visible bool   `json:"visible"`
 	// Hidden says why nothing is there at all: not_introduced, or above_one for a
@@ -145,21 +146,24 @@ func (s *Service) Why(ctx context.Context, who gate.Actor, q Question) ([]Answer
 			continue
 		}
 		a := Answer{Indicator: q.Indicator, Unit: k.Unit, Version: k.Version, Granularity: k.Granularity, Stratum: k.Stratum, Period: q.Period,
-			Publication: p.Publication, PublishedAt: then.PublishedAt, AsOf: p.AsOf, Catalog: p.Catalog, State: v.State.String()}
+			Publication: p.Publication, PublishedAt: then.PublishedAt, AsOf: p.AsOf, Catalog: p.Catalog}
 		explain(&a, g, k, v)
 		conceal(&a, g, who, ind.Registry)
 		c, visible := shown[k]
 		if !visible {
-			a.Hidden = "not_introduced"
+			a.State, a.Hidden = spc.StateNotApplicable.String(), "not_introduced"
+		} else {
+			var state spc.State
+			state, a.Visible = publication.StateOf(ind, c, reach)
+			a.State = state.String()
+			if v.State == gate.Released && state == spc.StateHeldEmpty {
+				a.Hidden = "above_one" // released by a waiver of old, and nothing that a chart can hold
+			}
 		}
-		if a.Visible = visible && (c.State == spc.StateValue || c.State == spc.StateHeldPrevious) && !c.Tombstone; a.Visible {
+		if a.Visible {
 			a.Shown = c.Fingerprint.String()
 			n, d := c.Content.Numerator.Float(cell.Micro), c.Content.Denominator.Float(cell.Micro)
 			a.Numerator, a.Denominator = &n, &d
-			if ind.Type == catalog.Proportion && ind.Subset && c.Content.Numerator.Cmp(c.Content.Denominator) > 0 {
-				// Released by a waiver of old, and nothing that a chart can hold.
-				a.Visible, a.State, a.Hidden = false, gate.HeldEmpty.String(), "above_one"
-			}
 		}
 		out = append(out, a)
 	}

@@ -11,6 +11,8 @@ import (
 	"math"
 	"math/big"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -33,10 +35,10 @@ func observations(n int, seed uint64, caseLevel bool) *event.Observations {
 	for i := range n {
 		o.Line = append(o.Line, uint64(i+2))
 		o.Kind = append(o.Kind, event.Observed)
-		o.Indicator = append(o.Indicator, fmt.Sprintf("ind%02d", i/500%20))
-		o.Version = append(o.Version, "1")
-		o.Unit = append(o.Unit, fmt.Sprintf("SE%06d", r.IntN(1200)))
-		o.Stratum = append(o.Stratum, []string{"", "f", "m"}[r.IntN(3)])
+		o.Indicator.Add(fmt.Sprintf("ind%02d", i/500%20))
+		o.Version.Add("1")
+		o.Unit.Add(fmt.Sprintf("SE%06d", r.IntN(1200)))
+		o.Stratum.Add([]string{"", "f", "m"}[r.IntN(3)])
 		o.EventDate = append(o.EventDate, int32(20000+r.IntN(365)))
 		o.RegistrationDate = append(o.RegistrationDate, int32(20100+r.IntN(365)))
 		var subject, key [16]byte
@@ -64,12 +66,12 @@ func anyObservations(t *rapid.T) *event.Observations {
 	o := &event.Observations{Region: text.Draw(t, "region"), Registry: text.Draw(t, "registry"), Feed: text.Draw(t, "feed"),
 		Delivery: text.Draw(t, "delivery"), Block: rapid.Uint32().Draw(t, "block")}
 	for range rapid.IntRange(1, 60).Draw(t, "rows") {
-		o.Line = append(o.Line, rapid.Uint64().Draw(t, "line"))
+		o.Line = append(o.Line, rapid.Uint64Range(0, math.MaxUint32).Draw(t, "line"))
 		o.Kind = append(o.Kind, event.Kind(rapid.IntRange(0, int(event.Parked)).Draw(t, "kind")))
-		o.Indicator = append(o.Indicator, text.Draw(t, "indicator"))
-		o.Version = append(o.Version, text.Draw(t, "version"))
-		o.Unit = append(o.Unit, text.Draw(t, "unit"))
-		o.Stratum = append(o.Stratum, text.Draw(t, "stratum"))
+		o.Indicator.Add(text.Draw(t, "indicator"))
+		o.Version.Add(text.Draw(t, "version"))
+		o.Unit.Add(text.Draw(t, "unit"))
+		o.Stratum.Add(text.Draw(t, "stratum"))
 		o.EventDate = append(o.EventDate, rapid.Int32().Draw(t, "event_date"))
 		o.RegistrationDate = append(o.RegistrationDate, rapid.Int32().Draw(t, "registration_date"))
 		o.Subject = append(o.Subject, [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "subject")))
@@ -133,13 +135,40 @@ func TestObservationsRoundTrip(t *testing.T) {
 		if err := block.DecodeObservations(b, &got); err != nil {
 			t.Fatal(err)
 		}
-		if d := cmp.Diff(o, &got); d != "" {
+		if d := cmp.Diff(o, &got, byText); d != "" {
 			t.Fatalf("decoded differs (-want +got):\n%s", d)
 		}
 		if fresh := must(block.EncodeObservations(&got)); !bytes.Equal(fresh, b) {
 			t.Fatal("the same rows made other bytes in another encoder")
 		}
+		// Another who numbers the texts in another way, and knows more of them.
+		var renumbered event.Texts
+		renumbered.Code("of no row")
+		for _, text := range slices.Backward(o.Unit.Values) {
+			renumbered.Code(text)
+		}
+		for _, text := range o.Unit.Rows() {
+			renumbered.Add(text)
+		}
+		o.Unit = renumbered
+		if again := must(enc.Observations(o)); !bytes.Equal(again, b) {
+			t.Fatal("the bytes depend on how the texts are numbered")
+		}
 	})
+}
+
+// byText compares columns by what their rows say.
+var byText = cmp.Transformer("rows", func(t event.Texts) []string { return t.Rows() })
+
+// TestEarlierObservations reads a block from before lines and codes were narrow.
+func TestEarlierObservations(t *testing.T) {
+	var got event.Observations
+	if err := block.DecodeObservations(must(os.ReadFile(filepath.Join("testdata", "wide_lines.arrow"))), &got); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(observations(40, 3, true), &got, byText); d != "" {
+		t.Errorf("decoded differs (-want +got):\n%s", d)
+	}
 }
 
 func TestCellsRoundTrip(t *testing.T) {
@@ -182,12 +211,16 @@ func TestEncoderIsReusable(t *testing.T) {
 
 func TestEncodeRefuses(t *testing.T) {
 	short := observations(3, 1, false)
-	short.Unit = short.Unit[:2]
+	short.Unit.Codes = short.Unit.Codes[:2]
 	large := observations(1, 1, false)
 	for large.Len() <= block.MaxRows {
 		large.Line = append(large.Line, large.Line...)
 	}
-	for name, o := range map[string]*event.Observations{"no rows": {}, "unequal columns": short, "too many rows": large} {
+	far, codeless := observations(1, 1, false), observations(1, 1, false)
+	far.Line[0] = math.MaxUint32 + 1
+	codeless.Unit.Codes[0] = 1
+	for name, o := range map[string]*event.Observations{"no rows": {}, "unequal columns": short, "too many rows": large,
+		"a line beyond 32 bits": far, "a code without a text": codeless} {
 		if _, err := block.EncodeObservations(o); !errors.Is(err, block.ErrInvalid) {
 			t.Errorf("%s: error %v, want ErrInvalid", name, err)
 		}
@@ -374,7 +407,7 @@ func TestSplitter(t *testing.T) {
 		t.Errorf("error of the callback came back as %v", err)
 	}
 	wide := observations(1, 1, false)
-	wide.Unit[0] = string(noise(2 << 20))
+	wide.Unit = event.TextsOf(string(noise(2 << 20)))
 	if err := block.NewSplitter().Observations(wide, func([]byte, int) error { return nil }); !errors.Is(err, block.ErrInvalid) {
 		t.Errorf("a row above the limit: error %v, want ErrInvalid", err)
 	}

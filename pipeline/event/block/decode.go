@@ -40,7 +40,7 @@ func DecodeObservations(b []byte, o *event.Observations) (err error) {
 		}
 	}()
 	defer guard(&err)
-	rec, err := readBlock(b, arrowSchema(obsSpecs()))
+	rec, err := readBlock(b, arrowSchema(obsSpecs()), arrowSchema(earlierObsSpecs()))
 	if err != nil {
 		return err
 	}
@@ -57,12 +57,19 @@ func DecodeObservations(b []byte, o *event.Observations) (err error) {
 			return fmt.Errorf("%w: its rows name different blocks", ErrCorrupt)
 		}
 	}
-	o.Line = append(o.Line, rec.Column(5).(*array.Uint64).Uint64Values()...)
+	switch lines := rec.Column(5).(type) {
+	case *array.Uint64:
+		o.Line = append(o.Line, lines.Uint64Values()...)
+	case *array.Uint32:
+		for _, line := range lines.Uint32Values() {
+			o.Line = append(o.Line, uint64(line))
+		}
+	}
 	if o.Kind, err = flags(o.Kind, rec, 6, event.Parked); err != nil {
 		return err
 	}
-	for i, dst := range []*[]string{&o.Indicator, &o.Version, &o.Unit, &o.Stratum} {
-		if *dst, err = appendDict(*dst, rec, 7+i); err != nil {
+	for i, dst := range []*event.Texts{&o.Indicator, &o.Version, &o.Unit, &o.Stratum} {
+		if err := texted(dst, rec, 7+i); err != nil {
 			return err
 		}
 	}
@@ -214,20 +221,26 @@ func constantOf(rec arrow.Record, i int) (string, error) {
 	return strings.Clone(values.Value(0)), nil
 }
 
-// appendDict reads a dictionary column; one string is made a distinct value.
-func appendDict(dst []string, rec arrow.Record, i int) ([]string, error) {
+// texted reads a dictionary column.
+func texted(t *event.Texts, rec arrow.Record, i int) error {
 	d := rec.Column(i).(*array.Dictionary)
 	values, err := dictionaryStrings(d, strings.Clone)
 	if err != nil {
-		return nil, fmt.Errorf("%w: column %s: %w", ErrCorrupt, rec.ColumnName(i), err)
+		return fmt.Errorf("%w: column %s: %w", ErrCorrupt, rec.ColumnName(i), err)
 	}
-	for _, code := range d.Indices().(*array.Int32).Int32Values() {
-		if code < 0 || int(code) >= len(values) {
-			return nil, fmt.Errorf("%w: column %s points outside its dictionary", ErrCorrupt, rec.ColumnName(i))
+	codes := make([]uint32, len(values)) // the same text may have been written twice
+	for j, text := range values {
+		codes[j] = t.Code(text)
+	}
+	t.Codes = slices.Grow(t.Codes, d.Len())
+	for row := range d.Len() {
+		at := d.GetValueIndex(row)
+		if at < 0 || at >= len(codes) {
+			return fmt.Errorf("%w: column %s points outside its dictionary", ErrCorrupt, rec.ColumnName(i))
 		}
-		dst = append(dst, values[code])
+		t.Codes = append(t.Codes, codes[at])
 	}
-	return dst, nil
+	return nil
 }
 
 func appendDates(dst []int32, c arrow.Array) []int32 {

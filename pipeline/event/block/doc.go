@@ -8,8 +8,8 @@
 // Two properties are contracts. The bytes depend on the input alone: a block
 // that is made again after a crash is byte-equal, and the log compares them.
 // And a block is what the store inserts: its columns carry the names, the order
-// and the types of the ClickHouse tables, none of them nullable, so that the
-// loader hands a message on undecoded.
+// and the types of the ClickHouse tables, or narrower ones that the store widens,
+// none of them nullable, so that the loader hands a message on undecoded.
 //
 // It refuses to own where blocks are kept (package eventlog), what a row or a
 // cell means (packages event and cell) and the tables (package warehouse). What

@@ -41,6 +41,7 @@ type Encoder struct {
 	obs, cells *arrow.Schema
 	out        bytes.Buffer
 	mem        *arena
+	codes      [4]codes
 	dicts      []dict
 	zeros      []int8
 	u8s        [4][]byte
@@ -72,8 +73,8 @@ func (e *Encoder) Observations(o *event.Observations) ([]byte, error) {
 		name string
 		rows int
 	}{
-		{"kind", len(o.Kind)}, {"indicator", len(o.Indicator)}, {"version", len(o.Version)}, {"unit", len(o.Unit)},
-		{"stratum", len(o.Stratum)}, {"event_date", len(o.EventDate)}, {"registration_date", len(o.RegistrationDate)},
+		{"kind", len(o.Kind)}, {"indicator", len(o.Indicator.Codes)}, {"version", len(o.Version.Codes)}, {"unit", len(o.Unit.Codes)},
+		{"stratum", len(o.Stratum.Codes)}, {"event_date", len(o.EventDate)}, {"registration_date", len(o.RegistrationDate)},
 		{"subject", len(o.Subject)}, {"key", len(o.Key)}, {"has", len(o.Has)}, {"finding", len(o.Finding)},
 		{"numerator", len(o.Numerator)}, {"denominator", len(o.Denominator)}, {"value", len(o.Value)},
 		{"expected", len(o.Expected)},
@@ -88,17 +89,22 @@ func (e *Encoder) Observations(o *event.Observations) ([]byte, error) {
 	e.constant(o.Feed, n)
 	e.constant(o.Registry, n)
 	e.constant(o.Region, n)
-	e.u32s = grow(e.u32s, n)
-	for i := range e.u32s {
-		e.u32s[i] = o.Block
+	e.u32s = grow(e.u32s, 2*n)
+	blocks, lines, beyond := e.u32s[:n], e.u32s[n:], uint64(0)
+	for i, line := range o.Line {
+		blocks[i], lines[i], beyond = o.Block, uint32(line), beyond|line
 	}
-	e.flat(arrow.PrimitiveTypes.Uint32, n, arrow.Uint32Traits.CastToBytes(e.u32s))
-	e.flat(arrow.PrimitiveTypes.Uint64, n, arrow.Uint64Traits.CastToBytes(o.Line))
+	if beyond > math.MaxUint32 {
+		return nil, fmt.Errorf("OBS block %d of delivery %q: a line beyond %d: %w", o.Block, o.Delivery, uint32(math.MaxUint32), ErrInvalid)
+	}
+	e.flat(arrow.PrimitiveTypes.Uint32, n, arrow.Uint32Traits.CastToBytes(blocks))
+	e.flat(arrow.PrimitiveTypes.Uint32, n, arrow.Uint32Traits.CastToBytes(lines))
 	e.flat(arrow.PrimitiveTypes.Uint8, n, bytesOf(&e.u8s[0], o.Kind))
-	e.dictionary(0, o.Indicator)
-	e.dictionary(1, o.Version)
-	e.dictionary(2, o.Unit)
-	e.dictionary(3, o.Stratum)
+	for i, t := range [...]*event.Texts{&o.Indicator, &o.Version, &o.Unit, &o.Stratum} {
+		if err := e.few(&e.codes[i], t); err != nil {
+			return nil, fmt.Errorf("OBS block %d of delivery %q: column %s: %w", o.Block, o.Delivery, e.obs.Field(len(e.columns)).Name, err)
+		}
+	}
 	e.flat(arrow.FixedWidthTypes.Date32, n, arrow.Int32Traits.CastToBytes(o.EventDate))
 	e.flat(arrow.FixedWidthTypes.Date32, n, arrow.Int32Traits.CastToBytes(o.RegistrationDate))
 	e.fixed = grow(e.fixed, 2*16*n)
@@ -224,15 +230,37 @@ func (e *Encoder) constant(s string, n int) {
 	e.columns = append(e.columns, dictArray(dt, n, arrow.Int8Traits.CastToBytes(e.zeros[:n]), []int32{0, int32(len(s))}, []byte(s)))
 }
 
-// dictionary adds a column of strings, numbered in the order in which they
-// first appear: map order never reaches the bytes.
-func (e *Encoder) dictionary(i int, values []string) {
-	d := &e.dicts[i]
-	d.reset(len(values))
-	for _, s := range values {
-		d.add(s)
+// few adds a column of texts, whose codes in the block go by the order in which
+// they first appear there: how the caller numbers them never reaches the bytes.
+func (e *Encoder) few(d *codes, t *event.Texts) error {
+	const none = math.MaxUint16 // MaxRows are fewer
+	d.of, d.rows = grow(d.of, len(t.Values)), grow(d.rows, len(t.Codes))
+	for i := range d.of {
+		d.of[i] = none
 	}
-	e.columns = append(e.columns, d.array())
+	d.values.reset(0)
+	n := uint16(0)
+	for i, was := range t.Codes {
+		if int(was) >= len(d.of) {
+			return fmt.Errorf("it has %d texts and a code %d: %w", len(d.of), was, ErrInvalid)
+		}
+		if d.of[was] == none {
+			d.of[was] = n
+			n++
+			d.values.add(t.Values[was])
+		}
+		d.rows[i] = d.of[was]
+	}
+	dt := few.dataType().(*arrow.DictionaryType)
+	e.columns = append(e.columns, dictArray(dt, len(d.rows), arrow.Uint16Traits.CastToBytes(d.rows), d.values.offsets, d.values.bytes))
+	return nil
+}
+
+// codes is a column of few texts under construction.
+type codes struct {
+	of     []uint16 // in the block, by those of the caller
+	rows   []uint16
+	values texts
 }
 
 // flat adds a column whose memory is the caller's or the Encoder's; it is read
@@ -409,7 +437,7 @@ func (a *arena) reset() {
 }
 
 // Allocate implements memory.Allocator. Buffers begin at multiples of 64 bytes,
-// as Arrow recommends, and are zero, as the library expects of an allocator.
+// as Arrow recommends. They are not zero: the writer fills all that it writes.
 func (a *arena) Allocate(size int) []byte {
 	room := (size + 63) &^ 63
 	a.need += room
@@ -418,7 +446,6 @@ func (a *arena) Allocate(size int) []byte {
 	}
 	b := a.chunk[a.used : a.used+size : a.used+size]
 	a.used += room
-	clear(b)
 	return b
 }
 

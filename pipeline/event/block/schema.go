@@ -45,12 +45,14 @@ func (s Schema) Names() []string {
 type kind uint8
 
 const (
-	constant kind = iota // one string for the whole block
-	dictionary
+	constant   kind = iota // one string for the whole block
+	few                    // dictionary of at most MaxRows strings
+	dictionary             // of any number
 	text
 	date
 	u8
 	u32
+	line // 64 bits in the store
 	u64
 	i64
 	money  // Decimal(38, 6)
@@ -64,11 +66,14 @@ type spec struct {
 	kind kind
 }
 
-// constantType has the narrowest index: every index is 0.
+// dataType has the narrowest index or number that a block needs: the less there
+// is of it, the less there is to compress, and the store widens it.
 func (k kind) dataType() arrow.DataType {
 	switch k {
 	case constant:
 		return &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int8, ValueType: arrow.BinaryTypes.String}
+	case few:
+		return &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Uint16, ValueType: arrow.BinaryTypes.String}
 	case dictionary:
 		return &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
 	case text:
@@ -77,7 +82,7 @@ func (k kind) dataType() arrow.DataType {
 		return arrow.FixedWidthTypes.Date32
 	case u8:
 		return arrow.PrimitiveTypes.Uint8
-	case u32:
+	case u32, line:
 		return arrow.PrimitiveTypes.Uint32
 	case u64:
 		return arrow.PrimitiveTypes.Uint64
@@ -98,6 +103,8 @@ func (k kind) names() (clickHouse, arrowName string) {
 	switch k {
 	case constant:
 		return "LowCardinality(String)", "dictionary<int8, utf8>"
+	case few:
+		return "LowCardinality(String)", "dictionary<uint16, utf8>"
 	case dictionary:
 		return "LowCardinality(String)", "dictionary<int32, utf8>"
 	case text:
@@ -108,6 +115,8 @@ func (k kind) names() (clickHouse, arrowName string) {
 		return "UInt8", "uint8"
 	case u32:
 		return "UInt32", "uint32"
+	case line:
+		return "UInt64", "uint32"
 	case u64:
 		return "UInt64", "uint64"
 	case i64:
@@ -134,12 +143,26 @@ const (
 func obsSpecs() []spec {
 	return []spec{
 		{"delivery", constant}, {"feed", constant}, {"registry", constant}, {"region", constant},
-		{"block", u32}, {"line", u64}, {"kind", u8},
-		{"indicator", dictionary}, {"version", dictionary}, {"unit", dictionary}, {"stratum", dictionary},
+		{"block", u32}, {"line", line}, {"kind", u8},
+		{"indicator", few}, {"version", few}, {"unit", few}, {"stratum", few},
 		{"event_date", date}, {"registration_date", date}, {"subject", fixed16}, {"key", fixed16},
 		{"has", u8}, {"finding", u8},
 		{"numerator", i64}, {"denominator", i64}, {"value", i64}, {"expected", i64},
 	}
+}
+
+// earlierObsSpecs are those of blocks that were written with wide lines and codes.
+func earlierObsSpecs() []spec {
+	specs := obsSpecs()
+	for i := range specs {
+		switch specs[i].kind {
+		case line:
+			specs[i].kind = u64
+		case few:
+			specs[i].kind = dictionary
+		}
+	}
+	return specs
 }
 
 func cellSpecs() []spec {

@@ -83,10 +83,11 @@ func (s *Splitter) fitting(left int) int {
 
 // section is rows from … to-1 of o, sharing its memory.
 func section(o *event.Observations, from, to int) event.Observations {
+	rows := func(t *event.Texts) event.Texts { return event.Texts{Values: t.Values, Codes: t.Codes[from:to]} }
 	return event.Observations{
 		Region: o.Region, Registry: o.Registry, Feed: o.Feed, Delivery: o.Delivery, Block: o.Block,
-		Line: o.Line[from:to], Kind: o.Kind[from:to], Indicator: o.Indicator[from:to], Version: o.Version[from:to],
-		Unit: o.Unit[from:to], Stratum: o.Stratum[from:to], EventDate: o.EventDate[from:to],
+		Line: o.Line[from:to], Kind: o.Kind[from:to], Indicator: rows(&o.Indicator), Version: rows(&o.Version),
+		Unit: rows(&o.Unit), Stratum: rows(&o.Stratum), EventDate: o.EventDate[from:to],
 		RegistrationDate: o.RegistrationDate[from:to], Subject: o.Subject[from:to], Key: o.Key[from:to],
 		Has: o.Has[from:to], Finding: o.Finding[from:to], Numerator: o.Numerator[from:to],
 		Denominator: o.Denominator[from:to], Value: o.Value[from:to], Expected: o.Expected[from:to],

@@ -150,9 +150,11 @@ func (a *ahead) split(seg *segment, s *splitter) {
 			return
 		}
 		c.start, c.first = int32(pos), int32(len(seg.ends))
-		to, next := s.plain(text, pos)
+		var to, next int
+		if seg.ends, to, next = s.ends(seg.ends, text, pos); next == 0 {
+			seg.ends = seg.ends[:c.first]
+		}
 		if c.plain = next > 0; c.plain {
-			seg.ends = appendEnds(seg.ends, text, pos, to, s.delim)
 			c.to, c.next, c.lines, c.last = int32(to), int32(next), 1, int32(len(seg.ends))
 		} else {
 			if s.slow(text, pos, false) != splitWhole {
@@ -172,28 +174,45 @@ func (a *ahead) split(seg *segment, s *splitter) {
 	}
 }
 
-// appendEnds appends where the fields of the text between two positions end. It
-// looks at eight bytes at a time.
-func appendEnds(ends []int32, text []byte, from, to int, delim byte) []int32 {
-	const ones = 0x0101010101010101
-	i := from
-	for ; i < to && i+8 <= len(text); i += 8 {
-		x := binary.LittleEndian.Uint64(text[i:]) ^ uint64(delim)*ones
-		// The top bit of each byte that is the delimiter.
-		m := ^((x&(0x7f*ones) + 0x7f*ones) | x | 0x7f*ones)
-		if left := to - i; left < 8 {
-			m &= 1<<(8*left) - 1
-		}
+// ends finds what plain does, and appends where the fields of the record end. It
+// goes through the text once, eight bytes at a time, as long as there are so many:
+// next is 0 also where they are no more.
+func (s *splitter) ends(ends []int32, text []byte, pos int) (fields []int32, to, next int) {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	if !s.known {
+		s.known, s.nextQuote, s.nextStray = true, -1, -1
+	}
+	if s.quoted && s.nextQuote < pos {
+		s.nextQuote = seek(text, pos, s.quote)
+	}
+	delims := uint64(s.delim) * ones
+	for i := pos; i+8 <= len(text); i += 8 {
+		w := binary.LittleEndian.Uint64(text[i:])
+		x := w ^ delims
+		// The top bit of each byte that is the delimiter, or below a space, as all
+		// line ends are.
+		m := (^((x&^tops + 0x7f*ones) | x) | ^((w&^tops + 0x60*ones) | w)) & tops
 		for ; m != 0; m &= m - 1 {
-			ends = append(ends, int32(i+bits.TrailingZeros64(m)/8))
+			at := i + bits.TrailingZeros64(m)/8
+			switch c := text[at]; {
+			case c == s.delim:
+				ends = append(ends, int32(at))
+			case c == s.eol:
+				to, next = at, at+1
+			case c == '\r' && at+1 < len(text) && text[at+1] == '\n':
+				to, next = at, at+2
+			case c == '\n' || c == '\r': // one that the file's are not
+				return ends, 0, 0
+			}
+			if next > 0 {
+				if s.quoted && s.nextQuote < to {
+					return ends, 0, 0
+				}
+				return append(ends, int32(to)), to, next
+			}
 		}
 	}
-	for ; i < to; i++ {
-		if text[i] == delim {
-			ends = append(ends, int32(i))
-		}
-	}
-	return append(ends, int32(to))
+	return ends, 0, 0
 }
 
 // blankAt is the length of a line without any character where the kind of line
@@ -248,6 +267,7 @@ func (r *Reader) taken() *Record {
 		r.joined, r.upTo = true, r.pos-r.segAt
 	}
 	if r.cut == len(seg.cuts) {
+		r.keep()
 		r.buf, r.pos = append(r.buf[:0], seg.text[r.upTo:]...), 0
 		r.s.moved()
 		r.drop()
@@ -258,14 +278,14 @@ func (r *Reader) taken() *Record {
 	rec := &r.rec
 	rec.Line, rec.Lines, rec.Raw = r.line+uint64(c.blanks), uint64(c.lines), seg.text[c.start:c.to:c.to]
 	if c.plain {
-		ends := seg.ends[c.first:c.last]
-		r.fields = slices.Grow(r.fields[:0], len(ends))[:len(ends)]
+		text, ends := seg.text, seg.ends[c.first:c.last]
+		fields := slices.Grow(r.fields[:0], len(ends))[:len(ends)]
 		from := c.start
 		for i, end := range ends {
-			r.fields[i] = seg.text[from:end:end]
+			fields[i] = text[from:end:end]
 			from = end + 1
 		}
-		rec.Fields = r.fields
+		r.fields, rec.Fields = fields, fields
 	} else {
 		rec.Fields = seg.fields[c.first:c.last:c.last]
 	}
@@ -293,6 +313,7 @@ func (r *Reader) fillAhead() error {
 // drop gives the segment at hand back.
 func (r *Reader) drop() {
 	if r.seg != nil {
+		r.keep()
 		r.ahead.release(r.seg)
 		r.seg, r.joined = nil, false
 	}

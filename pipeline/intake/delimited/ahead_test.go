@@ -28,8 +28,12 @@ func transcript(t rapid.TB, b []byte, d catalog.Dialect, opt Options) []string {
 	}
 	defer func() { _ = r.Close() }()
 	var out []string
+	before := ""
 	for {
 		rec, err := r.Next()
+		if got := string(r.Before()); got != before {
+			t.Fatalf("%q is said to be before, and it was %q", got, before)
+		}
 		end := r.End()
 		known := fmt.Sprintf("line %d, ended %v, end %q, trailer %q, above %q", end.Line, end.Ended, end.LineEnd, end.Trailer, end.Preamble)
 		if err != nil {
@@ -38,6 +42,7 @@ func transcript(t rapid.TB, b []byte, d catalog.Dialect, opt Options) []string {
 			}
 			return append(out, fmt.Sprintf("%v; %s", err, known))
 		}
+		before = string(rec.Raw)
 		out = append(out, fmt.Sprintf("%d+%d %q of %q, %s %s; %s", rec.Line, rec.Lines, rec.Fields, rec.Raw, rec.Malformed, rec.Hint, known))
 	}
 }

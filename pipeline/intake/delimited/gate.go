@@ -227,6 +227,13 @@ func (g *gate) utf8(dst, b []byte, last bool) ([]byte, int, *Error) {
 func ascii(b []byte) int {
 	const high, low = 0x8080808080808080, 0x0101010101010101
 	i := 0
+	for ; i+32 <= len(b); i += 32 {
+		p, q := binary.LittleEndian.Uint64(b[i:]), binary.LittleEndian.Uint64(b[i+8:])
+		r, s := binary.LittleEndian.Uint64(b[i+16:]), binary.LittleEndian.Uint64(b[i+24:])
+		if (p|(p-low)&^p|q|(q-low)&^q|r|(r-low)&^r|s|(s-low)&^s)&high != 0 {
+			break
+		}
+	}
 	for ; i+8 <= len(b); i += 8 {
 		// The second term marks zero bytes; where no byte is high it has no
 		// false marks below the first true one, and any mark ends the run.
@@ -253,6 +260,12 @@ func (g *gate) singleByte(dst, b []byte, last bool) ([]byte, int, *Error) {
 		c := b[i]
 		if c == 0 {
 			return dst, 0, g.nul(at(i))
+		}
+		if c >= 0xa0 && i+1 < len(b) && b[i+1]&0xc0 != 0x80 { // a letter, and no sequence
+			g.alone++
+			dst = append(dst, 0xc0|c>>6, 0x80|c&0x3f)
+			i++
+			continue
 		}
 		if !last && !utf8.FullRune(b[i:]) {
 			g.lines.add(b[:i])

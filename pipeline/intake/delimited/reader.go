@@ -46,6 +46,9 @@ type Reader struct {
 	ended   bool
 	trailer []byte
 	any     bool
+	// before is the text of the record before that of rec, in kept where its own
+	// memory is used again.
+	before, kept []byte
 	// above is the preamble, passed once it has been read.
 	above  []byte
 	passed bool
@@ -100,6 +103,7 @@ func (r *Reader) Next() (*Record, error) {
 			return nil, err
 		}
 	}
+	r.before = r.rec.Raw
 	for {
 		if rec := r.taken(); rec != nil {
 			return rec, nil
@@ -177,6 +181,17 @@ func (r *Reader) pass() (err error) {
 	return err
 }
 
+// Before is the text of the record before the last one that Next gave, up to the
+// next call.
+func (r *Reader) Before() []byte { return r.before }
+
+// keep saves the text of the record before, whose memory is going to be used
+// again.
+func (r *Reader) keep() {
+	r.kept = append(r.kept[:0], r.before...)
+	r.before = r.kept
+}
+
 // Any reports whether there was any text at all.
 func (r *Reader) Any() bool { return r.any || len(r.buf) > 0 }
 
@@ -249,9 +264,11 @@ func (r *Reader) tooLong() *Error {
 func (r *Reader) fill() error {
 	if r.ahead == nil && r.opt.Workers > 0 && r.s.eol != 0 && r.width > 0 {
 		r.ahead = newAhead(r)
+		r.keep()
 		r.buf, r.pos = r.buf[:0], 0
 	}
 	if r.pos > 0 {
+		r.keep()
 		r.buf = append(r.buf[:0], r.buf[r.pos:]...)
 		r.pos = 0
 	}

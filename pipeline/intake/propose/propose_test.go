@@ -40,7 +40,7 @@ type nowhere struct {
 
 func (n *nowhere) Block(o *event.Observations) error {
 	for i := range o.Line {
-		n.rows = append(n.rows, fmt.Sprintf("%s %s %d/%d", catalog.DateOfDays(o.EventDate[i]), o.Unit[i], o.Numerator[i], o.Denominator[i]))
+		n.rows = append(n.rows, fmt.Sprintf("%s %s %d/%d", catalog.DateOfDays(o.EventDate[i]), o.Unit.At(i), o.Numerator[i], o.Denominator[i]))
 	}
 	return nil
 }
@@ -572,6 +572,18 @@ func TestUnknown(t *testing.T) {
 	for _, text := range []string{"", "\x00\x01\x02\x00", "   \n\n", "one word", "{\"a\":", "PK\x03\x04garbage", "\x1f\x8bgarbage", "PAR1", "a;b;c\n"} {
 		if p, err := propose.Propose("a.csv", strings.NewReader(text), int64(len(text))); err == nil {
 			t.Errorf("%q: proposed is\n%s", text, p.YAML())
+		}
+	}
+}
+
+// TestTooManyColumns: ten thousand columns are refused by that name, and not as a
+// file without columns.
+func TestTooManyColumns(t *testing.T) {
+	for _, columns := range []int{4096, 10000} {
+		text := strings.Repeat("c;", columns-1) + "c\n" + strings.Repeat("1;", columns-1) + "1\n"
+		_, err := propose.Propose("a.csv", strings.NewReader(text), int64(len(text)))
+		if said := err != nil && strings.Contains(err.Error(), "more than 4096 columns"); said != (columns > 4096) {
+			t.Errorf("%d columns: %v", columns, err)
 		}
 	}
 }

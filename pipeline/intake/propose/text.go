@@ -142,6 +142,7 @@ type cut struct {
 	last             int    // width of the last record
 	lastLine         string // its text
 	lastSparse       bool   // most of its fields are empty
+	tooWide          bool   // its first line has more columns than are read
 }
 
 func (c cut) better(o cut) bool {
@@ -156,6 +157,17 @@ func (c cut) better(o cut) bool {
 		return c.malformed < o.malformed
 	}
 	return c.width > o.width
+}
+
+// mostColumns is how many a row may have; see delimited.Options.
+const mostColumns = 4096
+
+// head is the first line.
+func head(text []byte) []byte {
+	if at := bytes.IndexAny(text, "\r\n"); at >= 0 {
+		return text[:at]
+	}
+	return text
 }
 
 // trial is how many records show how a delimiter cuts.
@@ -173,6 +185,7 @@ func tryCut(text []byte, delimiter, quote string, guards bool) cut {
 		if err != nil {
 			if err != io.EOF {
 				c.malformed += trial // a quote that never closes
+				c.tooWide = bytes.Count(head(text), []byte(delimiter)) >= mostColumns
 			}
 			break
 		}
@@ -239,15 +252,23 @@ func (p *Proposal) lines(text []byte) error {
 	}
 	guards := bytes.Contains(text, []byte(`="`))
 	var best cut
+	wide := "" // a delimiter that cuts into more columns than are read
 	for _, d := range []string{"\t", ";", "|", ",", "~", "^", ":"} {
 		for _, q := range []string{`"`, "", "'"} {
 			if q == "'" && !bytes.Contains(text, []byte("'")) || q == "" && !bytes.Contains(text, []byte(`"`)) {
 				continue
 			}
-			if c := tryCut(text, d, q, guards && q == `"`); best.delimiter == "" || c.better(best) {
+			c := tryCut(text, d, q, guards && q == `"`)
+			if c.tooWide {
+				wide = d
+			}
+			if best.delimiter == "" || c.better(best) {
 				best = c
 			}
 		}
+	}
+	if best.width < 2 && wide != "" {
+		return fmt.Errorf("%w: cut by %q its first line has more than %d columns, the most that a row may have; let the export leave out what no indicator needs", ErrUnknown, wide, mostColumns)
 	}
 	if best.width < 2 || best.agree*2 < best.records {
 		return p.fixed(text, end)

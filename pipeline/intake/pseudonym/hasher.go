@@ -25,16 +25,18 @@ func newHasher(key [sha256.Size]byte) *Hasher {
 	if s == nil {
 		return h
 	}
+	var b Batch
 	for n := range maxShort + 1 {
 		message := make([]byte, n)
 		for i := range message {
 			message[i] = byte(n + i)
 		}
-		want := h.long(message)
-		for i := range s.lanes {
-			s.lanes[i].put(message)
+		b.Reset()
+		for range lanes {
+			b.Add(message, nil)
 		}
-		for _, got := range s.sums(lanes) {
+		want := h.long(message)
+		for _, got := range s.sums(&b, [lanes]int{0, 1}, lanes) {
 			if got != want {
 				return h
 			}
@@ -44,48 +46,41 @@ func newHasher(key [sha256.Size]byte) *Hasher {
 	return h
 }
 
-// Sum is HMAC-SHA-256 of the message, cut to 16 bytes. It allocates nothing.
-func (h *Hasher) Sum(message []byte) [16]byte {
-	if h.short != nil && len(message) <= maxShort {
-		h.short.lanes[0].put(message)
-		return h.short.sums(1)[0]
-	}
-	return h.long(message)
-}
+// Sum is HMAC-SHA-256 of the message, cut to 16 bytes.
+func (h *Hasher) Sum(message []byte) [16]byte { return h.long(message) }
 
-// Sums appends to dst the sums of the messages that stand in text one behind the
-// other, and of which ends says where each ends. One of no length is none, and
-// its sum is zero. It is faster than Sum for each: see short.
-func (h *Hasher) Sums(dst [][16]byte, text []byte, ends []int32) [][16]byte {
-	dst = slices.Grow(dst, len(ends))
-	var waits [lanes]int // where in dst the sums of the lanes belong
-	n, from := 0, int32(0)
+// Sums appends to dst the sums of the messages, in their order. It is faster than
+// Sum for each: see short.
+func (h *Hasher) Sums(dst [][16]byte, b *Batch) [][16]byte {
+	from := len(dst)
+	dst = slices.Grow(dst, b.Len())[:from+b.Len()]
+	sums := dst[from:]
+	var waits [lanes]int // of which messages the lanes are
+	n := 0
 	settle := func() {
-		sums := h.short.sums(n)
-		for i, at := range waits[:n] {
-			dst[at] = sums[i]
+		for i, sum := range h.short.sums(b, waits, n) {
+			if i < n {
+				sums[waits[i]] = sum
+			}
 		}
 		n = 0
 	}
-	for _, end := range ends {
-		message := text[from:end]
-		from = end
-		var sum [16]byte
-		switch {
-		case len(message) == 0:
-		case h.short == nil || len(message) > maxShort:
-			sum = h.long(message)
+	for i := range sums {
+		switch length := b.length(i); {
+		case length < 0: // a long one
+		case h.short == nil:
+			sums[i] = h.long(b.block(i)[:length])
 		default:
-			h.short.lanes[n].put(message)
-			waits[n] = len(dst)
-			n++
-		}
-		if dst = append(dst, sum); n == lanes {
-			settle()
+			if waits[n], n = i, n+1; n == lanes {
+				settle()
+			}
 		}
 	}
 	if n > 0 {
 		settle()
+	}
+	for _, l := range b.longs {
+		sums[l.at] = h.long(l.text)
 	}
 	return dst
 }
@@ -100,12 +95,71 @@ func (h *Hasher) long(message []byte) [16]byte {
 const (
 	// maxShort is the longest message that fits into one block of SHA-256 with
 	// the mark of its end and its length. Nearly all are shorter.
-	maxShort = sha256.BlockSize - 1 - 8
+	maxShort = sha256.BlockSize - 1 - lengthBytes
+	// lengthBytes end the last block: the number of bits that are hashed.
+	lengthBytes = 8
 	// stateAt is where the state stands in what SHA-256 gives of itself.
 	stateAt = 4
 	opad    = 0x5c
 	ipad    = 0x36
 )
+
+// Batch is messages that wait for their sums. Its zero value has none.
+type Batch struct {
+	// blocks are of each message the last block that is hashed; all zero: it is
+	// one of longs.
+	blocks []byte
+	longs  []long
+	size   int // of longs, in bytes
+}
+
+type long struct {
+	at   int
+	text []byte
+}
+
+// Len is how many messages there are.
+func (b *Batch) Len() int { return len(b.blocks) / sha256.BlockSize }
+
+// Size is how many bytes they take.
+func (b *Batch) Size() int { return len(b.blocks) + b.size }
+
+// Reset empties the batch and keeps its memory, but for that of long messages.
+func (b *Batch) Reset() { b.blocks, b.longs, b.size = b.blocks[:0], nil, 0 }
+
+// Grow makes room for n more.
+func (b *Batch) Grow(n int) { b.blocks = slices.Grow(b.blocks, n*sha256.BlockSize) }
+
+// Add adds the message of head and tail, one behind the other.
+func (b *Batch) Add(head, tail []byte) {
+	at, n := len(b.blocks), len(head)+len(tail)
+	b.blocks = slices.Grow(b.blocks, sha256.BlockSize)[:at+sha256.BlockSize]
+	block := (*[sha256.BlockSize]byte)(b.blocks[at:])
+	*block = [sha256.BlockSize]byte{}
+	if n > maxShort {
+		b.longs = append(b.longs, long{at / sha256.BlockSize, slices.Concat(head, tail)})
+		b.size += n
+		return
+	}
+	copy(block[copy(block[:], head):], tail)
+	finish(block[:], n)
+}
+
+func (b *Batch) block(i int) []byte {
+	return b.blocks[sha256.BlockSize*i : sha256.BlockSize*(i+1)]
+}
+
+// length is that of a message that fits into its block, else below 0.
+func (b *Batch) length(i int) int {
+	return int(binary.BigEndian.Uint64(b.block(i)[sha256.BlockSize-lengthBytes:])/8) - sha256.BlockSize
+}
+
+// finish puts behind the n bytes of a block, which is zero there, the mark of
+// their end and the length of all that is hashed: a block with the key is before it.
+func finish(block []byte, n int) {
+	block[n] = 0x80
+	binary.BigEndian.PutUint64(block[sha256.BlockSize-lengthBytes:], uint64(sha256.BlockSize+n)*8)
+}
 
 // lanes is how many messages are hashed beside each other. The steps of one wait
 // for each other and not for those of the next, so that a processor with
@@ -123,10 +177,7 @@ type short struct {
 type lane struct {
 	state state
 	given []byte
-	// inner is the message with the mark of its end and its length; of n bytes,
-	// as most have the same. outer is the same for its hash.
-	inner, outer [sha256.BlockSize]byte
-	n            int
+	outer [sha256.BlockSize]byte // room for the inner hash, finished
 }
 
 // state is a SHA-256 that shows and takes its state.
@@ -145,7 +196,6 @@ func newShort(key [sha256.Size]byte) *short {
 		if l.state, ok = sha256.New().(state); !ok {
 			return nil
 		}
-		finish(l.inner[:], 0)
 		finish(l.outer[:], sha256.Size)
 	}
 	first := s.lanes[0].state
@@ -171,31 +221,14 @@ func newShort(key [sha256.Size]byte) *short {
 	return s
 }
 
-// finish puts behind the n bytes of a block the mark of their end and the length
-// of all that is hashed: a block with the key is before it.
-func finish(block []byte, n int) {
-	block[n] = 0x80
-	clear(block[n+1 : len(block)-8])
-	binary.BigEndian.PutUint64(block[len(block)-8:], uint64(sha256.BlockSize+n)*8)
-}
-
-// put takes a message of at most maxShort bytes.
-func (l *lane) put(message []byte) {
-	copy(l.inner[:], message)
-	if len(message) != l.n {
-		l.n = len(message)
-		finish(l.inner[:], l.n)
-	}
-}
-
-// sums are those of the first n lanes.
-func (s *short) sums(n int) (sums [lanes][16]byte) {
+// sums are those of n messages of a batch.
+func (s *short) sums(b *Batch, of [lanes]int, n int) (sums [lanes][16]byte) {
 	on := s.lanes[:n]
 	for i := range on {
 		on[i].begin(s.inner)
 	}
 	for i := range on {
-		on[i].state.Write(on[i].inner[:])
+		on[i].state.Write(b.block(of[i]))
 	}
 	for i := range on {
 		copy(on[i].outer[:], on[i].hash())

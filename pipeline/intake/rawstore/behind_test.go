@@ -2,9 +2,13 @@ package rawstore
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"testing"
+
+	"filippo.io/age"
 )
 
 // What is written behind arrives in its order, whatever the pieces are.
@@ -57,5 +61,59 @@ func TestBehindFails(t *testing.T) {
 	}
 	if err := last.Close(); !errors.Is(err, errFull) {
 		t.Errorf("the rest was not written: %v", err)
+	}
+}
+
+// What the disk refused is told on the way, and nothing goes on then.
+func TestAnErrorOnTheWay(t *testing.T) {
+	var got bytes.Buffer
+	for _, at := range []int64{earlySize, 2 * earlySize} {
+		got.Reset()
+		n, err := copyHashed(&got, sha256.New(), bytes.NewReader(make([]byte, 3*earlySize)), func(n int64) error {
+			if n == at {
+				return errFull
+			}
+			return nil
+		})
+		if !errors.Is(err, errFull) || n != at || int64(got.Len()) != at {
+			t.Errorf("after %d bytes, of which %d were written: %v", n, got.Len(), err)
+		}
+	}
+}
+
+// A file that is larger than what of it is kept in memory comes back as it was, and
+// what was read of it is let go behind the reader.
+func TestLargerThanWhatIsKept(t *testing.T) {
+	key, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := make([]byte, 3*earlySize+12345)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(want) // it never fails
+	for name, s := range map[string]*Store{"clear": New(t.TempDir()), "sealed": NewSealed(t.TempDir(), key.Recipient(), key)} {
+		t.Run(name, func(t *testing.T) {
+			file, err := s.Put(bytes.NewReader(want))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := s.Open(file.SHA256)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := io.ReadAll(r)
+			if err := errors.Join(err, r.Close()); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("%d of %d bytes came back, %v", len(got), len(want), err)
+			}
+			gone := int64(-1)
+			switch r := r.(type) {
+			case *plain:
+				gone = r.through.gone
+			case *opened:
+				gone = r.through.gone
+			}
+			if gone != 2*earlySize {
+				t.Errorf("%d bytes were let go of", gone)
+			}
+		})
 	}
 }

@@ -93,7 +93,7 @@ func (s *Store) put(r io.Reader) (File, error) {
 // write takes the bytes and encrypts them on their way to the disk.
 func (s *Store) write(f *os.File, r io.Reader) (File, error) {
 	h := sha256.New()
-	early := func() { writeBack(f) }
+	early := func(n int64) error { return writeBack(f, n-earlySize) }
 	if s.recipient == nil {
 		n, err := copyHashed(f, h, r, early)
 		return File{SHA256: hex.EncodeToString(h.Sum(nil)), Size: n}, err
@@ -166,13 +166,14 @@ const (
 	// copySize is how much is read at a time.
 	copySize = 1 << 20
 	// earlySize is after how much the disk begins to write, so that the sync at
-	// the end has little left to wait for.
+	// the end has little left to wait for, and how much of a file stays in memory
+	// when it is on the disk, or has been read.
 	earlySize = 16 << 20
 )
 
 // copyHashed copies r to w while it takes the hash of it and reads on. It calls
-// early now and then.
-func copyHashed(w io.Writer, h hash.Hash, r io.Reader, early func()) (n int64, err error) {
+// early now and then, with how much that is by then.
+func copyHashed(w io.Writer, h hash.Hash, r io.Reader, early func(n int64) error) (n int64, err error) {
 	piece, next := make([]byte, copySize), make([]byte, copySize)
 	got, err := fill(piece, r)
 	for {
@@ -188,7 +189,9 @@ func copyHashed(w io.Writer, h hash.Hash, r io.Reader, early func()) (n int64, e
 			return n, writeErr
 		}
 		if n += int64(got); n%earlySize == 0 {
-			early()
+			if err := early(n); err != nil {
+				return n, err
+			}
 		}
 		if err != nil {
 			break
@@ -231,16 +234,43 @@ func (s *Store) Open(sum string) (Reader, error) {
 		if err != nil {
 			return nil, fmt.Errorf("raw store: %w", err)
 		}
-		return f, nil
+		return &plain{File: f, through: through{f: f}}, nil
 	}
 	if err != nil {
 		return nil, fmt.Errorf("raw store: %w", err)
 	}
-	plain, err := s.unseal(f)
+	text, err := s.unseal(f)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%w: %s", err, sum), f.Close())
 	}
-	return &opened{plain, f}, nil
+	return &opened{SectionReader: text, through: through{f: f}}, nil
+}
+
+// through is a file that is read from its beginning to its end: what was read is
+// not kept in memory.
+type through struct {
+	f          *os.File
+	read, gone int64
+}
+
+func (t *through) took(n int) {
+	if t.read += int64(n); t.read-t.gone >= 2*earlySize {
+		letGo(t.f, t.gone, earlySize)
+		t.gone += earlySize
+	}
+}
+
+// plain is a file that is stored in clear while it is read.
+type plain struct {
+	*os.File
+	through through
+}
+
+// Read reads on.
+func (p *plain) Read(b []byte) (int, error) {
+	n, err := p.File.Read(b)
+	p.through.took(n)
+	return n, err
 }
 
 func (s *Store) unseal(f *os.File) (*io.SectionReader, error) {
@@ -261,14 +291,15 @@ func (s *Store) unseal(f *os.File) (*io.SectionReader, error) {
 // opened is an encrypted file while it is read.
 type opened struct {
 	*io.SectionReader
-	f *os.File
+	through through
 }
 
-func (o *opened) Close() error { return o.f.Close() }
+func (o *opened) Close() error { return o.through.f.Close() }
 
 // Read reads on. What was altered on the disk is ErrCorrupt.
 func (o *opened) Read(p []byte) (int, error) {
 	n, err := o.SectionReader.Read(p)
+	o.through.took(n)
 	return n, damaged(err)
 }
 

@@ -24,7 +24,8 @@
 //
 // Or a Past, for Look: what is known tonight of each period of the events, where
 // there are no nights to compare. A period is judged by those around it; what is
-// still filling is in no baseline, and can only be found too high.
+// still filling is in no baseline, and can only be found too high. Of an old one
+// only what is gross is found, outside the control of false discoveries.
 //
 // What must never be done is to compare tonight's view of last week with weeks
 // that have had months to fill.

@@ -30,6 +30,9 @@ type Past struct {
 	// Asked marks what of it a person has been asked already; nil: nothing. It
 	// stays found as long as it is odd, whatever else the night brings.
 	Asked []bool
+	// Old marks what is new tonight and of a period so long ago that only a gross
+	// difference of it is a question; nil: nothing.
+	Old []bool
 	// Young periods, by period, are still filling: they are in no baseline, and
 	// can only be found too high.
 	Young []bool
@@ -54,6 +57,9 @@ func (p *Past) Validate() error {
 	}
 	if len(p.Volume) != rows || len(p.Test) != rows || p.Asked != nil && len(p.Asked) != rows {
 		bad("%d volumes, %d tests and %d asked are not %d series of %d periods", len(p.Volume), len(p.Test), len(p.Asked), p.Series, p.Periods)
+	}
+	if p.Old != nil && len(p.Old) != rows {
+		bad("Old has %d rows", len(p.Old))
 	}
 	if p.Days != nil && len(p.Days) != p.Periods {
 		bad("Days has %d rows", len(p.Days))
@@ -127,6 +133,9 @@ type Oddities struct {
 	Found []Odd
 	// Common are shifts that all series share in the newest period, if they are.
 	Common []Odd
+	// Gross are differences of old periods that no chance explains among so many:
+	// outside the control of false discoveries. Series is -1 for what all share.
+	Gross []Odd
 	// Tested is how many hypotheses were looked at, with those of Found and of
 	// Common.
 	Tested int
@@ -139,6 +148,19 @@ type Oddities struct {
 // single is the probability above which a difference is no question whatever
 // else the night brings.
 const single = 0.01
+
+const (
+	// grossly is how many times more or less of an old period is a gross difference,
+	// and unheard how improbable it must be: 10 million periods hold one such by
+	// chance at most.
+	grossly = 5
+	unheard = 1e-7
+)
+
+// gross reports whether the difference is one that is asked about however old.
+func (v *Odd) gross() bool {
+	return v.Observed >= grossly*v.Expected || v.Observed <= v.Expected/grossly
+}
 
 // Look judges every tested period by those around it: alike periods on both
 // sides, without the tested one, without gross outliers, times what all series
@@ -494,18 +516,22 @@ func (l *look) trend(s, t int, y, e float64) bool {
 func (l *look) judge(threshold func(series int) Threshold, common Threshold) (r Oddities) {
 	p := l.p
 	r.Alpha = l.alpha
-	tested := make([]bool, p.Periods)
+	tested, aged := make([]bool, p.Periods), make([]bool, p.Periods)
 	for s := range p.Series {
 		floor := threshold(s)
 		ready := false
 		for t := range p.Periods {
 			i := l.at(s, t)
-			if !p.Test[i] {
+			old := p.Old != nil && p.Old[i] && !p.Test[i]
+			if !p.Test[i] && !old {
 				continue
 			}
-			tested[t] = true
+			tested[t] = tested[t] || !old
+			aged[t] = aged[t] || old
 			if l.state[i] == unknown {
-				r.Skipped++
+				if !old {
+					r.Skipped++
+				}
 				continue
 			}
 			if !ready {
@@ -514,7 +540,15 @@ func (l *look) judge(threshold func(series int) Threshold, common Threshold) (r 
 			}
 			sum, n := l.around(t, false)
 			if n < float64(p.Least) || sum <= 0 {
-				r.Skipped++
+				if !old {
+					r.Skipped++
+				}
+				continue
+			}
+			if old {
+				if odd, ok := l.test(s, t, sum, n, floor); ok && odd.gross() && odd.P < unheard {
+					r.Gross = append(r.Gross, odd)
+				}
 				continue
 			}
 			r.Tested++
@@ -527,10 +561,17 @@ func (l *look) judge(threshold func(series int) Threshold, common Threshold) (r 
 	if common.P > 0 {
 		m := l.shared()
 		for t := range p.Periods {
-			if !tested[t] || p.Young[t] {
+			if !tested[t] && !aged[t] || p.Young[t] {
 				continue
 			}
-			if odd, ok := m.judge(t, common); ok {
+			odd, ok := m.judge(t, common)
+			if !tested[t] {
+				if ok && odd.P < 1 && odd.gross() {
+					r.Gross = append(r.Gross, odd)
+				}
+				continue
+			}
+			if ok {
 				r.Tested++
 				if odd.P < 1 {
 					r.Common = append(r.Common, odd)

@@ -224,7 +224,7 @@ func (all aeAll) holdOdd(t *testing.T, a *app.App) {
 			s.held[i] = true
 		}
 	}
-	if t.Logf("%d of %d months are held", odd, all.points()); odd == 0 || odd > 40 {
+	if t.Logf("%d of %d months are held", odd, all.points()); odd == 0 || odd > 45 {
 		t.Errorf("%d months of real data are held", odd)
 	}
 }

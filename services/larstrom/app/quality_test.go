@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -772,5 +773,106 @@ func golden(t *testing.T, name, text string) {
 	}
 	if text != string(want) {
 		t.Errorf("%s is not what came of it; run with -update where that is meant:\n%s", path, diff(string(want), text))
+	}
+}
+
+// infectionsCatalog is that of the real file of hospital infections.
+const infectionsCatalog = `
+region: {code: hovedstaden, name: Capital region, time_zone: Europe/Copenhagen}
+registries: [{code: infections, name: Hospital infections, country: DK}]
+profiles: [{id: internal, rule: internal}]
+people: [{id: p-1, name: Steward, roles: [region_steward]}]
+units: [{id: AHH, name: AHH, kind: hospital, codes: {local: AHH}}, {id: BFH, name: BFH, kind: hospital, codes: {local: BFH}}, {id: BOH, name: BOH, kind: hospital, codes: {local: BOH}},
+  {id: HGH, name: HGH, kind: hospital, codes: {local: HGH}}, {id: NOH, name: NOH, kind: hospital, codes: {local: NOH}}, {id: RGH, name: RGH, kind: hospital, codes: {local: RGH}}]
+indicators:
+  - {id: bac, registry: infections, name: Bacteraemia, type: rate, class: outcome, direction: down, multiplier: 10000}
+  - {id: cdi, registry: infections, name: C. difficile, type: rate, class: outcome, direction: down, multiplier: 10000}
+  - {id: uti, registry: infections, name: Urinary tract, type: rate, class: outcome, direction: down, multiplier: 10000}
+feeds:
+  - id: infections
+    registry: infections
+    files: ["*infections*.csv"]
+    dialect: {encoding: utf-8, delimiter: ",", dates: iso}
+    delivery: snapshot
+    scope: all
+    order: {by: name, pattern: '_(\d)'}
+    key: [hospital, infection, month]
+    columns: {unit: hospital, unit_system: local, indicator: infection, event_date: month, numerator: n, denominator: days}
+`
+
+// TestFaultsInARealFile plants a fault of each kind in the first delivery of a real
+// file and takes it through intake, checks and gate; then the file comes as it is,
+// and nothing is asked or held any more.
+func TestFaultsInARealFile(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile(filepath.Join(filepath.Dir(aeFile(t)), "qicharts2_hospital_infections.csv"))
+	if err != nil {
+		t.Log("the shared data folder is absent: nothing was tried")
+		return
+	}
+	// The codes of indicators are written small in a catalog.
+	text := strings.NewReplacer(`"BAC"`, "bac", `"CDI"`, "cdi", `"UTI"`, "uti").Replace(string(b))
+	dir, drop := t.TempDir(), t.TempDir()
+	write(t, dir, "catalog.yaml", infectionsCatalog)
+	a := open(t, t.TempDir(), dir, drop)
+	var wrong strings.Builder
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	before := map[string]string{} // a line's numbers by the rest of it
+	for _, line := range lines {
+		f := strings.Split(line, ",")
+		of := strings.Trim(f[0], `"`)
+		at := of + " " + strings.TrimSuffix(f[2], "-01")
+		if last := before[f[0]+f[1]]; at == "RGH 2015-12" { // the month before once more
+			f[3], f[4], _ = strings.Cut(last, ",")
+		}
+		before[f[0]+f[1]] = f[3] + "," + f[4]
+		number := func(s string) float64 {
+			v, err := strconv.ParseFloat(s, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return v
+		}
+		switch at {
+		case "AHH 2015-09":
+			continue // missing
+		case "BFH 2016-05":
+			f[4] = fmt.Sprint(10 * number(f[4]))
+		case "NOH 2016-03":
+			wrong.WriteString(line + "\n") // twice
+		case "HGH 2015-05":
+			f[3] = fmt.Sprint(100 * number(f[3]))
+		case "BOH 2016-02":
+			f[3], f[4] = "0", "0"
+		case "AHH 2015-03":
+			f[4] = fmt.Sprint(24 * number(f[4])) // hours
+		}
+		wrong.WriteString(strings.Join(f, ",") + "\n")
+	}
+	asked := func() []string {
+		once(t, a)
+		flags, err := a.Flags(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := map[string]bool{}
+		for _, f := range flags {
+			if f.Status == gate.Open && (f.Holds() || f.Check == "T04") {
+				set[fmt.Sprintf("%s %s %s %s", f.Unit, f.Period, f.Check, f.Severity)] = true
+			}
+		}
+		return slices.Sorted(maps.Keys(set))
+	}
+	write(t, drop, "infections_1.csv", wrong.String())
+	want := []string{"AHH 2015-03-01 T03 HOLD", "AHH 2015-09-01 T04 NOTE", "BFH 2016-05-01 T03 HOLD", "BOH 2016-02-01 T03 HOLD", "HGH 2015-05-01 P03 HOLD", "NOH 2016-03-01 C10 BLOCK", "RGH 2015-12-01 T08 HOLD"}
+	if got := asked(); !slices.Equal(got, want) {
+		t.Errorf("asked %q\nnot   %q", got, want)
+	}
+	write(t, drop, "infections_2.csv", text)
+	if got := asked(); len(got) > 0 {
+		t.Errorf("it is right, and asked are %q", got)
+	}
+	if held := sql(t, a, "released", "SELECT unit, indicator, period_start, state FROM cell WHERE state != 'value' AND state != 'preliminary' LIMIT 20"); held != "" {
+		t.Errorf("it is right, and is not shown:\n%s", held)
 	}
 }

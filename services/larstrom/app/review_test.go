@@ -148,7 +148,7 @@ func TestReview(t *testing.T) {
 	expect(point("unit-a1", all[22]), corrected)
 	answer := why("unit-a1", all[22], time.Time{})
 	if c := answer.Correction; c == nil || c.By != "p-1" || c.Confirmed != "p-2" || c.Evidence != "log book of the unit" || c.Base != answer.Delivered ||
-		answer.Shown == answer.Delivered || !answer.Visible || *answer.Numerator != 13 {
+		answer.Shown == answer.Delivered || answer.State != "value" || !answer.Visible || *answer.Numerator != 13 {
 		t.Fatalf("why: %+v", answer)
 	}
 	fingerprint := sql(t, a, "released", `SELECT fingerprint FROM cell WHERE indicator = 'adm_late' AND unit = 'unit-a1' AND period_start = '2025-09-01'`)

@@ -3,6 +3,7 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"larstrom/pipeline/quality"
 	"larstrom/pipeline/simulate"
 	"larstrom/services/larstrom/app"
+	"larstrom/services/validator"
 )
 
 // disk is a simulate.Sink.
@@ -119,6 +121,7 @@ func TestSimulatedFaultsAreHandled(t *testing.T) {
 	}
 	together(t, a, truth)
 	improvements(t, a, truth)
+	mended(t, a, truth)
 	clean, held := released(t, a)
 	if clean == 0 || held == 0 {
 		t.Errorf("%d clean and %d held cells: there should be both", clean, held)
@@ -193,6 +196,46 @@ func improvements(t *testing.T, a *app.App, truth *simulate.Truth) {
 	}
 }
 
+// mended holds that what a sender puts right is released without a person: nothing
+// is asked of the right numbers because they differ from the wrong ones, which
+// nobody was shown.
+func mended(t *testing.T, a *app.App, truth *simulate.Truth) {
+	t.Helper()
+	flags, err := a.Flags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for _, x := range truth.Faults {
+		right := slices.ContainsFunc(truth.Deliveries, func(f simulate.Delivery) bool {
+			return f.Feed == x.Feed && x.Until.Before(f.AsOf) && len(f.Faults) == 0
+		})
+		if !right || x.Kind != simulate.Spike {
+			continue
+		}
+		for i := range flags {
+			f := &flags[i]
+			if f.Holds() && feedOf(a, f.Indicator) == x.Feed && slices.Contains(x.Units, f.Unit) && !f.Period.Before(x.From) && f.Period.Before(x.To) {
+				t.Errorf("%s was mended, and %s still asks of %s, %s: %s", x.ID, f.Check, f.Unit, f.Period, f.Text)
+			}
+		}
+		for _, unit := range x.Units {
+			for line := range strings.Lines(sql(t, a, "released", fmt.Sprintf("SELECT indicator, state FROM cell WHERE unit = '%s' AND granularity = 'day' AND period_start = '%s'", unit, x.From))) {
+				indicator, state, _ := strings.Cut(strings.TrimSpace(line), "\t")
+				if feedOf(a, indicator) != x.Feed {
+					continue
+				}
+				if tried++; state != "value" && state != "preliminary" {
+					t.Errorf("%s was mended, and %s of %s, %s is %q", x.ID, indicator, unit, x.From, state)
+				}
+			}
+		}
+	}
+	if tried == 0 {
+		t.Error("no fault was mended")
+	}
+}
+
 // released holds that every current cell that no open flag guards is shown in
 // its newest version, and every other one not.
 func released(t *testing.T, a *app.App) (clean, held int) {
@@ -245,5 +288,62 @@ func BenchmarkSimulatedFaults(b *testing.B) {
 		if err := report.WriteText(os.Stdout); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestQuestionsGoOn takes one wrong month through its versions: who was given the
+// question has it when it is asked about the next version, and what puts it right is
+// released by itself.
+func TestQuestionsGoOn(t *testing.T) {
+	t.Parallel()
+	drop := t.TempDir()
+	a := open(t, t.TempDir(), writeCatalog(t, ""), "")
+	all := months(date(2024, 1, 1), 25)
+	unit := testUnits[2]
+	night := 0
+	// deliver makes the month have so many late visits beyond all, or as many as it
+	// should.
+	deliver := func(beyond int) []gate.Flag {
+		t.Helper()
+		night++
+		path := filepath.Join(drop, fmt.Sprintf("adm_2026-02-%02d.csv", night))
+		write(t, drop, filepath.Base(path), admFile(all, 1, func(m time.Time, u string, visits, late int) string {
+			if beyond > 0 && u == unit && m.Equal(date(2025, 6, 1)) {
+				late = visits + beyond
+			}
+			return fmt.Sprintf("%s;%s;%d;%d", m.Format("2006-01-02"), u, visits, late)
+		}))
+		submit(t, a, false, path)
+		flags, err := a.Flags(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return slices.DeleteFunc(slices.Clone(flags), func(f gate.Flag) bool { return f.Check != "C11" || !f.Holds() })
+	}
+	flags := deliver(1)
+	if len(flags) != 1 {
+		t.Fatalf("%d flags about a numerator above its denominator", len(flags))
+	}
+	first := flags[0]
+	if _, err := a.Order(t.Context(), person(t, a, "p-1"), validator.Order{Command: gate.Command{Flag: first.Flag, Kind: gate.Assign, To: "p-2"}}); err != nil {
+		t.Fatal(err)
+	}
+	if flags = deliver(2); len(flags) != 1 || flags[0].Flag == first.Flag || flags[0].Assigned != "p-2" {
+		t.Errorf("the question about the next version: %+v", flags)
+	}
+	if flags = deliver(0); len(flags) != 0 {
+		t.Errorf("it is right, and %d flags are open", len(flags))
+	}
+	flags, err := a.Flags(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range flags {
+		if f.Holds() {
+			t.Errorf("it is right, and %s holds %s of %s: %s", f.Check, f.Indicator, f.Unit, f.Text)
+		}
+	}
+	if held := sql(t, a, "released", "SELECT unit, period_start, state FROM cell WHERE state LIKE 'held%'"); held != "" {
+		t.Errorf("it is right, and is held:\n%s", held)
 	}
 }

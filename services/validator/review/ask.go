@@ -27,7 +27,7 @@ func (h *Handler) why(w http.ResponseWriter, r *http.Request, who catalog.Person
 	ask := validator.Question{Indicator: q.Get("indicator"), Unit: q.Get("unit"), Version: q.Get("indicator_version"), Granularity: q.Get("granularity")}
 	var err error
 	if ask.Period, err = catalog.ParseDate(q.Get("period")); err != nil || ask.Indicator == "" || ask.Unit == "" {
-		return badRequest("name indicator, unit, and the first day of the period as 2006-01-02", "indicator, unit or period is missing")
+		return badRequest("name indicator, unit, and the first day of the period as 2006-01-02", "indicator or unit is missing, or period is no date")
 	}
 	if q.Has("stratum") {
 		stratum := q.Get("stratum")
