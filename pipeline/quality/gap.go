@@ -83,9 +83,9 @@ func (in *Input) gaps(changed map[cell.Key]bool) []gap {
 			if s.Tombstone[j] {
 				continue
 			}
-			at := &last[int(p)%step]
-			was := *at
-			*at = j + 1
+			day := (int(p)%step + step) % step // before 1970 as well
+			was := last[day]
+			last[day] = j + 1
 			if was == 0 || p-s.Period[was-1] <= most || !s.Mature[j] {
 				continue
 			}

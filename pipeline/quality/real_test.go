@@ -3,6 +3,7 @@ package quality_test
 import (
 	"cmp"
 	"encoding/csv"
+	"errors"
 	"maps"
 	"math"
 	"os"
@@ -88,9 +89,8 @@ func shared(tb testing.TB, name string) [][]string {
 	if err != nil {
 		return nil
 	}
-	defer f.Close()
 	records, err := csv.NewReader(f).ReadAll()
-	if err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		tb.Fatal(err)
 	}
 	return records[1:]

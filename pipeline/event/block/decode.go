@@ -290,23 +290,22 @@ func NewCellReader(r io.Reader, verify bool) *CellReader {
 // Next is the next batch of cells, valid until the next call, or io.EOF after
 // the last one. A stream that breaks off is ErrCorrupt, never a short result.
 func (c *CellReader) Next() ([]cell.Version, error) {
-	batch, err := c.next(c.batch[:0])
-	if err == nil {
-		c.batch = batch
+	rec, err := c.next()
+	if err != nil {
+		return nil, err
 	}
-	return batch, err
+	n := int(rec.NumRows())
+	c.batch = slices.Grow(c.batch[:0], n)[:n]
+	clear(c.batch)
+	return c.batch, c.fill(c.batch, rec)
 }
 
-// next appends the next batch of cells to those that there are.
-func (c *CellReader) next(to []cell.Version) (all []cell.Version, err error) {
+// next is the next record that has rows, valid until the next call.
+func (c *CellReader) next() (rec arrow.Record, err error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	defer func() {
-		if err != nil {
-			c.err, all = err, nil
-		}
-	}()
+	defer func() { c.err = err }()
 	defer guard(&err)
 	c.budget.left = batchBudget
 	if !c.started {
@@ -323,29 +322,9 @@ func (c *CellReader) next(to []cell.Version) (all []cell.Version, err error) {
 		}
 	}
 	for c.r.Next() {
-		rec := c.r.Record()
-		n := int(rec.NumRows())
-		if n == 0 {
-			continue
+		if rec := c.r.Record(); rec.NumRows() > 0 {
+			return rec, nil
 		}
-		if cap(to)-len(to) < n { // append would copy them several times
-			to = append(make([]cell.Version, 0, max(2*cap(to), len(to)+n)), to...)
-		}
-		out := to[:len(to)+n]
-		batch := out[len(to):]
-		clear(batch)
-		for i := range int(rec.NumCols()) {
-			if err := fill(batch, rec.ColumnName(i), rec.Column(i), c.in); err != nil {
-				return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
-			}
-		}
-		if c.verify {
-			if err := verify(batch); err != nil {
-				return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
-			}
-		}
-		c.rows += int64(n)
-		return out, nil
 	}
 	if err := c.r.Err(); err != nil {
 		return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, c.f.corrupt(err))
@@ -354,6 +333,24 @@ func (c *CellReader) next(to []cell.Version) (all []cell.Version, err error) {
 		return nil, fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
 	}
 	return nil, io.EOF
+}
+
+// fill reads a record into as many cells, which are zero.
+func (c *CellReader) fill(batch []cell.Version, rec arrow.Record) (err error) {
+	defer func() { c.err = err }()
+	defer guard(&err)
+	for i := range int(rec.NumCols()) {
+		if err := fill(batch, rec.ColumnName(i), rec.Column(i), c.in); err != nil {
+			return fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
+		}
+	}
+	if c.verify {
+		if err := verify(batch); err != nil {
+			return fmt.Errorf("cells of a query after %d rows: %w", c.rows, err)
+		}
+	}
+	c.rows += int64(len(batch))
+	return nil
 }
 
 // ReadCells is all cells of the stream r.
@@ -370,18 +367,41 @@ func ReadContents(r io.Reader) ([]cell.Version, error) {
 	return c.all()
 }
 
+// all keeps the columns, which are a small part of the cells, until it is known how
+// many there are: what takes much memory is made once, and never moved.
 func (c *CellReader) all() ([]cell.Version, error) {
-	var all []cell.Version
+	var records []arrow.Record
+	defer func() {
+		for _, rec := range records {
+			rec.Release()
+		}
+	}()
+	rows := 0
 	for {
-		more, err := c.next(all)
+		rec, err := c.next()
 		if err == io.EOF {
-			return all, nil
+			break
 		}
 		if err != nil {
 			return nil, err
 		}
-		all = more
+		rec.Retain()
+		records = append(records, rec)
+		rows += int(rec.NumRows())
 	}
+	if rows == 0 {
+		return nil, nil
+	}
+	cells := make([]cell.Version, rows)
+	left := cells
+	for _, rec := range records {
+		n := rec.NumRows()
+		if err := c.fill(left[:n], rec); err != nil {
+			return nil, err
+		}
+		left = left[n:]
+	}
+	return cells, nil
 }
 
 func checkCellColumns(s *arrow.Schema) error {
