@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/binary"
+	"strings"
 	"time"
 
 	"larstrom/pipeline/catalog"
@@ -37,7 +38,7 @@ func (d dateForm) hint() string {
 	case "year-month":
 		return "a month is written 2024-05, 2024M05 or 202405"
 	case "quarter":
-		return "a quarter is written 2024Q1, 2024K1, 2024-Q1 or 2024 Q1"
+		return "a quarter is written 2024Q1, 2024K1, 2024-Q1, 2024 Q1, Q1 2024, kv 1 2024 or 1. kvartal 2024"
 	case "week":
 		return "an ISO week is written 2024-W05, 2024V05 or 2024U05"
 	case "half-year":
@@ -89,6 +90,7 @@ func (d dateForm) days(b []byte) (int32, bool) {
 		if q := afterYear(b); len(q) == 2 && (q[0]|0x20 == 'q' || q[0]|0x20 == 'k') && q[1] >= '1' && q[1] <= '4' {
 			return civil(number(b[:4]), int(q[1]-'1')*3+1, 1)
 		}
+		return quarterFirst(b)
 	case "week":
 		if w := afterYear(b); len(w) == 3 && (w[0]|0x20 == 'w' || w[0]|0x20 == 'v' || w[0]|0x20 == 'u') {
 			return isoWeek(number(b[:4]), number(w[1:]))
@@ -103,6 +105,28 @@ func (d dateForm) days(b []byte) (int32, bool) {
 		}
 	case "financial-year":
 		return financialYear(b)
+	}
+	return 0, false
+}
+
+// quarterFirst reads a quarter before its year: Q1 2024, K1-2024, kv 1 2024 or
+// 1. kvartal 2024.
+func quarterFirst(b []byte) (int32, bool) {
+	at := len(b) - 4
+	if at < 3 || !strings.ContainsRune(" -/", rune(b[at-1])) {
+		return 0, false
+	}
+	word, digit := strings.ToLower(string(b[:at-1])), byte(0)
+	if last := len(word) - 1; word[last] >= '1' && word[last] <= '4' {
+		digit, word = word[last], strings.TrimSuffix(word[:last], " ")
+	} else {
+		digit, word = word[0], strings.TrimPrefix(strings.TrimPrefix(word[1:], "."), " ")
+	}
+	switch word {
+	case "q", "k", "kv", "kv.", "kvt", "kvt.", "kvartal", "quarter":
+		if digit >= '1' && digit <= '4' {
+			return civil(number(b[at:]), int(digit-'1')*3+1, 1)
+		}
 	}
 	return 0, false
 }
