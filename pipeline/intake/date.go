@@ -116,11 +116,11 @@ func quarterFirst(b []byte) (int32, bool) {
 	if at < 3 || !strings.ContainsRune(" -/", rune(b[at-1])) {
 		return 0, false
 	}
-	word, digit := strings.ToLower(string(b[:at-1])), byte(0)
+	word, digit := strings.ToLower(string(b[:at-1])), b[0]
 	if last := len(word) - 1; word[last] >= '1' && word[last] <= '4' {
 		digit, word = word[last], strings.TrimSuffix(word[:last], " ")
 	} else {
-		digit, word = word[0], strings.TrimPrefix(strings.TrimPrefix(word[1:], "."), " ")
+		word = strings.TrimPrefix(strings.TrimPrefix(word[1:], "."), " ")
 	}
 	switch word {
 	case "q", "k", "kv", "kv.", "kvt", "kvt.", "kvartal", "quarter":
