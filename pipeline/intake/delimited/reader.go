@@ -10,12 +10,15 @@ import (
 	"larstrom/pipeline/intake/record"
 )
 
+// MaxFields is the most fields of a record where Options say nothing.
+const MaxFields = 4096
+
 // Options of a reader. The zero value is the default.
 type Options struct {
 	// MaxRecord is the most bytes of text a record may have; 0: 1 MiB. It
 	// bounds the memory of a reader.
 	MaxRecord int
-	// MaxFields is the most fields a record may have; 0: 4096.
+	// MaxFields is the most fields a record may have; 0: MaxFields.
 	MaxFields int
 	// Trailer keeps the last line that is not empty out of the records.
 	Trailer bool
@@ -78,7 +81,7 @@ func NewReader(r io.Reader, d catalog.Dialect, opt Options) (*Reader, error) {
 		opt.MaxRecord = 1 << 20
 	}
 	if opt.MaxFields <= 0 {
-		opt.MaxFields = 4096
+		opt.MaxFields = MaxFields
 	}
 	if opt.Chunk <= 0 {
 		opt.Chunk = 256 << 10

@@ -159,9 +159,6 @@ func (c cut) better(o cut) bool {
 	return c.width > o.width
 }
 
-// mostColumns is how many a row may have; see delimited.Options.
-const mostColumns = 4096
-
 // head is the first line.
 func head(text []byte) []byte {
 	if at := bytes.IndexAny(text, "\r\n"); at >= 0 {
@@ -185,7 +182,7 @@ func tryCut(text []byte, delimiter, quote string, guards bool) cut {
 		if err != nil {
 			if err != io.EOF {
 				c.malformed += trial // a quote that never closes
-				c.tooWide = bytes.Count(head(text), []byte(delimiter)) >= mostColumns
+				c.tooWide = bytes.Count(head(text), []byte(delimiter)) >= delimited.MaxFields
 			}
 			break
 		}
@@ -268,7 +265,7 @@ func (p *Proposal) lines(text []byte) error {
 		}
 	}
 	if best.width < 2 && wide != "" {
-		return fmt.Errorf("%w: cut by %q its first line has more than %d columns, the most that a row may have; let the export leave out what no indicator needs", ErrUnknown, wide, mostColumns)
+		return fmt.Errorf("%w: cut by %q its first line has more than %d columns, the most that a row may have; let the export leave out what no indicator needs", ErrUnknown, wide, delimited.MaxFields)
 	}
 	if best.width < 2 || best.agree*2 < best.records {
 		return p.fixed(text, end)
